@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * babus: publish and subscribe through shared memory on one Linux machine.
+ *
+ *     #include <babus/babus.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void)
+ *     {
+ *         babus_domain *bus;
+ *         babus_slot *imu;
+ *         struct babus_message msg;
+ *
+ *         if (babus_domain_open("demo", BABUS_CREATE, NULL, &bus))
+ *             return 1;
+ *         if (babus_slot_open(bus, "imu", BABUS_PUBLISH | BABUS_CREATE, NULL, &imu))
+ *             return 1;
+ *         babus_slot_publish(imu, "hello", 5, NULL, NULL);
+ *         if (babus_slot_view(imu, BABUS_LATEST, 0, &msg) == 0) {
+ *             printf("%.*s\n", (int)msg.size, (const char *)msg.data);
+ *             babus_message_release(&msg);
+ *         }
+ *         babus_slot_close(imu);
+ *         babus_domain_close(bus);
+ *         return 0;
+ *     }
+ *
+ * A domain is a set of named slots. A slot keeps its last N messages (its
+ * depth) until it is removed, whoever exits. Messages are bytes.
+ *
+ * Errors. Functions return 0 or a negative errno and leave their outputs
+ * untouched on failure. These mean the same thing everywhere:
+ *
+ *     -EINVAL      bad argument, name or option
+ *     -ENOENT      no such domain or slot
+ *     -ENODEV      the slot was removed, or the domain vanished, while in use
+ *     -EACCES      the file modes do not allow it
+ *     -EPERM       the domain or slot belongs to somebody not trusted, or is
+ *                  not a regular file or directory
+ *     -EPROTO      not a babus file, another ABI version, or damaged contents
+ *     -EIO         the slot's file was truncated under its mapping (reported
+ *                  where babus_guard_install() is in force)
+ *     -ECHILD      the handle was opened before a fork(), in another process
+ *     -ENOMEM, -EMFILE, -ENFILE   out of process resources
+ *
+ * babus_strerror() gives the text; babus_error_detail() what exactly was
+ * found, where, and what was expected.
+ *
+ * Threads. Which calls may run at once on one handle:
+ *
+ *     babus_domain, babus_slot, babus_config   any calls, any threads
+ *     babus_reader                             one call at a time
+ *     babus_waiter                             one babus_waiter_wait() at a
+ *                                              time; add, remove and wake from
+ *                                              any thread, also meanwhile
+ *     babus_message, babus_loan                one owner at a time; it may be
+ *                                              handed to another thread
+ *     close of any handle                      when nothing else uses it
+ *
+ * Processes. Handles belong to the process that opened them. After fork() the
+ * child's copies give -ECHILD and may only be closed; it can open its own.
+ * exec() closes everything. Nothing a process holds outlives it.
+ *
+ * Units: sizes in bytes, times in nanoseconds. *_time_ns are CLOCK_REALTIME,
+ * deadlines are CLOCK_MONOTONIC.
+ */
+#ifndef BABUS_BABUS_H
+#define BABUS_BABUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BABUS_VERSION_MAJOR 0
+#define BABUS_VERSION_MINOR 1
+#define BABUS_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define BABUS_API __attribute__((visibility("default")))
+#else
+#define BABUS_API
+#endif
+
+/* Limits of the format; asking for more is -EINVAL with the limit named. */
+#define BABUS_NAME_MAX        200u   /* bytes in a domain's or slot's name */
+#define BABUS_TYPE_MAX        63u    /* bytes in a slot's type label */
+#define BABUS_DESCRIPTION_MAX 191u   /* bytes in a slot's description */
+#define BABUS_CHANNELS        32u    /* wake-up channels of a domain */
+#define BABUS_BUFFERS_MAX     65535u /* depth + loans + pins of a slot */
+#define BABUS_LOANS_MAX       16383u
+#define BABUS_SEQ_MAX         ((UINT64_C(1) << 48) - 1) /* last sequence number */
+
+typedef struct babus_domain babus_domain;
+typedef struct babus_slot babus_slot;
+typedef struct babus_reader babus_reader;
+typedef struct babus_waiter babus_waiter;
+
+/* Flags of the open calls. */
+enum {
+	BABUS_READ = 0,           /* every handle may read */
+	BABUS_PUBLISH = 1 << 0,   /* also publish; needs write permission */
+	BABUS_CREATE = 1 << 1,    /* create it if it does not exist */
+	BABUS_EXCLUSIVE = 1 << 2, /* with BABUS_CREATE: -EEXIST if it exists */
+};
+
+/* ------------------------------------------------------------ general */
+
+/* The library's version as "MAJOR.MINOR.PATCH". Static; any thread. */
+BABUS_API const char *babus_version(void);
+
+/* One line for an error of this library, 0 or negative errno. Static text. */
+BABUS_API const char *babus_strerror(int error);
+
+/*
+ * What exactly the last failed call of this thread that opens, creates,
+ * removes or configures something found, where, and what it expected; "" if
+ * it had nothing to add. Valid until the thread's next babus call.
+ */
+BABUS_API const char *babus_error_detail(void);
+
+/*
+ * Whether `name` is a legal name of a slot or domain: 1 to BABUS_NAME_MAX of
+ * [A-Za-z0-9._-], not starting with '.' or '-'. 0 or -EINVAL.
+ */
+BABUS_API int babus_name_check(const char *name);
+
+/*
+ * The deadline `timeout_ns` from now on CLOCK_MONOTONIC; BABUS_FOREVER for a
+ * negative timeout.
+ */
+#define BABUS_FOREVER INT64_C(-1) /* deadline: never */
+#define BABUS_NOW     INT64_C(0)  /* deadline: do not block */
+BABUS_API int64_t babus_deadline(int64_t timeout_ns);
+
+/*
+ * Install a SIGBUS handler for the process that keeps it alive when somebody
+ * truncates a slot's file under its mapping: that slot then reads as zeros
+ * and its calls give -EIO, the others go on. Other SIGBUS go to the handler
+ * that was there before. Idempotent. The library never does this by itself.
+ */
+BABUS_API int babus_guard_install(void);
+
+/* ------------------------------------------------------------ domains */
+
+struct babus_domain_options {
+	const char *root;     /* tmpfs directory; NULL: $BABUS_ROOT, else /dev/shm */
+	mode_t mode;          /* of the directory, when created; 0: 0700 */
+	uid_t uid;            /* owner when created; (uid_t)-1: the caller */
+	gid_t gid;            /* group when created; (gid_t)-1: the caller's */
+	uid_t trust_uid;      /* accept this owner too; (uid_t)-1: nobody else */
+	uint64_t reserved[4]; /* zero */
+};
+
+/* Fill in the defaults. */
+BABUS_API void babus_domain_options_init(struct babus_domain_options *opts);
+
+/*
+ * Open the domain `name` (NULL: $BABUS_DOMAIN, else "default") in
+ * ROOT/babus.NAME. With BABUS_CREATE a missing one is created, complete or not
+ * at all. `opts` may be NULL for the defaults.
+ *
+ * A directory is trusted if its owner is the caller, root, or opts->trust_uid,
+ * or if it is not writable by everybody and its group is one of the caller's;
+ * else -EPERM. A domain open holds one descriptor.
+ *
+ * Errors: -EINVAL, -ENOENT, -EEXIST (BABUS_EXCLUSIVE), -EACCES, -EPERM,
+ * -EPROTO, -ENOSPC (no room for the domain file), resources.
+ */
+BABUS_API int babus_domain_open(const char *name, unsigned flags,
+				const struct babus_domain_options *opts, babus_domain **domain);
+
+/* Close; slots, readers and waiters opened from it stay valid. NULL is fine. */
+BABUS_API void babus_domain_close(babus_domain *domain);
+
+/* Its name and its directory. Valid while it is open. */
+BABUS_API const char *babus_domain_name(const babus_domain *domain);
+BABUS_API const char *babus_domain_path(const babus_domain *domain);
+
+/*
+ * Call fn(arg, name) for each slot, in no order; a non-zero return stops and
+ * is returned. -ENODEV if the domain vanished.
+ */
+BABUS_API int babus_domain_list(babus_domain *domain, int (*fn)(void *arg, const char *name),
+				void *arg);
+
+/* A number that changes whenever a slot is created, removed, or re-moded. */
+BABUS_API int babus_domain_changes(babus_domain *domain, uint64_t *changes);
+
+struct babus_report {
+	uint32_t slots;           /* looked at */
+	uint32_t dead_publishers; /* whose entries were released */
+	uint32_t dead_readers;
+	uint32_t buffers;   /* taken back from the dead */
+	uint32_t leftovers; /* files of an interrupted create or remove */
+	uint32_t damaged;   /* slots that could not be opened: see detail */
+	uint64_t reserved[4];
+};
+
+/*
+ * Find what dead clients left behind in every slot, and files of interrupted
+ * creations and removals. With `repair` give it back, else only count it.
+ * Never needed for correctness: whoever runs short does this by itself.
+ */
+BABUS_API int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *report);
+
+/*
+ * Remove a domain with all its slots. Their users get -ENODEV.
+ * -ENOENT, -EACCES, -EPERM; -ENOTEMPTY if it holds foreign files, which stay.
+ */
+BABUS_API int babus_domain_remove(const char *name, const struct babus_domain_options *opts);
+
+/* ------------------------------------------------------------ slots */
+
+struct babus_slot_options {
+	uint32_t depth;          /* messages kept, 1 or more; default 8 */
+	uint32_t loans;          /* loans at once, all publishers; default 64 */
+	uint32_t pins;           /* readers and views at once; default 256 */
+	int32_t channel;         /* 0..31, or -1: chosen in turn (default) */
+	uint64_t max_size;       /* largest message, bytes; default 16 MiB */
+	uint64_t first_seq;      /* sequence of the first message; default 1 */
+	mode_t mode;             /* default 0600; read = subscribe, +write = publish */
+	uid_t uid;               /* (uid_t)-1: the caller (default) */
+	gid_t gid;               /* (gid_t)-1: the caller's, or the directory's if setgid */
+	const char *type;        /* label such as "rgb24"; NULL or "": none */
+	const char *description; /* such as "front camera 1920x1080" */
+	uint64_t reserved[4];    /* zero */
+};
+
+/* Fill in the defaults. */
+BABUS_API void babus_slot_options_init(struct babus_slot_options *opts);
+
+/*
+ * Open slot `name`. Without BABUS_PUBLISH read permission on its file is
+ * enough. With BABUS_CREATE a missing slot is created with `opts` (NULL: the
+ * defaults); racing creators end up on one slot. An existing one must have the
+ * same depth, loans, pins and max_size, or the call gives -EEXIST; so does any
+ * existing one with BABUS_EXCLUSIVE.
+ *
+ * A handle holds no descriptor. It sees one instance of the slot: once that is
+ * removed the handle gives -ENODEV, also if the name is created again.
+ *
+ * Errors: -EINVAL, -ENOENT, -EEXIST, -EACCES, -EPERM, -EPROTO, -ENODEV,
+ * -ENOSPC (tmpfs has no room for the slot's tables), -ENOBUFS (BABUS_PUBLISH:
+ * every loan of the slot is in use by live clients), resources.
+ */
+BABUS_API int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
+			      const struct babus_slot_options *opts, babus_slot **slot);
+
+/* Close. Every message and loan of it must have been given back. NULL is fine. */
+BABUS_API void babus_slot_close(babus_slot *slot);
+
+/*
+ * Remove slot `name`: its users get -ENODEV and its waiters wake. Pinned
+ * messages stay readable until released. Needs write permission on the slot's
+ * file and on the domain's directory. -ENOENT, -EACCES, -EPERM.
+ */
+BABUS_API int babus_slot_remove(babus_domain *domain, const char *name);
+
+/*
+ * Change permission bits, owner and group of the slot's files; (mode_t)-1,
+ * (uid_t)-1 or (gid_t)-1 leave that as it is. Existing handles keep the access
+ * they have. -EPERM, -ENODEV.
+ */
+BABUS_API int babus_slot_set_access(babus_slot *slot, mode_t mode, uid_t uid, gid_t gid);
+
+struct babus_slot_info {
+	uint64_t instance; /* random id of this incarnation of the name */
+	uint32_t depth, loans, pins, channel;
+	uint64_t max_size; /* bytes */
+	uint64_t first_seq;
+	uint64_t seq;        /* of the newest message; first_seq - 1 if none */
+	uint32_t kept;       /* messages that can be read now */
+	uint32_t publishers; /* live or not yet recovered publisher handles */
+	uint32_t readers;    /* pins in use: reader handles and held views */
+	uint32_t pid;        /* publisher of the newest message */
+	uint64_t size;       /* bytes of the newest message */
+	uint64_t time_ns;    /* its publish time; 0 if none */
+	uint64_t lost;       /* messages missed by readers so far, all readers */
+	uint64_t created_ns;
+	uint64_t bytes_used; /* of tmpfs now: tables and touched payload */
+	uint64_t bytes_max;  /* of tmpfs at most, known since creation */
+	mode_t mode;         /* permission bits of the slot's file */
+	uid_t uid;
+	gid_t gid;
+	char type[BABUS_TYPE_MAX + 1];
+	char description[BABUS_DESCRIPTION_MAX + 1];
+	uint64_t reserved[4];
+};
+
+/* A snapshot of the slot's facts and counters. -ENODEV, -EPROTO, -EIO. */
+BABUS_API int babus_slot_info(babus_slot *slot, struct babus_slot_info *info);
+
+/* Its name and domain. Valid while it is open. */
+BABUS_API const char *babus_slot_name(const babus_slot *slot);
+BABUS_API babus_domain *babus_slot_domain(const babus_slot *slot);
+
+struct babus_client_info {
+	int publisher;     /* 1: publishes, 0: reads */
+	int alive;         /* 0: dead, what it held is free to be taken back */
+	uint32_t pid;      /* as the client saw itself */
+	uint32_t held;     /* loans or pins it has in use */
+	uint64_t cursor;   /* readers: sequence last delivered */
+	uint64_t received; /* readers: messages delivered */
+	uint64_t lost;     /* readers: messages missed */
+	uint64_t reserved[4];
+};
+
+/*
+ * Call fn(arg, info) for each client of the slot; a non-zero return stops and
+ * is returned. Tests each client's liveness, so it costs system calls.
+ */
+BABUS_API int babus_slot_clients(babus_slot *slot,
+				 int (*fn)(void *arg, const struct babus_client_info *info),
+				 void *arg);
+
+/*
+ * Populate the pages of `count` buffers for messages of `size` bytes, so that
+ * the first publishes do not pay for it. -ENOSPC, -EMSGSIZE, -EACCES.
+ */
+BABUS_API int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size);
+
+/*
+ * Give the payload memory of buffers that hold no message back to tmpfs, for
+ * example after a burst of large messages. `freed` (bytes) may be NULL.
+ */
+BABUS_API int babus_slot_trim(babus_slot *slot, uint64_t *freed);
+
+/* ------------------------------------------------------------ publishing */
+
+/* What a publisher may attach to a message; zero means not set. */
+struct babus_stamp {
+	uint64_t source_time_ns; /* when the data was captured */
+	uint64_t tag;            /* free for the application */
+	uint32_t pid;            /* publish on behalf of this process; 0: the caller */
+	uint32_t reserved;       /* zero */
+};
+
+/*
+ * Publish a copy of `size` bytes. `stamp` and `seq` (the message's sequence
+ * number) may be NULL. Never blocks, whatever readers do. One system call if
+ * somebody waits for the slot's channel, else none.
+ *
+ * Errors: -EMSGSIZE (larger than the slot's max_size), -ENOSPC (tmpfs full),
+ * -ENOBUFS (all loans in use by live clients), -EACCES (opened without
+ * BABUS_PUBLISH), -EOVERFLOW (past BABUS_SEQ_MAX), -ENODEV, -EPROTO, -EIO,
+ * -ECHILD. On any of them nothing was published.
+ */
+BABUS_API int babus_slot_publish(babus_slot *slot, const void *data, size_t size,
+				 const struct babus_stamp *stamp, uint64_t *seq);
+
+/* The same, gathered from `count` pieces. */
+BABUS_API int babus_slot_publishv(babus_slot *slot, const struct iovec *iov, int count,
+				  const struct babus_stamp *stamp, uint64_t *seq);
+
+/* A buffer of the slot lent to the caller, to be filled in place. */
+struct babus_loan {
+	void *data;      /* `capacity` bytes, 64-byte aligned, contents undefined */
+	size_t capacity; /* bytes that may be written */
+	size_t size;     /* bytes that commit publishes; set it to what was filled */
+	struct babus_stamp stamp;
+	/* private */
+	babus_slot *slot;
+	uint32_t buffer;
+	uint32_t token;
+};
+
+/*
+ * Borrow a buffer for a message of up to `size` bytes. Give it back with
+ * commit or discard. Errors as babus_slot_publish().
+ */
+BABUS_API int babus_slot_loan(babus_slot *slot, size_t size, struct babus_loan *loan);
+
+/*
+ * Publish the first loan->size bytes. On success the loan is over. On failure
+ * (-EINVAL: size above capacity; -EOVERFLOW, -ENODEV, -EPROTO, -EIO) it is
+ * still held and can be discarded.
+ */
+BABUS_API int babus_loan_commit(struct babus_loan *loan, uint64_t *seq);
+
+/* Give the buffer back unpublished. A loan that is over is ignored. */
+BABUS_API void babus_loan_discard(struct babus_loan *loan);
+
+/* ------------------------------------------------------------ reading */
+
+/* A message, pinned in place until released (or copied to the caller's memory). */
+struct babus_message {
+	const void *data;
+	size_t size; /* bytes */
+	uint64_t seq;
+	uint64_t lost;           /* messages between the asked one and this one */
+	uint64_t time_ns;        /* published */
+	uint64_t source_time_ns; /* as the publisher set it, or 0 */
+	uint64_t tag;            /* as the publisher set it, or 0 */
+	uint32_t pid;            /* publisher, in its own pid namespace */
+	/* private */
+	uint32_t pin;
+	babus_slot *slot;
+};
+
+/* Which message. */
+enum babus_which {
+	BABUS_LATEST, /* the newest; n is ignored */
+	BABUS_AGE,    /* the one published n before the newest */
+	BABUS_SEQ,    /* sequence number n */
+	BABUS_AFTER,  /* the first kept one after sequence number n */
+};
+
+/*
+ * Pin a message and describe it; it can be read in place, however long, until
+ * babus_message_release(). Never blocks, takes no lock, makes no system call.
+ *
+ * Errors: -ENODATA (no message published yet), -ESTALE (BABUS_AGE, BABUS_SEQ:
+ * no longer kept), -EAGAIN (BABUS_SEQ, BABUS_AFTER: not published yet; or, at
+ * depth 1, the slot moved on too fast time and again), -ENOBUFS (all pins in
+ * use by live clients), -ENODEV, -EPROTO, -EIO, -ECHILD.
+ */
+BABUS_API int babus_slot_view(babus_slot *slot, enum babus_which which, uint64_t n,
+			      struct babus_message *message);
+
+/*
+ * The same, copied into `buffer` of `capacity` bytes; nothing to release.
+ * Also -EMSGSIZE: the message is larger than capacity.
+ */
+BABUS_API int babus_slot_copy(babus_slot *slot, enum babus_which which, uint64_t n, void *buffer,
+			      size_t capacity, struct babus_message *message);
+
+/* Unpin. A message that was copied or released already is ignored. */
+BABUS_API void babus_message_release(struct babus_message *message);
+
+/* ------------------------------------------------------------ readers */
+
+/* Where a reader starts. */
+enum babus_start {
+	BABUS_START_NEXT,   /* with the next message published (n ignored) */
+	BABUS_START_OLDEST, /* with the oldest message kept (n ignored) */
+	BABUS_START_SEQ,    /* with sequence number n, or the oldest after it */
+};
+
+/*
+ * A reader: a cursor over the slot, whose position and losses are visible in
+ * babus_slot_clients(). Takes one pin of the slot while it is open. The slot's
+ * handle must stay open as long. Errors: -ENOBUFS, -ENODEV, -EINVAL.
+ */
+BABUS_API int babus_reader_open(babus_slot *slot, enum babus_start start, uint64_t n,
+				babus_reader **reader);
+BABUS_API void babus_reader_close(babus_reader *reader);
+
+/* Move the cursor; what it passes over counts neither as received nor lost. */
+BABUS_API int babus_reader_seek(babus_reader *reader, enum babus_start start, uint64_t n);
+
+/*
+ * The message after the cursor, pinned; the cursor moves onto it. If the
+ * publisher has lapped the reader this is the oldest message kept, and
+ * message->lost says exactly how many were missed. -EAGAIN: none yet. Other
+ * errors as babus_slot_view().
+ */
+BABUS_API int babus_reader_next(babus_reader *reader, struct babus_message *message);
+
+/* The same, copied; see babus_slot_copy(). On -EMSGSIZE the cursor stays. */
+BABUS_API int babus_reader_next_copy(babus_reader *reader, void *buffer, size_t capacity,
+				     struct babus_message *message);
+
+/*
+ * The newest message, if it is after the cursor, which moves onto it; -EAGAIN
+ * if not. What lies between was skipped on purpose: it is told in
+ * message->lost but not counted as lost.
+ */
+BABUS_API int babus_reader_latest(babus_reader *reader, struct babus_message *message);
+
+/*
+ * Sleep until there is a message after the cursor. 0, -ETIMEDOUT, -EINTR (a
+ * signal handler ran), -ENODEV, -EPROTO, -EIO.
+ */
+BABUS_API int babus_reader_wait(babus_reader *reader, int64_t deadline_ns);
+
+struct babus_reader_stats {
+	uint64_t cursor;   /* sequence last delivered */
+	uint64_t received; /* messages delivered */
+	uint64_t lost;     /* messages missed */
+	uint64_t skipped;  /* passed over by babus_reader_latest() */
+};
+
+BABUS_API int babus_reader_stats(const babus_reader *reader, struct babus_reader_stats *stats);
+BABUS_API babus_slot *babus_reader_slot(const babus_reader *reader);
+
+/* ------------------------------------------------------------ waiting */
+
+struct babus_waiter_options {
+	uint64_t spin_ns;     /* look for news this long before sleeping, at most;
+				 adapts to what comes; 0 (default): never spin */
+	uint64_t recheck_ns;  /* look again this often although nobody called, in
+				 case a publisher died before it did; default 1 s */
+	uint64_t reserved[4]; /* zero */
+};
+
+/* A set of readers to wait for. `opts` may be NULL for the defaults. */
+BABUS_API int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *opts,
+				babus_waiter **waiter);
+BABUS_API void babus_waiter_close(babus_waiter *waiter);
+
+/*
+ * Add a reader of the waiter's domain, with a pointer to hand back. The
+ * waiter only looks at the cursor. -EINVAL (another domain), -EEXIST.
+ */
+BABUS_API int babus_waiter_add(babus_waiter *waiter, babus_reader *reader, void *user);
+/* Remove it; call before closing the reader. -ENOENT. */
+BABUS_API int babus_waiter_remove(babus_waiter *waiter, babus_reader *reader);
+
+/*
+ * Also report changes of the domain's set of slots (see
+ * babus_domain_changes()) from now on, as events without a reader.
+ */
+BABUS_API int babus_waiter_watch_domain(babus_waiter *waiter, void *user);
+
+struct babus_event {
+	babus_reader *reader; /* with news; NULL: the domain changed */
+	void *user;           /* as given when it was added */
+	int status;           /* 0, or -ENODEV, -EPROTO, -EIO: the slot is gone */
+};
+
+/*
+ * Sleep until one of the readers has a message after its cursor, its slot is
+ * gone, or the domain changed. One event a call, the readers in turn; a
+ * reader is reported again until its cursor catches up, one whose slot is gone
+ * until it is removed.
+ *
+ * 0, -ETIMEDOUT, -EINTR (a signal handler ran), -ECANCELED
+ * (babus_waiter_wake()), -ENODEV (the domain vanished), -ECHILD.
+ */
+BABUS_API int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns,
+				struct babus_event *event);
+
+/* Make the waiter's current or next wait return -ECANCELED. Any thread. */
+BABUS_API int babus_waiter_wake(babus_waiter *waiter);
+
+/*
+ * A descriptor for poll, select, epoll or io_uring that is readable whenever
+ * babus_waiter_wait(waiter, BABUS_NOW, ...) would give something else than
+ * -ETIMEDOUT. Owned by the waiter, never read or close it; call
+ * babus_waiter_wait() with BABUS_NOW until -ETIMEDOUT after each readiness.
+ */
+BABUS_API int babus_waiter_fd(babus_waiter *waiter, int *fd);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * babus.ini: the configuration that the command line tool and babusfs read,
+ * and that any client may. Every key has a default; no file is needed.
+ *
+ * Threads: a loaded configuration is constant; any calls from any threads.
+ */
+#ifndef BABUS_CONFIG_H
+#define BABUS_CONFIG_H
+
+#include <babus/babus.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct babus_config babus_config;
+
+/*
+ * Load `path`. NULL: $BABUS_CONFIG, which must exist if set; else
+ * $XDG_CONFIG_HOME/babus/babus.ini (~/.config/babus/babus.ini), else
+ * /etc/babus.ini, else the built-in defaults. All or nothing: on -EINVAL
+ * babus_error_detail() has one line "FILE:LINE: what, and what was expected".
+ * Errors: -EINVAL, -ENOENT, -EACCES, -ENOMEM.
+ */
+BABUS_API int babus_config_load(const char *path, babus_config **config);
+BABUS_API void babus_config_free(babus_config *config);
+
+/* The file it came from; "" for the built-in defaults. Valid until freed. */
+BABUS_API const char *babus_config_path(const babus_config *config);
+
+/*
+ * Name of the domain and options to open it with. $BABUS_DOMAIN and
+ * $BABUS_ROOT win over the file. Strings are valid until `config` is freed.
+ */
+BABUS_API const char *babus_config_domain(const babus_config *config,
+					  struct babus_domain_options *opts);
+
+/*
+ * The options to create slot `name` with: the defaults, then every [slot
+ * PATTERN] section that matches, in the order of the file.
+ * Strings are valid until `config` is freed.
+ */
+BABUS_API void babus_config_slot(const babus_config *config, const char *name,
+				 struct babus_slot_options *opts);
+
+/*
+ * The value of `key` in section [babusfs], as written, or its default; NULL if
+ * there is no such key. Valid until `config` is freed.
+ */
+BABUS_API const char *babus_config_babusfs(const babus_config *config, const char *key);
+
+/*
+ * Parse a number of bytes with an optional unit (KiB, MiB, GiB, kB, MB, GB,
+ * B). 0 or -EINVAL.
+ */
+BABUS_API int babus_config_parse_size(const char *text, uint64_t *bytes);
+
+/*
+ * Parse a duration with a unit (ns, us, ms, s, min, h; none: seconds).
+ * Fractions are fine. 0 or -EINVAL.
+ */
+BABUS_API int babus_config_parse_duration(const char *text, uint64_t *ns);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
