@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains: the directory, the file `domain` in it, who is trusted, and what
+ * slots there are. Invariant: a directory with a file `domain` is complete and
+ * has its final access; one without it is nobody's yet.
+ */
+#include "domain.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "files.h"
+#include "fork.h"
+#include "guard.h"
+#include "shm.h"
+#include "wait.h"
+
+#define DOMAIN_FILE "domain"
+#define DOMAIN_SIZE LAYOUT_PAGE
+
+int babus_name_check(const char *name)
+{
+	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t length = name ? strlen(name) : 0;
+
+	if (length < 1 || length > BABUS_NAME_MAX)
+		return babus_fail(-EINVAL, "a name of %zu characters: expected 1 to %u", length,
+				  BABUS_NAME_MAX);
+	if (strspn(name, legal) != length || name[0] == '.' || name[0] == '-')
+		return babus_fail(
+		    -EINVAL, "name '%s': expected [A-Za-z0-9._-], not starting with '.' or '-'",
+		    name);
+	return 0;
+}
+
+void babus_domain_options_init(struct babus_domain_options *opts)
+{
+	*opts = (struct babus_domain_options){
+	    .uid = (uid_t)-1, .gid = (gid_t)-1, .trust_uid = (uid_t)-1};
+}
+
+static int check_options(const struct babus_domain_options *opts)
+{
+	for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(*opts->reserved); i++)
+		if (opts->reserved[i])
+			return babus_fail(-EINVAL, "reserved domain options must be zero");
+	if (opts->mode & ~(mode_t)07777)
+		return babus_fail(-EINVAL, "domain mode %#o: expected permission bits",
+				  (unsigned)opts->mode);
+	return 0;
+}
+
+/* --- trust ------------------------------------------------------------------ */
+
+static bool in_my_groups(gid_t gid)
+{
+	gid_t *groups;
+	int count = getgroups(0, NULL);
+	bool found = gid == getegid();
+
+	if (found || count <= 0)
+		return found;
+	groups = calloc((size_t)count, sizeof(*groups));
+	if (!groups)
+		return false;
+	count = getgroups(count, groups);
+	for (int i = 0; i < count && !found; i++)
+		found = groups[i] == gid;
+	free(groups);
+	return found;
+}
+
+static bool trusted_uid(uid_t owner, uid_t trust_uid)
+{
+	return owner == geteuid() || owner == 0 || owner == trust_uid;
+}
+
+/*
+ * Anybody can make a directory in /dev/shm under the name that we will use
+ * tomorrow. See babus_domain_open() for the rule.
+ */
+static int check_directory(const struct stat *st, uid_t trust_uid, const char *path)
+{
+	if (trusted_uid(st->st_uid, trust_uid))
+		return 0;
+	if (!(st->st_mode & S_IWOTH) && in_my_groups(st->st_gid))
+		return 0;
+	return babus_fail(-EPERM,
+			  "%s: belongs to user %u and not to one of your groups; expected you, "
+			  "root, or the user named as trusted",
+			  path, (unsigned)st->st_uid);
+}
+
+bool domain_trusts(const babus_domain *domain, uid_t owner)
+{
+	/* Where only trusted people may create files, any owner is trusted. */
+	return !domain->open_to_all || owner == domain->owner ||
+	       trusted_uid(owner, domain->trust_uid);
+}
+
+/* --- opening ---------------------------------------------------------------- */
+
+/* Who may enter the directory is a client, and clients write the file. */
+static mode_t file_mode(mode_t directory)
+{
+	mode_t enter = directory & 0111;
+
+	return (mode_t)(enter << 2 | enter << 1);
+}
+
+static int create_file(int dirfd)
+{
+	struct layout_domain *map;
+	struct shm_access access = {.uid = (uid_t)-1, .gid = (gid_t)-1};
+	struct stat st;
+	uint64_t instance;
+	int fd, error;
+
+	if (fstat(dirfd, &st) < 0)
+		return -errno;
+	access.mode = file_mode(st.st_mode);
+	/* As root, on behalf of a directory's owner. */
+	if (geteuid() == 0) {
+		access.uid = st.st_uid;
+		access.gid = st.st_gid;
+	} else if (in_my_groups(st.st_gid)) {
+		access.gid = st.st_gid;
+	}
+	fd = shm_create_unnamed(dirfd, &access, DOMAIN_SIZE, DOMAIN_SIZE);
+	if (fd < 0)
+		return fd;
+	error = shm_random(&instance);
+	if (!error)
+		error = shm_map(fd, DOMAIN_SIZE, true, (void **)&map);
+	if (!error) {
+		layout_fill_head(&map->head, LAYOUT_DOMAIN_MAGIC, instance);
+		shm_unmap(map, DOMAIN_SIZE);
+		error = shm_link(fd, dirfd, DOMAIN_FILE);
+	}
+	close(fd);
+	return error;
+}
+
+/* Create what is missing: 0 if the file is new, -EEXIST if it was there. */
+static int create(int rootfd, const char *leaf, const char *path,
+		  const struct babus_domain_options *opts)
+{
+	struct shm_access access = {opts->mode ? opts->mode : 0700, opts->uid, opts->gid};
+	struct stat st;
+	int dirfd, error = 0;
+
+	if (mkdirat(rootfd, leaf, 0700) < 0 && errno != EEXIST)
+		return babus_fail(-errno, "%s: cannot create it: %s", path, strerror(errno));
+	dirfd = openat(rootfd, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dirfd < 0)
+		return errno == ENOTDIR || errno == ELOOP
+			   ? babus_fail(-EPERM, "%s: expected a directory", path)
+			   : -errno;
+	if (fstat(dirfd, &st) < 0)
+		error = -errno;
+	if (!error)
+		error = check_directory(&st, opts->trust_uid, path);
+	if (!error && !faccessat(dirfd, DOMAIN_FILE, F_OK, AT_SYMLINK_NOFOLLOW))
+		error = -EEXIST;
+	/* Not complete: ours to finish, if it is ours. */
+	if (!error && (st.st_uid == geteuid() || geteuid() == 0))
+		error = shm_set_access(dirfd, &access);
+	if (!error)
+		error = create_file(dirfd);
+	if (error && error != -EEXIST && !*babus_error_detail())
+		babus_fail(error, "%s: cannot create the domain: %s", path, strerror(-error));
+	close(dirfd);
+	return error;
+}
+
+static int map_file(babus_domain *domain)
+{
+	struct layout_head head;
+	struct stat st;
+	int fd = shm_open_file(domain->dirfd, DOMAIN_FILE, O_RDWR, &st);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	error = shm_read_start(fd, &head, sizeof(head));
+	if (!error)
+		error = layout_check_head(&head, LAYOUT_DOMAIN_MAGIC, 0, DOMAIN_FILE);
+	if (!error && st.st_size != DOMAIN_SIZE)
+		error = babus_fail(-EPROTO, "%s: %lld bytes, expected %d", DOMAIN_FILE,
+				   (long long)st.st_size, DOMAIN_SIZE);
+	if (!error && !domain_trusts(domain, st.st_uid))
+		error = babus_fail(-EPERM, "%s: belongs to user %u, who is not trusted",
+				   DOMAIN_FILE, (unsigned)st.st_uid);
+	if (!error)
+		error = shm_map(fd, DOMAIN_SIZE, true, (void **)&domain->map);
+	domain->device = st.st_dev;
+	domain->inode = st.st_ino;
+	close(fd);
+	return error;
+}
+
+static int attach(babus_domain *domain, int rootfd, const char *leaf)
+{
+	struct stat st;
+	int error;
+
+	domain->dirfd = openat(rootfd, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (domain->dirfd < 0) {
+		if (errno == ENOTDIR || errno == ELOOP)
+			return babus_fail(-EPERM, "%s: expected a directory", domain->path);
+		return -errno;
+	}
+	if (fstat(domain->dirfd, &st) < 0)
+		return -errno;
+	error = check_directory(&st, domain->trust_uid, domain->path);
+	if (error)
+		return error;
+	domain->owner = st.st_uid;
+	domain->open_to_all = st.st_mode & S_IWOTH;
+	error = map_file(domain);
+	if (error)
+		return error;
+	domain->guard = guard_add(domain->map, DOMAIN_SIZE);
+	return domain->guard ? 0 : -ENOMEM;
+}
+
+static void destroy(babus_domain *domain)
+{
+	guard_remove(domain->guard);
+	shm_unmap(domain->map, DOMAIN_SIZE);
+	if (domain->dirfd >= 0)
+		close(domain->dirfd);
+	free(domain->name);
+	free(domain->path);
+	free(domain);
+}
+
+/* The root directory and the leaf's name, for messages the path of both. */
+static int locate(const char **name, const struct babus_domain_options *opts, char **leaf,
+		  char **path, int *rootfd)
+{
+	const char *root = opts->root ? opts->root : getenv("BABUS_ROOT");
+	int error;
+
+	if (!*name)
+		*name = getenv("BABUS_DOMAIN");
+	if (!*name || !**name)
+		*name = "default";
+	if (!root || !*root)
+		root = "/dev/shm";
+	error = babus_name_check(*name);
+	if (error)
+		return error;
+	if (asprintf(path, "%s/babus.%s", root, *name) < 0)
+		return -ENOMEM;
+	*leaf = *path + strlen(root) + 1;
+	*rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*rootfd < 0) {
+		error = babus_fail(-errno, "root directory '%s': %s", root, strerror(errno));
+		free(*path);
+	}
+	return error;
+}
+
+int babus_domain_open(const char *name, unsigned flags, const struct babus_domain_options *opts,
+		      babus_domain **result)
+{
+	struct babus_domain_options defaults;
+	babus_domain *domain = NULL;
+	char *leaf, *path;
+	int rootfd, error;
+	bool created = false;
+
+	babus_fail_clear();
+	babus_domain_options_init(&defaults);
+	if (!opts)
+		opts = &defaults;
+	error = check_options(opts);
+	if (!error)
+		error = locate(&name, opts, &leaf, &path, &rootfd);
+	if (error)
+		return error;
+
+	if (flags & BABUS_CREATE) {
+		error = create(rootfd, leaf, path, opts);
+		created = !error;
+		if (error == -EEXIST && !(flags & BABUS_EXCLUSIVE))
+			error = 0;
+		if (error)
+			goto out;
+	}
+	error = -ENOMEM;
+	domain = calloc(1, sizeof(*domain));
+	if (!domain)
+		goto out;
+	*domain = (babus_domain){.dirfd = -1, .trust_uid = opts->trust_uid};
+	domain_ref(domain);
+	domain->name = strdup(name);
+	domain->path = strdup(path);
+	if (!domain->name || !domain->path)
+		goto out;
+	error = fork_generation(&domain->generation);
+	if (!error)
+		error = attach(domain, rootfd, leaf);
+	if (!error && created)
+		domain_changed(domain);
+out:
+	if (error && !*babus_error_detail())
+		babus_fail(error, "%s: %s", path, babus_strerror(error));
+	if (error && domain)
+		destroy(domain);
+	if (!error)
+		*result = domain;
+	close(rootfd);
+	free(path);
+	return error;
+}
+
+void domain_ref(babus_domain *domain)
+{
+	local_add(&domain->references, 1);
+}
+
+void domain_unref(babus_domain *domain)
+{
+	if (!local_add(&domain->references, -1))
+		destroy(domain);
+}
+
+void babus_domain_close(babus_domain *domain)
+{
+	if (domain)
+		domain_unref(domain);
+}
+
+/* --- asking ------------------------------------------------------------------- */
+
+const char *babus_domain_name(const babus_domain *domain)
+{
+	return domain->name;
+}
+
+const char *babus_domain_path(const babus_domain *domain)
+{
+	return domain->path;
+}
+
+int domain_check(const babus_domain *domain)
+{
+	if (!fork_is_ours(domain->generation))
+		return -ECHILD;
+	if (guard_was_hit(domain->guard))
+		return -EIO;
+	return waiting_get(&domain->map->waiting) & DOMAIN_GONE ? -ENODEV : 0;
+}
+
+int domain_check_files(babus_domain *domain)
+{
+	struct stat st;
+
+	if (!fstatat(domain->dirfd, DOMAIN_FILE, &st, AT_SYMLINK_NOFOLLOW) &&
+	    st.st_dev == domain->device && st.st_ino == domain->inode)
+		return 0;
+	waiting_mark(&domain->map->waiting, DOMAIN_GONE);
+	wait_kick(domain->map, WAIT_ALL);
+	return babus_fail(-ENODEV, "%s: the domain's files were deleted", domain->path);
+}
+
+void domain_changed(babus_domain *domain)
+{
+	change_bump(&domain->map->changes);
+	wait_notify(domain->map, 1u << WAIT_CONTROL_CHANNEL);
+}
+
+int babus_domain_changes(babus_domain *domain, uint64_t *changes)
+{
+	int error = domain_check(domain);
+
+	if (!error)
+		*changes = change_get(&domain->map->changes);
+	return error;
+}
+
+int babus_domain_list(babus_domain *domain, int (*fn)(void *arg, const char *name), void *arg)
+{
+	struct dirent *entry;
+	DIR *dir = NULL;
+	int result;
+
+	babus_fail_clear();
+	result = domain_check(domain);
+	if (!result)
+		result = domain_check_files(domain);
+	if (!result)
+		result = files_open_dir(domain->dirfd, &dir);
+	if (result)
+		return result;
+	while (!result && (entry = readdir(dir))) {
+		char name[BABUS_NAME_MAX + 1];
+
+		if (files_slot_of(entry->d_name, name))
+			result = fn(arg, name);
+	}
+	closedir(dir);
+	return result;
+}
+
+/* --- removing ----------------------------------------------------------------- */
+
+static int remove_one(void *arg, const char *name)
+{
+	int error = babus_slot_remove(arg, name);
+
+	return error == -ENOENT ? 0 : error;
+}
+
+int babus_domain_remove(const char *name, const struct babus_domain_options *opts)
+{
+	struct babus_domain_options defaults;
+	struct babus_report report;
+	babus_domain *domain;
+	int error;
+
+	babus_domain_options_init(&defaults);
+	error = babus_domain_open(name, 0, opts ? opts : &defaults, &domain);
+	if (error)
+		return error;
+	error = babus_domain_list(domain, remove_one, domain);
+	if (!error)
+		error = babus_domain_recover(domain, 1, &report);
+	if (!error && files_count_foreign(domain->dirfd, DOMAIN_FILE) != 0)
+		error = babus_fail(-ENOTEMPTY, "%s: holds files that are not of babus",
+				   domain->path);
+	if (!error && unlinkat(domain->dirfd, DOMAIN_FILE, 0) < 0)
+		error = -errno;
+	if (!error)
+		domain_check_files(domain);
+	babus_fail_clear();
+	if (!error && rmdir(domain->path) < 0)
+		error = babus_fail(-errno, "%s: %s", domain->path, strerror(errno));
+	babus_domain_close(domain);
+	return error;
+}

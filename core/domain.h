@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a domain's handle, for the objects that live in it. */
+#ifndef BABUS_DOMAIN_H
+#define BABUS_DOMAIN_H
+
+#include <babus/babus.h>
+
+#include "layout.h"
+
+struct babus_domain {
+	/* constant once open */
+	struct layout_domain *map;
+	int dirfd;
+	uint64_t generation;
+	char *name, *path;
+	uid_t owner;      /* of the directory */
+	bool open_to_all; /* everybody may create files in the directory */
+	uid_t trust_uid;
+	dev_t device; /* of the file `domain` */
+	ino_t inode;
+	struct guard *guard;
+
+	shared64 references;
+};
+
+void domain_ref(babus_domain *domain);
+void domain_unref(babus_domain *domain);
+
+/* Whether the handle may be used: 0, -ECHILD, -EIO, -ENODEV. Costs loads only. */
+int domain_check(const babus_domain *domain);
+
+/*
+ * Look whether the domain's files are still there. If not, tell everybody and
+ * return -ENODEV.
+ */
+int domain_check_files(babus_domain *domain);
+
+/* Whether a file of this owner in the domain's directory is to be trusted. */
+bool domain_trusts(const babus_domain *domain, uid_t owner);
+
+/* Count and announce a change of the set of slots. */
+void domain_changed(babus_domain *domain);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <babus/babus.h>
+
+static _Thread_local char detail[512];
+
+int babus_fail(int error, const char *format, ...)
+{
+	char line[sizeof(detail)];
+	int saved = errno;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	memcpy(detail, line, sizeof(detail));
+	errno = saved;
+	return error;
+}
+
+void babus_fail_clear(void)
+{
+	detail[0] = '\0';
+}
+
+const char *babus_error_detail(void)
+{
+	return detail;
+}
+
+const char *babus_version(void)
+{
+	return BABUS_VERSION;
+}
+
+const char *babus_strerror(int error)
+{
+	const char *text;
+
+	switch (error < 0 ? -error : error) {
+	case 0:
+		return "success";
+	case ENODATA:
+		return "no message yet";
+	case ESTALE:
+		return "message no longer kept";
+	case EAGAIN:
+		return "not published yet";
+	case EMSGSIZE:
+		return "message too large";
+	case ENOSPC:
+		return "no space left on the tmpfs";
+	case ENOBUFS:
+		return "all entries of the slot are in use by live clients";
+	case ENODEV:
+		return "slot removed or domain gone";
+	case EINVAL:
+		return "invalid argument";
+	case EOVERFLOW:
+		return "past the last sequence number";
+	case EPROTO:
+		return "not a file of this version of babus, or damaged";
+	case EEXIST:
+		return "exists already, or with another geometry";
+	case ECHILD:
+		return "handle belongs to the parent process";
+	case ETIMEDOUT:
+		return "timed out";
+	case ENOENT:
+		return "no such slot or domain";
+	case EIO:
+		return "file was truncated while in use";
+	case EPERM:
+		return "not owned by somebody trusted, or not permitted";
+	case ECANCELED:
+		return "woken by another thread";
+	case EINTR:
+		return "interrupted by a signal";
+	default:
+		text = strerrordesc_np(error < 0 ? -error : error);
+		return text ? text : "unknown error";
+	}
+}

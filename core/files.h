@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The names of a slot's files and their life: created complete or not at all,
+ * removed as a whole, finished by whoever finds the leftovers of a crash.
+ *
+ *     NAME.slot               the slot; linking it commits a creation
+ *     NAME.<instance>.pins    its pins; linked first, its creator holds a lock
+ *     NAME.<instance>.gone    a slot being removed; renaming commits a removal
+ */
+#ifndef BABUS_FILES_H
+#define BABUS_FILES_H
+
+#include <dirent.h>
+#include <limits.h>
+
+#include "domain.h"
+
+enum files_kind {
+	FILES_SLOT,
+	FILES_PINS,
+	FILES_GONE
+};
+
+/* The file's name; `instance` does not matter for FILES_SLOT. */
+void files_name(char file[NAME_MAX + 1], enum files_kind kind, const char *name, uint64_t instance);
+
+/* Whether it is the file of a slot, and of which. */
+bool files_slot_of(const char *file, char name[BABUS_NAME_MAX + 1]);
+
+/* Read a directory from the start, leaving its descriptor alone. */
+int files_open_dir(int dirfd, DIR **dir);
+
+/* Entries other than `except`, "." and ".."; negative errno. */
+int files_count_foreign(int dirfd, const char *except);
+
+/* The permissions of the pins that go with a slot's: who may read it may pin. */
+mode_t files_pins_mode(mode_t slot);
+
+/* Create a slot's files. -EEXIST: there is one, possibly of another creator. */
+int files_create(babus_domain *domain, const char *name, const struct babus_slot_options *opts,
+		 const struct layout_geometry *geometry);
+
+/*
+ * Finish the removal of the slot in file `gone`: mark it, wake its waiters,
+ * unlink its files. Harmless to repeat and to run at once with others.
+ */
+int files_finish_removal(babus_domain *domain, const char *gone);
+
+/* Finish interrupted creations and removals; only count them without `repair`. */
+int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "guard.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include <babus/babus.h>
+
+/* Read by the signal handler: grows at the front only, see guard.h. */
+static shared64 guards;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct sigaction previous;
+static bool installed;
+
+static struct guard *first(void)
+{
+	return (struct guard *)(uintptr_t)local_get(&guards);
+}
+
+static struct guard *unused(void)
+{
+	for (struct guard *g = first(); g; g = g->next)
+		if (local_take(&g->taken))
+			return g;
+	return NULL;
+}
+
+static struct guard *grow(void)
+{
+	struct guard *g = calloc(1, sizeof(*g));
+	uint64_t head;
+
+	if (!g)
+		return NULL;
+	local_take(&g->taken);
+	do {
+		head = local_get(&guards);
+		g->next = (struct guard *)(uintptr_t)head;
+	} while (!local_swap(&guards, head, (uint64_t)(uintptr_t)g));
+	return g;
+}
+
+struct guard *guard_add(void *base, uint64_t size)
+{
+	struct guard *g = unused();
+
+	if (!g)
+		g = grow();
+	if (!g)
+		return NULL;
+	flag_clear(&g->hit);
+	local_put(&g->size, size);
+	local_put(&g->base, (uint64_t)(uintptr_t)base);
+	return g;
+}
+
+void guard_remove(struct guard *guard)
+{
+	if (!guard)
+		return;
+	local_put(&guard->base, 0);
+	local_give(&guard->taken);
+}
+
+static bool replace(struct guard *g, uintptr_t at)
+{
+	uint64_t base = local_get(&g->base);
+	uint64_t size = local_get(&g->size);
+
+	if (!base || at < base || at - base >= size)
+		return false;
+	flag_raise(&g->hit, 1);
+	return mmap((void *)(uintptr_t)base, size, PROT_READ | PROT_WRITE,
+		    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+}
+
+static void on_sigbus(int number, siginfo_t *info, void *context)
+{
+	int saved = errno;
+
+	for (struct guard *g = first(); g; g = g->next) {
+		if (replace(g, (uintptr_t)info->si_addr)) {
+			errno = saved;
+			return;
+		}
+	}
+	errno = saved;
+	/* Not ours: as if we had never been here. */
+	if (previous.sa_flags & SA_SIGINFO) {
+		previous.sa_sigaction(number, info, context);
+	} else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+		previous.sa_handler(number);
+	} else {
+		/* The instruction is repeated, and then ends the process. */
+		signal(number, SIG_DFL);
+	}
+}
+
+int babus_guard_install(void)
+{
+	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
+	int error = 0;
+
+	sigemptyset(&action.sa_mask);
+	pthread_mutex_lock(&lock);
+	if (!installed) {
+		if (sigaction(SIGBUS, &action, &previous) < 0)
+			error = -errno;
+		installed = !error;
+	}
+	pthread_mutex_unlock(&lock);
+	return error;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Mappings of files that somebody else can truncate, so that the SIGBUS
+ * handler of babus_guard_install() can tell ours from the program's own. A
+ * mapping that was hit is replaced by zero pages where it stands: whoever is
+ * reading or writing there goes on, and the slot is reported as lost.
+ */
+#ifndef BABUS_GUARD_H
+#define BABUS_GUARD_H
+
+#include "sync.h"
+
+struct guard {
+	struct guard *next;  /* constant once linked; nodes are never freed, but reused */
+	shared64 base, size; /* base 0: unused */
+	shared32 hit;        /* set by the handler */
+	_Atomic bool taken;
+};
+
+/* Register a mapping. NULL: out of memory. */
+struct guard *guard_add(void *base, uint64_t size);
+void guard_remove(struct guard *guard);
+
+static inline bool guard_was_hit(const struct guard *guard)
+{
+	return flag_get(&guard->hit) != 0;
+}
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shared-memory format, version 1, little-endian 64-bit: three kinds of
+ * file, each self-contained. Everything here is read by other programs and
+ * older versions of this one: fields are never moved, only spare ones taken,
+ * announced by a feature bit.
+ *
+ * Geometry is checked once, when a file is attached, and from then on taken
+ * from the handle's private copy: a peer that scribbles over a header cannot
+ * move our pointers.
+ */
+#ifndef BABUS_LAYOUT_H
+#define BABUS_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "sync.h"
+
+#if !defined(__LP64__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the format of babus is defined for 64-bit little-endian machines"
+#endif
+
+enum {
+	LAYOUT_ABI = 1,
+	LAYOUT_LINE = 64,
+	LAYOUT_PAGE = 4096,
+	LAYOUT_FEATURES_KNOWN = 0, /* bits of features_required we understand */
+};
+
+#define LAYOUT_DOMAIN_MAGIC UINT64_C(0x314d4f4453554241) /* "ABUSDOM1" */
+#define LAYOUT_SLOT_MAGIC   UINT64_C(0x31544c5353554241) /* "ABUSSLT1" */
+#define LAYOUT_PINS_MAGIC   UINT64_C(0x314e495053554241) /* "ABUSPIN1" */
+
+/* A slot's payload may not be larger than this, all buffers together. */
+#define LAYOUT_PAYLOAD_MAX (UINT64_C(1) << 45)
+
+/*
+ * Words. All fit 64 bits, so that each changes in one atomic step.
+ *
+ * cell, pin   63..16 sequence number (48), 15..0 buffer (16). 0: none.
+ * claim       61..16 incarnation (46),     15..0 index of the client's own
+ *             entry (16). 0: free. Incarnations count up from 1 for the life
+ *             of the file and are never used twice.
+ * state       63..62 kind, the rest by kind:
+ *               FREE    0: in no cell, named by no valid pin, anybody's
+ *               OWNED   the owner's claim word
+ *               HISTORY the sequence number under which it was published
+ */
+enum layout_kind {
+	STATE_FREE = 0,
+	STATE_OWNED = 1,
+	STATE_HISTORY = 2,
+};
+
+#define STATE_SHIFT           62
+#define STATE_VALUE           ((UINT64_C(1) << STATE_SHIFT) - 1)
+#define CLAIM_INCARNATION_MAX ((UINT64_C(1) << 46) - 1)
+
+static inline uint64_t word_cell(uint64_t seq, uint32_t buffer)
+{
+	return seq << 16 | buffer;
+}
+
+static inline uint64_t cell_seq(uint64_t cell)
+{
+	return cell >> 16;
+}
+
+static inline uint32_t cell_buffer(uint64_t cell)
+{
+	return (uint32_t)(cell & 0xffff);
+}
+
+static inline uint64_t word_claim(uint64_t incarnation, uint32_t entry)
+{
+	return incarnation << 16 | entry;
+}
+
+static inline uint32_t claim_entry(uint64_t claim)
+{
+	return (uint32_t)(claim & 0xffff);
+}
+
+static inline uint64_t word_state(enum layout_kind kind, uint64_t value)
+{
+	return (uint64_t)kind << STATE_SHIFT | value;
+}
+
+static inline enum layout_kind state_kind(uint64_t state)
+{
+	return (enum layout_kind)(state >> STATE_SHIFT);
+}
+
+static inline uint64_t state_value(uint64_t state)
+{
+	return state & STATE_VALUE;
+}
+
+/* First bytes of every file; constant from before the file gets its name. */
+struct layout_head {
+	uint64_t magic;
+	uint32_t abi;
+	uint32_t features_required; /* refuse the file if one is unknown */
+	uint32_t features_optional;
+	uint32_t spare0;
+	uint64_t instance; /* random; the same in a slot and its pins */
+	uint64_t created_ns;
+	uint64_t spare[3];
+};
+
+/* ROOT/babus.NAME/domain */
+struct layout_domain {
+	struct layout_head head;
+	uint64_t spare0[24];
+
+	/* the waiting line: read by every publish, written when somebody goes
+	   to sleep or is woken */
+	_Alignas(64) shared64 waiting; /* bits 0..31 somebody may sleep on the channel; 32 GONE */
+	uint64_t spare1[7];
+
+	_Alignas(64) shared32 event; /* the futex word; counts wake-ups */
+	uint32_t spare2[15];
+
+	_Alignas(64) shared64 changes; /* counts slots created, removed, re-moded */
+	shared64 next_channel;         /* automatic channels are given in turn */
+	uint64_t spare3[6];
+};
+
+#define DOMAIN_GONE (UINT64_C(1) << 32) /* in waiting: the domain's files vanished */
+
+/* ROOT/babus.NAME/SLOT.slot, followed by the tables in the order below. */
+struct layout_slot {
+	struct layout_head head;
+
+	uint32_t depth, loans, pins, channel;
+	uint64_t max_size;  /* largest message, bytes */
+	uint64_t first_seq; /* of the first message ever */
+	uint64_t file_size; /* bytes, all of it */
+	uint64_t spare0[3];
+	char type[64];
+	char description[192];
+	uint64_t spare1[16];
+
+	/* written by publishers */
+	_Alignas(64) shared64 newest; /* hint: raised after each publish */
+	shared32 removed;             /* set once, by whoever removes the slot */
+	uint32_t spare2[13];
+
+	_Alignas(64) shared64 next_incarnation; /* of publishers; starts at 1 */
+	shared32 extent;                        /* tokens ever claimed: entries to look at */
+	uint32_t spare3[13];
+};
+
+/* One line a buffer: what is known of the message in it. Written by its owner. */
+struct layout_record {
+	shared64 seq;
+	shared64 size;
+	shared64 time_ns;
+	shared64 source_time_ns;
+	shared64 tag;
+	shared64 pid;
+	uint64_t spare[2];
+};
+
+/*
+ * One line for a lease: a loan token in the slot, a pin in the pins file. The
+ * entry through which a client registered is also its proof of life, see
+ * lease.h. Written by its owner, except that anybody may clear the claim of a
+ * dead one.
+ */
+struct layout_lease {
+	shared64 claim;
+	shared64 hold;     /* pins: the pinned cell's value, 0 if idle */
+	shared64 cursor;   /* readers: last sequence delivered */
+	shared64 received; /* readers */
+	shared64 lost;     /* readers */
+	shared64 pid;      /* as the owner sees itself, | LEASE_READER */
+	uint64_t spare[2];
+};
+
+#define LEASE_READER (UINT64_C(1) << 32) /* in pid: a reader with a cursor */
+
+/* ROOT/babus.NAME/SLOT.<instance>.pins, followed by the leases at LAYOUT_PAGE. */
+struct layout_pins {
+	struct layout_head head;
+	uint32_t pins;
+	uint32_t spare0;
+	uint64_t spare1[7];
+
+	_Alignas(64) shared64 next_incarnation; /* of reading clients; starts at 1 */
+	shared32 extent;                        /* pins ever claimed: entries to scan */
+	uint32_t spare2;
+	shared64 lost; /* by readers that have closed */
+	uint64_t spare3[5];
+};
+
+_Static_assert(sizeof(struct layout_head) == 64, "head");
+_Static_assert(offsetof(struct layout_domain, waiting) == 256, "domain.waiting");
+_Static_assert(offsetof(struct layout_domain, event) == 320, "domain.event");
+_Static_assert(offsetof(struct layout_domain, changes) == 384, "domain.changes");
+_Static_assert(sizeof(struct layout_domain) == 448, "domain");
+_Static_assert(offsetof(struct layout_slot, depth) == 64, "slot.depth");
+_Static_assert(offsetof(struct layout_slot, max_size) == 80, "slot.max_size");
+_Static_assert(offsetof(struct layout_slot, type) == 128, "slot.type");
+_Static_assert(offsetof(struct layout_slot, description) == 192, "slot.description");
+_Static_assert(offsetof(struct layout_slot, newest) == 512, "slot.newest");
+_Static_assert(offsetof(struct layout_slot, next_incarnation) == 576, "slot.next_incarnation");
+_Static_assert(sizeof(struct layout_slot) == 640, "slot");
+_Static_assert(sizeof(struct layout_record) == 64, "record");
+_Static_assert(sizeof(struct layout_lease) == 64, "lease");
+_Static_assert(offsetof(struct layout_pins, pins) == 64, "pins.pins");
+_Static_assert(offsetof(struct layout_pins, next_incarnation) == 128, "pins.next_incarnation");
+_Static_assert(sizeof(struct layout_pins) == 192, "pins");
+
+/* Where everything in a slot's file is, worked out from its geometry alone. */
+struct layout_geometry {
+	uint32_t depth, loans, pins;
+	uint32_t buffers;
+	uint64_t max_size, first_seq;
+	uint64_t stride;                                         /* bytes from buffer to buffer */
+	uint64_t cells, states, marks, records, tokens, payload; /* offsets */
+	uint64_t slot_size, pins_size;                           /* of the files */
+};
+
+/*
+ * Fill in what follows from depth, loans, pins, max_size and first_seq. 0, or
+ * -EINVAL with the detail set to the limit that was broken.
+ */
+int layout_geometry(struct layout_geometry *geometry);
+
+/*
+ * Check a mapped file's first bytes against what we understand. `what` names
+ * the file in the error. 0 or -EPROTO. `instance` 0: any.
+ */
+int layout_check_head(const struct layout_head *head, uint64_t magic, uint64_t instance,
+		      const char *what);
+
+/*
+ * Check a slot's header, as mapped from a file of `file_size` bytes, and
+ * derive its geometry. 0 or -EPROTO.
+ */
+int layout_check_slot(const struct layout_slot *slot, uint64_t file_size,
+		      struct layout_geometry *geometry, const char *what);
+int layout_check_pins(const struct layout_pins *pins, uint64_t file_size, uint64_t instance,
+		      const struct layout_geometry *geometry, const char *what);
+
+/* Fill in a new file's first bytes. */
+void layout_fill_head(struct layout_head *head, uint64_t magic, uint64_t instance);
+
+#endif

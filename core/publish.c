@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Publishing: a token, a buffer, its memory, the message, the wake-up. A loan
+ * is the first three held by the caller; plain publishing is a loan, a copy
+ * and a commit.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "shm.h"
+#include "slot.h"
+
+/* --- tokens -------------------------------------------------------------------- */
+
+static int take_token(babus_slot *slot, uint32_t *token)
+{
+	int error;
+
+	if (local_take(&slot->token_busy)) {
+		*token = lease_own_entry(&slot->publisher);
+		return 0;
+	}
+	error = lease_take(&slot->token_table, &slot->publisher, token);
+	if (error == -ENOBUFS && slot_recover(slot, SLOT_FILE, true, NULL) > 0)
+		error = lease_take(&slot->token_table, &slot->publisher, token);
+	return error;
+}
+
+static void give_token(babus_slot *slot, uint32_t token)
+{
+	if (token == lease_own_entry(&slot->publisher))
+		local_give(&slot->token_busy);
+	else
+		lease_give(&slot->token_table, &slot->publisher, token);
+}
+
+/* --- memory --------------------------------------------------------------------- */
+
+/* Before Linux 5.14: through the file, and not into our page table. */
+static int allocate(babus_slot *slot, uint64_t offset, uint64_t size)
+{
+	struct stat st;
+	int fd = slot_reopen(slot, SLOT_FILE, O_RDWR, &st);
+	int error = 0;
+
+	if (fd < 0)
+		return fd;
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+/* A failed population: is tmpfs full, or has the file been cut off? */
+static int explain(babus_slot *slot, int error)
+{
+	struct stat st;
+	int fd;
+
+	if (error != -ENOSPC)
+		return error;
+	fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+	if (fd < 0)
+		return error;
+	close(fd);
+	return (uint64_t)st.st_size < slot->ring.g.slot_size ? -EIO : error;
+}
+
+/*
+ * Make sure that `size` bytes of an OWNED buffer have memory. The mark says how
+ * far that is known already, so in the steady state this is one load.
+ */
+static int populate(babus_slot *slot, uint32_t buffer, uint64_t size)
+{
+	const struct layout_geometry *g = &slot->ring.g;
+	uint64_t mark = record_get(&slot->ring.marks[buffer]);
+	uint64_t start = g->payload + buffer * g->stride;
+	uint64_t page, from, to;
+	int error;
+
+	if (__builtin_expect(size <= mark, 1))
+		return 0;
+	page = (uint64_t)sysconf(_SC_PAGESIZE);
+	/* Whole pages: neighbours of a small message get theirs early. */
+	from = (start + mark) & ~(page - 1);
+	to = (start + size + page - 1) & ~(page - 1);
+	if (to > g->slot_size)
+		to = g->slot_size;
+	error = shm_populate((uint8_t *)slot->header + from, to - from);
+	if (error == -EOPNOTSUPP)
+		error = allocate(slot, from, to - from);
+	if (error)
+		return explain(slot, error);
+	to -= start;
+	record_put(&slot->ring.marks[buffer], to < g->stride ? to : g->stride);
+	return 0;
+}
+
+/* --- loans ---------------------------------------------------------------------- */
+
+static int take_buffer(babus_slot *slot, uint32_t *buffer)
+{
+	struct ring *ring = &slot->ring;
+	uint64_t owner = slot->publisher.word;
+
+	if (!ring_take(ring, owner, false, buffer))
+		return 0;
+	/* All warm buffers are in use. Before cold memory is touched: is it a
+	   dead reader that holds them? Happens once for each buffer more. */
+	if (slot_recover(slot, SLOT_PINS_FILE, true, NULL) > 0 &&
+	    !ring_take(ring, owner, false, buffer))
+		return 0;
+	return ring_take(ring, owner, true, buffer);
+}
+
+static int check_publish(const babus_slot *slot, uint64_t size)
+{
+	int error = slot_check(slot);
+
+	if (__builtin_expect(error != 0, 0))
+		return error;
+	if (!slot->publishes)
+		return -EACCES;
+	return size > slot->ring.g.max_size ? -EMSGSIZE : 0;
+}
+
+static int borrow(babus_slot *slot, uint64_t size, uint32_t *token, uint32_t *buffer)
+{
+	int error = check_publish(slot, size);
+
+	if (error)
+		return error;
+	error = take_token(slot, token);
+	if (error)
+		return error;
+	error = take_buffer(slot, buffer);
+	if (error)
+		goto token;
+	error = populate(slot, *buffer, size);
+	if (error)
+		goto buffer;
+	return 0;
+buffer:
+	ring_discard(&slot->ring, *buffer);
+token:
+	give_token(slot, *token);
+	return error;
+}
+
+static void give_back(babus_slot *slot, uint32_t token, uint32_t buffer)
+{
+	ring_discard(&slot->ring, buffer);
+	give_token(slot, token);
+}
+
+static int commit(babus_slot *slot, uint32_t token, uint32_t buffer, uint64_t size,
+		  const struct babus_stamp *stamp, uint64_t *seq)
+{
+	struct babus_stamp full = {.pid = slot->pid};
+	uint64_t published;
+	int error;
+
+	if (stamp) {
+		full = *stamp;
+		if (!full.pid)
+			full.pid = slot->pid;
+	}
+	error = ring_commit(&slot->ring, buffer, size, &full, &published);
+	if (error)
+		return error;
+	wait_notify(slot->domain_map, slot->channel_bit);
+	give_token(slot, token);
+	if (seq)
+		*seq = published;
+	return 0;
+}
+
+int babus_slot_loan(babus_slot *slot, size_t size, struct babus_loan *loan)
+{
+	uint32_t token, buffer;
+	int error = borrow(slot, size, &token, &buffer);
+
+	if (error)
+		return error;
+	*loan = (struct babus_loan){
+	    .data = ring_data(&slot->ring, buffer),
+	    .capacity = size,
+	    .size = size,
+	    .slot = slot,
+	    .buffer = buffer,
+	    .token = token,
+	};
+	return 0;
+}
+
+int babus_loan_commit(struct babus_loan *loan, uint64_t *seq)
+{
+	int error;
+
+	if (!loan->slot || loan->size > loan->capacity)
+		return -EINVAL;
+	error = slot_check(loan->slot);
+	if (!error)
+		error = commit(loan->slot, loan->token, loan->buffer, loan->size, &loan->stamp,
+			       seq);
+	if (!error)
+		loan->slot = NULL;
+	return error;
+}
+
+void babus_loan_discard(struct babus_loan *loan)
+{
+	babus_slot *slot = loan->slot;
+
+	loan->slot = NULL;
+	if (slot && fork_is_ours(slot->generation))
+		give_back(slot, loan->token, loan->buffer);
+}
+
+/* --- publishing ----------------------------------------------------------------- */
+
+int babus_slot_publish(babus_slot *slot, const void *data, size_t size,
+		       const struct babus_stamp *stamp, uint64_t *seq)
+{
+	uint32_t token, buffer;
+	int error = borrow(slot, size, &token, &buffer);
+
+	if (error)
+		return error;
+	if (size)
+		memcpy(ring_data(&slot->ring, buffer), data, size);
+	error = commit(slot, token, buffer, size, stamp, seq);
+	if (error)
+		give_back(slot, token, buffer);
+	return error;
+}
+
+int babus_slot_publishv(babus_slot *slot, const struct iovec *iov, int count,
+			const struct babus_stamp *stamp, uint64_t *seq)
+{
+	uint32_t token, buffer;
+	uint64_t size = 0;
+	uint8_t *to;
+	int error;
+
+	if (count < 0)
+		return -EINVAL;
+	for (int i = 0; i < count; i++)
+		if (__builtin_add_overflow(size, iov[i].iov_len, &size))
+			return -EMSGSIZE;
+	error = borrow(slot, size, &token, &buffer);
+	if (error)
+		return error;
+	to = ring_data(&slot->ring, buffer);
+	for (int i = 0; i < count; i++) {
+		if (iov[i].iov_len)
+			memcpy(to, iov[i].iov_base, iov[i].iov_len);
+		to += iov[i].iov_len;
+	}
+	error = commit(slot, token, buffer, size, stamp, seq);
+	if (error)
+		give_back(slot, token, buffer);
+	return error;
+}
+
+/* --- memory ahead, and back ------------------------------------------------------ */
+
+int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size)
+{
+	struct ring *ring = &slot->ring;
+	uint32_t token, done = 0;
+	int error = check_publish(slot, size);
+
+	if (!error)
+		error = take_token(slot, &token);
+	if (error)
+		return error;
+	for (uint32_t i = 0; i < ring->g.buffers && done < count && !error; i++) {
+		uint64_t owned = word_state(STATE_OWNED, slot->publisher.word);
+
+		if (record_get(&ring->marks[i]) < size) {
+			/* One that is in use is being populated by its user, or was. */
+			if (!state_swap(&ring->states[i], STATE_FREE, owned))
+				continue;
+			error = populate(slot, i, size);
+			ring_discard(ring, i);
+		}
+		done += !error;
+	}
+	give_token(slot, token);
+	return error;
+}
+
+int babus_slot_trim(babus_slot *slot, uint64_t *freed)
+{
+	struct ring *ring = &slot->ring;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), total = 0;
+	uint32_t token;
+	int error = check_publish(slot, 0);
+
+	if (!error)
+		error = take_token(slot, &token);
+	if (error)
+		return error;
+	ring_reclaim(ring, ring->g.buffers);
+	for (uint32_t i = 0; i < ring->g.buffers && ring->g.stride % page == 0 && !error; i++) {
+		uint64_t owned = word_state(STATE_OWNED, slot->publisher.word);
+		uint64_t mark = record_get(&ring->marks[i]);
+
+		if (!mark || !state_swap(&ring->states[i], STATE_FREE, owned))
+			continue;
+		mark = record_get(&ring->marks[i]);
+		record_put(&ring->marks[i], 0);
+		if (madvise(ring_data(ring, i), ring->g.stride, MADV_REMOVE) < 0)
+			error = -errno;
+		else
+			total += mark;
+		ring_discard(ring, i);
+	}
+	local_put(&ring->cursor, 0);
+	give_token(slot, token);
+	if (!error && freed)
+		*freed = total;
+	return error;
+}

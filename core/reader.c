@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Readers: a cursor, and a pin whose entry shows the cursor and the losses to
+ * whoever looks at the slot.
+ */
+#include "reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "slot.h"
+
+struct babus_reader {
+	babus_slot *slot;
+	struct layout_lease *entry; /* what others see */
+	uint32_t pin;
+	shared64 cursor; /* written by the reader's thread, read by waiters */
+	uint64_t received, lost, skipped;
+	babus_waiter *waiter; /* of babus_reader_wait(), made when first needed */
+};
+
+babus_slot *babus_reader_slot(const babus_reader *reader)
+{
+	return reader->slot;
+}
+
+static void set_cursor(babus_reader *reader, uint64_t seq)
+{
+	local_put(&reader->cursor, seq);
+	counter_put(&reader->entry->cursor, seq);
+}
+
+int babus_reader_seek(babus_reader *reader, enum babus_start start, uint64_t n)
+{
+	const struct ring *ring = &reader->slot->ring;
+	uint64_t newest, cursor = 0;
+	int error = slot_check(reader->slot);
+
+	if (!error)
+		error = ring_newest(ring, &newest);
+	if (error)
+		return error;
+	switch (start) {
+	case BABUS_START_NEXT:
+		cursor = newest;
+		break;
+	case BABUS_START_OLDEST:
+		/* One before the oldest, so that nothing counts as missed. */
+		cursor = newest > ring->g.depth ? newest - ring->g.depth : 0;
+		break;
+	case BABUS_START_SEQ:
+		if (n < 1 || n > BABUS_SEQ_MAX)
+			return -EINVAL;
+		cursor = n - 1;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (cursor < ring->g.first_seq - 1)
+		cursor = ring->g.first_seq - 1;
+	set_cursor(reader, cursor);
+	return 0;
+}
+
+int babus_reader_open(babus_slot *slot, enum babus_start start, uint64_t n, babus_reader **result)
+{
+	babus_reader *reader;
+	int error = slot_check(slot);
+
+	if (error)
+		return error;
+	reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		return -ENOMEM;
+	reader->slot = slot;
+	error = slot_keep_pin(slot, &reader->pin);
+	if (error)
+		goto free_reader;
+	reader->entry = &slot->pins[reader->pin];
+	counter_put(&reader->entry->received, 0);
+	counter_put(&reader->entry->lost, 0);
+	error = babus_reader_seek(reader, start, n);
+	if (error)
+		goto drop_pin;
+	counter_put(&reader->entry->pid, slot->pid | LEASE_READER);
+	*result = reader;
+	return 0;
+drop_pin:
+	slot_drop_pin(slot, reader->pin);
+free_reader:
+	free(reader);
+	return error;
+}
+
+void babus_reader_close(babus_reader *reader)
+{
+	if (!reader)
+		return;
+	babus_waiter_close(reader->waiter);
+	if (fork_is_ours(reader->slot->generation)) {
+		counter_add(&reader->slot->pins_header->lost, reader->lost);
+		counter_put(&reader->entry->pid, reader->slot->pid);
+		slot_drop_pin(reader->slot, reader->pin);
+	}
+	free(reader);
+}
+
+/* --- reading --------------------------------------------------------------------- */
+
+static int view(babus_reader *reader, enum babus_which which, struct babus_message *message)
+{
+	int error = slot_check(reader->slot);
+
+	if (error)
+		return error;
+	return slot_view(reader->slot, reader->pin, which, local_get(&reader->cursor), message);
+}
+
+static void delivered(babus_reader *reader, uint64_t seq, uint64_t lost)
+{
+	set_cursor(reader, seq);
+	counter_put(&reader->entry->received, ++reader->received);
+	if (lost) {
+		reader->lost += lost;
+		counter_put(&reader->entry->lost, reader->lost);
+	}
+}
+
+int babus_reader_next(babus_reader *reader, struct babus_message *message)
+{
+	struct babus_message found;
+	int error = view(reader, BABUS_AFTER, &found);
+
+	if (error)
+		return error;
+	delivered(reader, found.seq, found.lost);
+	*message = found;
+	return 0;
+}
+
+int babus_reader_next_copy(babus_reader *reader, void *buffer, size_t capacity,
+			   struct babus_message *message)
+{
+	struct babus_message found;
+	int error = view(reader, BABUS_AFTER, &found);
+
+	if (!error)
+		error = slot_copy_out(&found, buffer, capacity, message);
+	if (!error)
+		delivered(reader, message->seq, message->lost);
+	return error;
+}
+
+int babus_reader_latest(babus_reader *reader, struct babus_message *message)
+{
+	struct babus_message found;
+	uint64_t cursor = local_get(&reader->cursor);
+	int error = view(reader, BABUS_LATEST, &found);
+
+	if (error)
+		return error == -ENODATA ? -EAGAIN : error;
+	if (found.seq <= cursor) {
+		babus_message_release(&found);
+		return -EAGAIN;
+	}
+	found.lost = found.seq - cursor - 1;
+	reader->skipped += found.lost;
+	delivered(reader, found.seq, 0);
+	*message = found;
+	return 0;
+}
+
+int babus_reader_stats(const babus_reader *reader, struct babus_reader_stats *stats)
+{
+	*stats = (struct babus_reader_stats){
+	    .cursor = local_get(&reader->cursor),
+	    .received = reader->received,
+	    .lost = reader->lost,
+	    .skipped = reader->skipped,
+	};
+	return 0;
+}
+
+/* --- waiting ---------------------------------------------------------------------- */
+
+int reader_look(const babus_reader *reader, bool *news)
+{
+	int error = slot_check(reader->slot);
+
+	*news = !error && ring_has_after(&reader->slot->ring, local_get(&reader->cursor));
+	return error;
+}
+
+uint32_t reader_channel_bit(const babus_reader *reader)
+{
+	return reader->slot->channel_bit;
+}
+
+int babus_reader_wait(babus_reader *reader, int64_t deadline_ns)
+{
+	struct babus_event event;
+	int error = 0;
+
+	if (!reader->waiter) {
+		error = babus_waiter_open(reader->slot->domain, NULL, &reader->waiter);
+		if (!error)
+			error = babus_waiter_add(reader->waiter, reader, NULL);
+		if (error) {
+			babus_waiter_close(reader->waiter);
+			reader->waiter = NULL;
+			return error;
+		}
+	}
+	error = babus_waiter_wait(reader->waiter, deadline_ns, &event);
+	return error ? error : event.status;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* What a waiter needs to know of a reader. */
+#ifndef BABUS_READER_H
+#define BABUS_READER_H
+
+#include <stdbool.h>
+
+#include <babus/babus.h>
+
+/* Whether there is a message after the cursor; negative errno if the slot is gone. */
+int reader_look(const babus_reader *reader, bool *news);
+
+uint32_t reader_channel_bit(const babus_reader *reader);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding and taking back what the dead left behind; telling who is there. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "files.h"
+#include "slot.h"
+
+struct burial {
+	struct ring *ring;
+	uint32_t buffers;
+};
+
+static void bury_publisher(void *arg, uint64_t word)
+{
+	struct burial *burial = arg;
+
+	burial->buffers += ring_bury_owner(burial->ring, word);
+}
+
+int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *buffers)
+{
+	struct burial burial = {.ring = &slot->ring};
+	struct stat st;
+	int fd = slot_reopen(slot, file, O_RDONLY, &st);
+	int dead;
+
+	if (fd < 0)
+		return fd;
+	if (file == SLOT_PINS_FILE)
+		dead = lease_recover(&slot->pin_table, fd, repair, NULL, NULL);
+	else
+		dead = lease_recover(&slot->token_table, fd, repair && slot->publishes,
+				     bury_publisher, &burial);
+	close(fd);
+	if (buffers)
+		*buffers += burial.buffers;
+	return dead;
+}
+
+/* --- a whole domain --------------------------------------------------------------- */
+
+struct pass {
+	babus_domain *domain;
+	struct babus_report report;
+	bool repair;
+};
+
+static int recover_slot(void *arg, const char *name)
+{
+	struct pass *pass = arg;
+	struct babus_report *report = &pass->report;
+	babus_slot *slot;
+	int dead;
+	int error = babus_slot_open(pass->domain, name, BABUS_PUBLISH | SLOT_MAINTAIN, NULL, &slot);
+
+	if (error == -EACCES) /* its readers at least */
+		error = babus_slot_open(pass->domain, name, BABUS_READ, NULL, &slot);
+	if (error == -ENOENT || error == -ENODEV)
+		return 0;
+	report->slots++;
+	if (error) {
+		report->damaged++;
+		return 0;
+	}
+	dead = slot_recover(slot, SLOT_FILE, pass->repair, &report->buffers);
+	report->dead_publishers += dead > 0 ? (uint32_t)dead : 0;
+	dead = slot_recover(slot, SLOT_PINS_FILE, pass->repair, NULL);
+	report->dead_readers += dead > 0 ? (uint32_t)dead : 0;
+	babus_slot_close(slot);
+	return 0;
+}
+
+int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *report)
+{
+	struct pass pass = {.domain = domain, .repair = repair != 0};
+	int error = domain_check(domain);
+
+	if (!error)
+		error = babus_domain_list(domain, recover_slot, &pass);
+	if (!error)
+		error = files_recover(domain, pass.repair, &pass.report.leftovers);
+	if (!error)
+		*report = pass.report;
+	return error;
+}
+
+/* --- clients ----------------------------------------------------------------------- */
+
+static uint32_t count_owned(const struct ring *ring, uint64_t word)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < ring->g.buffers; i++)
+		count += state_get(&ring->states[i]) == word_state(STATE_OWNED, word);
+	return count;
+}
+
+static int list_clients(babus_slot *slot, enum slot_file file,
+			int (*fn)(void *arg, const struct babus_client_info *info), void *arg)
+{
+	bool publisher = file == SLOT_FILE;
+	const struct lease_table *table = publisher ? &slot->token_table : &slot->pin_table;
+	struct stat st;
+	int fd = slot_reopen(slot, file, O_RDONLY, &st);
+	int result = 0;
+
+	if (fd < 0)
+		return fd;
+	for (uint32_t i = 0; i < table->count && !result; i++) {
+		const struct layout_lease *entry = &table->entries[i];
+		uint64_t word = claim_get(&entry->claim);
+		struct babus_client_info info = {.publisher = publisher};
+		int dead;
+
+		if (!word || (publisher && claim_entry(word) != i))
+			continue;
+		dead = lease_is_dead(table, fd, word);
+		info.alive = dead == 0;
+		info.pid = (uint32_t)counter_get(&entry->pid);
+		info.held = publisher ? count_owned(&slot->ring, word)
+				      : record_get(&entry->hold) != 0;
+		info.cursor = counter_get(&entry->cursor);
+		info.received = counter_get(&entry->received);
+		info.lost = counter_get(&entry->lost);
+		result = dead < 0 ? dead : fn(arg, &info);
+	}
+	close(fd);
+	return result;
+}
+
+int babus_slot_clients(babus_slot *slot, int (*fn)(void *arg, const struct babus_client_info *info),
+		       void *arg)
+{
+	int result = slot_check(slot);
+
+	if (!result)
+		result = list_clients(slot, SLOT_FILE, fn, arg);
+	if (!result)
+		result = list_clients(slot, SLOT_PINS_FILE, fn, arg);
+	return result;
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+#include "ring.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "error.h"
+#include "shm.h"
+
+enum {
+	/* How often a step is tried again because somebody else was faster. An
+	   honest peer can win a few times in a row; this bound is for one that
+	   scribbles. */
+	TRIES = 1 << 16,
+	/* Small messages: this many bytes of buffers are used in turn before
+	   the pins are looked at again. */
+	BATCH_BYTES = 64 * 1024,
+	BATCH_MAX = 256,
+};
+
+void ring_attach(struct ring *ring, const struct layout_geometry *g, void *slot, void *pins)
+{
+	uint8_t *base = slot;
+	struct layout_slot *header = slot;
+	struct layout_pins *pins_header = pins;
+	uint64_t batch = BATCH_BYTES / g->stride;
+	uint64_t window;
+
+	ring->g = *g;
+	ring->depth_mask = g->depth & (g->depth - 1) ? 0 : g->depth - 1;
+	ring->cells = (shared64 *)(base + g->cells);
+	ring->states = (shared64 *)(base + g->states);
+	ring->marks = (shared64 *)(base + g->marks);
+	ring->records = (struct layout_record *)(base + g->records);
+	ring->payload = base + g->payload;
+	ring->newest = &header->newest;
+	ring->pins = (struct layout_lease *)((uint8_t *)pins + LAYOUT_PAGE);
+	ring->pins_extent = &pins_header->extent;
+	ring->batch = (uint32_t)(batch < 1 ? 1 : batch > BATCH_MAX ? BATCH_MAX : batch);
+	window = (uint64_t)g->depth + ring->batch;
+	local_put(&ring->window, window < g->buffers ? window : g->buffers);
+	local_put(&ring->cursor, 0);
+}
+
+/* --- reading ---------------------------------------------------------------- */
+
+static int damaged(const char *what)
+{
+	return babus_fail(-EPROTO, "slot damaged: %s", what);
+}
+
+/* The highest sequence number in any cell: for when the hint leads nowhere. */
+static uint64_t search_newest(const struct ring *ring)
+{
+	uint64_t newest = ring->g.first_seq - 1;
+
+	for (uint32_t i = 0; i < ring->g.depth; i++) {
+		uint64_t seq = cell_seq(cell_get(&ring->cells[i]));
+
+		if (seq > newest && ring_index(ring, seq) == i)
+			newest = seq;
+	}
+	return newest;
+}
+
+int ring_newest(const struct ring *ring, uint64_t *newest)
+{
+	uint64_t seq = head_get(ring->newest);
+
+	if (seq < ring->g.first_seq)
+		seq = ring->g.first_seq - 1;
+	else if (cell_seq(cell_get(&ring->cells[ring_index(ring, seq)])) < seq)
+		seq = search_newest(ring);
+	/* A publisher may have stopped before it raised the hint: walk on. A
+	   cell that was lapped meanwhile takes us further at once. */
+	for (uint32_t i = 0; i < TRIES + ring->g.depth; i++) {
+		uint64_t index = ring_index(ring, seq + 1);
+		uint64_t next = cell_seq(cell_get(&ring->cells[index]));
+
+		if (next <= seq) {
+			*newest = seq;
+			return 0;
+		}
+		if (ring_index(ring, next) != index)
+			return damaged("a message in the wrong cell");
+		seq = next;
+	}
+	return damaged("sequence numbers run away");
+}
+
+/* The sequence number that is asked for, given the newest. */
+static int choose(const struct ring *ring, enum babus_which which, uint64_t n, uint64_t newest,
+		  uint64_t *seq, uint64_t *lost)
+{
+	uint64_t first = ring->g.first_seq;
+	uint64_t kept = newest - (first - 1);
+	uint64_t oldest;
+
+	if (kept > ring->g.depth)
+		kept = ring->g.depth;
+	oldest = newest - kept + 1;
+	*lost = 0;
+	switch (which) {
+	case BABUS_LATEST:
+		*seq = newest;
+		return kept ? 0 : -ENODATA;
+	case BABUS_AGE:
+		if (!kept)
+			return -ENODATA;
+		*seq = newest - n;
+		return n < kept ? 0 : -ESTALE;
+	case BABUS_SEQ:
+		if (n > newest)
+			return -EAGAIN;
+		*seq = n;
+		return n >= oldest ? 0 : -ESTALE;
+	case BABUS_AFTER:
+		if (n >= newest)
+			return -EAGAIN;
+		if (n < first - 1)
+			n = first - 1;
+		*seq = n + 1 > oldest ? n + 1 : oldest;
+		*lost = *seq - (n + 1);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* The record and payload of a pinned cell. */
+static int describe(const struct ring *ring, uint64_t cell, uint64_t lost,
+		    struct babus_message *message)
+{
+	uint32_t buffer = cell_buffer(cell);
+	const struct layout_record *record = &ring->records[buffer];
+	uint64_t size = record_get(&record->size);
+
+	if (record_get(&record->seq) != cell_seq(cell))
+		return damaged("a message's record is of another one");
+	/* Beyond the mark there may be no memory, and touching it is SIGBUS. */
+	if (size > ring->g.max_size || size > record_get(&ring->marks[buffer]))
+		return damaged("a message longer than its buffer");
+	message->data = ring_data(ring, buffer);
+	message->size = size;
+	message->seq = cell_seq(cell);
+	message->lost = lost;
+	message->time_ns = record_get(&record->time_ns);
+	message->source_time_ns = record_get(&record->source_time_ns);
+	message->tag = record_get(&record->tag);
+	message->pid = (uint32_t)record_get(&record->pid);
+	return 0;
+}
+
+int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uint64_t n,
+	     struct babus_message *message)
+{
+	for (int i = 0; i < TRIES; i++) {
+		uint64_t newest, seq, lost, cell;
+		const shared64 *place;
+		int error = ring_newest(ring, &newest);
+
+		if (!error)
+			error = choose(ring, which, n, newest, &seq, &lost);
+		if (error)
+			return error;
+		place = &ring->cells[ring_index(ring, seq)];
+		cell = cell_get(place);
+		if (cell_seq(cell) != seq)
+			continue; /* displaced since; choose again */
+		if (cell_buffer(cell) >= ring->g.buffers)
+			return damaged("a cell names no buffer");
+		if (!pin_set(pin, cell))
+			return -EBUSY;
+		if (cell_get(place) == cell) {
+			error = describe(ring, cell, lost, message);
+			if (error)
+				pin_clear(pin);
+			return error;
+		}
+		pin_clear(pin);
+	}
+	return -EAGAIN;
+}
+
+/* --- allocating ------------------------------------------------------------- */
+
+/* Which buffers some pin names. */
+struct pinned {
+	uint64_t bits[(BABUS_BUFFERS_MAX + 63) / 64];
+};
+
+static void find_pinned(const struct ring *ring, struct pinned *pinned)
+{
+	uint32_t extent = extent_get(ring->pins_extent);
+
+	if (extent > ring->g.pins)
+		extent = ring->g.pins;
+	memset(pinned->bits, 0, (ring->g.buffers + 63) / 64 * 8);
+	for (uint32_t i = 0; i < extent; i++) {
+		uint64_t cell = pin_get(&ring->pins[i].hold);
+		uint32_t buffer = cell_buffer(cell);
+
+		/* The claim is looked at last: a pin that counts was set after
+		   its entry was claimed. */
+		if (cell && buffer < ring->g.buffers && claim_get(&ring->pins[i].claim))
+			pinned->bits[buffer / 64] |= UINT64_C(1) << buffer % 64;
+	}
+}
+
+/*
+ * PIN: the newest message is found first, the pins are looked at next, and a
+ * buffer is freed only if its message was displaced by then, which its number
+ * tells. Whoever pins it from now on finds another message in its cell. The
+ * swap fails if the buffer has been through other hands meanwhile: a number is
+ * published once.
+ */
+uint32_t ring_reclaim(struct ring *ring, uint32_t limit)
+{
+	struct pinned pinned;
+	uint64_t newest;
+	uint32_t freed = 0;
+
+	if (ring_newest(ring, &newest))
+		return 0;
+	find_pinned(ring, &pinned);
+	for (uint32_t i = 0; i < limit; i++) {
+		uint64_t state = state_get(&ring->states[i]);
+
+		if (state_kind(state) != STATE_HISTORY ||
+		    state_value(state) + ring->g.depth > newest)
+			continue;
+		if (pinned.bits[i / 64] & UINT64_C(1) << i % 64)
+			continue;
+		freed += state_swap(&ring->states[i], state, STATE_FREE);
+	}
+	return freed;
+}
+
+/* Look for a FREE buffer among the first `limit`, starting at `from`. */
+static bool take_free(struct ring *ring, uint64_t owner, uint32_t from, uint32_t limit,
+		      uint32_t *buffer)
+{
+	for (uint32_t n = 0; n < limit; n++) {
+		uint32_t i = from + n < limit ? from + n : from + n - limit;
+
+		if (state_get(&ring->states[i]) == STATE_FREE &&
+		    state_swap(&ring->states[i], STATE_FREE, word_state(STATE_OWNED, owner))) {
+			*buffer = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool take_among(struct ring *ring, uint64_t owner, uint32_t limit, uint32_t *buffer)
+{
+	uint32_t from = (uint32_t)local_get(&ring->cursor);
+
+	if (ring->batch == 1) {
+		/* Large: look at the pins each time, and use the first buffer
+		   that is free, whose memory is there and warm. */
+		ring_reclaim(ring, limit);
+		return take_free(ring, owner, 0, limit, buffer);
+	}
+	if (from >= limit)
+		from = 0;
+	if (!take_free(ring, owner, from, limit, buffer) &&
+	    !(ring_reclaim(ring, limit) && take_free(ring, owner, from, limit, buffer)))
+		return false;
+	local_put(&ring->cursor, *buffer + 1);
+	return true;
+}
+
+int ring_take(struct ring *ring, uint64_t owner, bool cold, uint32_t *buffer)
+{
+	uint32_t window = (uint32_t)local_get(&ring->window);
+
+	if (!cold)
+		return take_among(ring, owner, window, buffer) ? 0 : -EAGAIN;
+	/* With a token in hand there is always one, but others may be faster:
+	   depth buffers are in cells, pins of them pinned, and each of the
+	   others that hold a token owns one. */
+	for (int i = 0; i < TRIES; i++) {
+		if (!take_among(ring, owner, ring->g.buffers, buffer))
+			continue;
+		/* This one is in use from now on: keep it warm. */
+		if (*buffer >= window)
+			local_put(&ring->window, *buffer + 1);
+		return 0;
+	}
+	return damaged("no buffer is free although a token is");
+}
+
+/* --- publishing --------------------------------------------------------------- */
+
+static void describe_new(struct layout_record *record, uint64_t size,
+			 const struct babus_stamp *stamp)
+{
+	record_put(&record->size, size);
+	record_put(&record->time_ns, shm_realtime());
+	record_put(&record->source_time_ns, stamp->source_time_ns);
+	record_put(&record->tag, stamp->tag);
+	record_put(&record->pid, stamp->pid);
+}
+
+/* Whether a cell may be followed by message `seq`. */
+static bool is_predecessor(const struct ring *ring, uint64_t cell, uint64_t seq)
+{
+	if (seq < ring->g.first_seq + ring->g.depth)
+		return cell == 0;
+	return cell_seq(cell) == seq - ring->g.depth;
+}
+
+int ring_commit(struct ring *ring, uint32_t buffer, uint64_t size, const struct babus_stamp *stamp,
+		uint64_t *published)
+{
+	struct layout_record *record = &ring->records[buffer];
+
+	describe_new(record, size, stamp);
+	for (int i = 0; i < TRIES; i++) {
+		uint64_t newest, seq, cell;
+		shared64 *place;
+		int error = ring_newest(ring, &newest);
+
+		if (error)
+			return error;
+		if (newest >= BABUS_SEQ_MAX)
+			return -EOVERFLOW;
+		seq = newest + 1;
+		place = &ring->cells[ring_index(ring, seq)];
+		cell = cell_get(place);
+		if (cell_seq(cell) >= seq)
+			continue; /* somebody else was faster */
+		if (!is_predecessor(ring, cell, seq))
+			return damaged("sequence numbers are not consecutive");
+		record_put(&record->seq, seq);
+		if (!cell_set(place, cell, word_cell(seq, buffer)))
+			continue;
+		head_raise(ring->newest, seq);
+		state_set(&ring->states[buffer], word_state(STATE_HISTORY, seq));
+		*published = seq;
+		return 0;
+	}
+	return damaged("a cell changes without end");
+}
+
+void ring_discard(struct ring *ring, uint32_t buffer)
+{
+	state_set(&ring->states[buffer], STATE_FREE);
+}
+
+/* --- recovering --------------------------------------------------------------- */
+
+/*
+ * What becomes of a buffer whose owner died. Its record tells the number it was
+ * last published under, or was about to be. If that number is not given out
+ * yet, or its cell is still there and names another buffer, then this one was
+ * not published since it was FREE, and nobody can have it pinned. Else it is
+ * treated as published and displaced, which also holds for one that was not:
+ * the number has been given out, so it can never become true later.
+ */
+static uint64_t state_after_death(const struct ring *ring, uint32_t buffer, uint64_t newest)
+{
+	uint64_t seq = record_get(&ring->records[buffer].seq);
+
+	if (seq < ring->g.first_seq || seq > newest)
+		return STATE_FREE;
+	if (seq + ring->g.depth > newest) {
+		uint64_t cell = cell_get(&ring->cells[ring_index(ring, seq)]);
+
+		if (cell_seq(cell) == seq && cell_buffer(cell) != buffer)
+			return STATE_FREE;
+	}
+	return word_state(STATE_HISTORY, seq);
+}
+
+uint32_t ring_bury_owner(struct ring *ring, uint64_t owner)
+{
+	uint64_t owned = word_state(STATE_OWNED, owner);
+	uint32_t buried = 0;
+
+	for (uint32_t i = 0; i < ring->g.buffers; i++) {
+		uint64_t newest;
+
+		if (state_get(&ring->states[i]) != owned || ring_newest(ring, &newest))
+			continue;
+		buried += state_swap(&ring->states[i], owned, state_after_death(ring, i, newest));
+	}
+	return buried;
+}

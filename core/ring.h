@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The data path of one mapped slot: publish, read, reclaim. It knows cells,
+ * buffers and pins, and nothing of files, processes or sleeping. Every index
+ * and length that comes from shared memory is checked here before it is used,
+ * every loop is bounded.
+ *
+ * The life of a buffer, see layout.h for the words:
+ *
+ *     FREE -> OWNED -> HISTORY -> FREE      ring_take, ring_commit, ring_reclaim
+ *             OWNED -> FREE                 ring_discard
+ *             OWNED -> HISTORY or FREE      ring_bury_owner, of a dead owner
+ *
+ * Nobody frees a displaced buffer at once: HISTORY(seq) whose cell holds
+ * a later message *is* the mark of a displaced one. ring_reclaim() turns those
+ * that no pin names into FREE, many at a time for small messages.
+ */
+#ifndef BABUS_RING_H
+#define BABUS_RING_H
+
+#include <babus/babus.h>
+
+#include "layout.h"
+
+struct ring {
+	/* constant after ring_attach; pointers into the mappings */
+	struct layout_geometry g;
+	uint64_t depth_mask; /* depth - 1 if that is a power of two, else 0 */
+	shared64 *cells, *states, *marks;
+	struct layout_record *records;
+	uint8_t *payload;
+	shared64 *newest;
+	const struct layout_lease *pins;
+	const shared32 *pins_extent;
+	uint32_t batch; /* buffers to use before looking at the pins again; 1: large
+			   messages, the first warm buffer is best */
+
+	/* hints of this handle */
+	shared64 cursor; /* where to look for a free buffer */
+	shared64 window; /* look among so many first */
+};
+
+/* Fill in from a slot's mapping and its pins'. */
+void ring_attach(struct ring *ring, const struct layout_geometry *geometry, void *slot, void *pins);
+
+static inline uint64_t ring_index(const struct ring *ring, uint64_t seq)
+{
+	return ring->depth_mask || ring->g.depth == 1 ? seq & ring->depth_mask
+						      : seq % ring->g.depth;
+}
+
+/* Sequence of the newest message, first_seq - 1 if none. -EPROTO. */
+int ring_newest(const struct ring *ring, uint64_t *seq);
+
+/* Whether a message after `seq` has been published: the waiter's test. */
+static inline bool ring_has_after(const struct ring *ring, uint64_t seq)
+{
+	return cell_seq(cell_get(&ring->cells[ring_index(ring, seq + 1)])) > seq;
+}
+
+/*
+ * Pin a message with the idle pin `pin` and describe it. -EBUSY: the pin is in
+ * use. Else as babus_slot_view().
+ */
+int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uint64_t n,
+	     struct babus_message *message);
+
+/*
+ * Make a FREE buffer OWNED by `owner`. Looks at the warm ones, or with `cold`
+ * at all of them. -EAGAIN: none there; -EPROTO.
+ */
+int ring_take(struct ring *ring, uint64_t owner, bool cold, uint32_t *buffer);
+
+static inline uint8_t *ring_data(const struct ring *ring, uint32_t buffer)
+{
+	return ring->payload + buffer * ring->g.stride;
+}
+
+/* Publish an OWNED buffer. -EOVERFLOW, -EPROTO; it is then still OWNED. */
+int ring_commit(struct ring *ring, uint32_t buffer, uint64_t size, const struct babus_stamp *stamp,
+		uint64_t *seq);
+void ring_discard(struct ring *ring, uint32_t buffer);
+
+/* Take the buffers of a dead owner from it. Returns how many. */
+uint32_t ring_bury_owner(struct ring *ring, uint64_t owner);
+
+/* Turn displaced ones of the first `limit` buffers, that nobody has pinned, into FREE. */
+uint32_t ring_reclaim(struct ring *ring, uint32_t limit);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include "shm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "error.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+int shm_open_file(int dirfd, const char *name, int flags, struct stat *st)
+{
+	/* O_NONBLOCK: somebody may have put a FIFO there. */
+	int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0) {
+		if (errno == ELOOP)
+			return babus_fail(-EPERM, "%s: a symbolic link, expected a regular file",
+					  name);
+		if (errno == ENXIO)
+			return babus_fail(-EPERM, "%s: expected a regular file", name);
+		return -errno;
+	}
+	if (fstat(fd, st) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	if (!S_ISREG(st->st_mode)) {
+		close(fd);
+		return babus_fail(-EPERM, "%s: expected a regular file", name);
+	}
+	return fd;
+}
+
+int shm_set_access(int fd, const struct shm_access *access)
+{
+	if ((access->uid != (uid_t)-1 || access->gid != (gid_t)-1) &&
+	    fchown(fd, access->uid, access->gid) < 0)
+		return -errno;
+	if (access->mode != (mode_t)-1 && fchmod(fd, access->mode) < 0)
+		return -errno;
+	return 0;
+}
+
+int shm_create_unnamed(int dirfd, const struct shm_access *access, uint64_t size,
+		       uint64_t allocated)
+{
+	int error;
+	int fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	error = shm_set_access(fd, access);
+	if (!error && fallocate(fd, 0, 0, (off_t)allocated) < 0)
+		error = -errno;
+	if (!error && ftruncate(fd, (off_t)size) < 0)
+		error = -errno;
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+int shm_link(int fd, int dirfd, const char *name)
+{
+	char self[64];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (!linkat(AT_FDCWD, self, dirfd, name, AT_SYMLINK_FOLLOW))
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	/* Without /proc: needs CAP_DAC_READ_SEARCH. */
+	return linkat(fd, "", dirfd, name, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+int shm_map(int fd, uint64_t size, bool writable, void **address)
+{
+	void *p = mmap(NULL, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd,
+		       0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*address = p;
+	return 0;
+}
+
+void shm_unmap(void *address, uint64_t size)
+{
+	if (address)
+		munmap(address, size);
+}
+
+int shm_read_start(int fd, void *buffer, size_t size)
+{
+	ssize_t n = pread(fd, buffer, size, 0);
+
+	if (n < 0)
+		return -errno;
+	if ((size_t)n != size)
+		return babus_fail(-EPROTO, "%zd bytes, expected at least %zu", n, size);
+	return 0;
+}
+
+int shm_populate(void *start, size_t size)
+{
+	if (!madvise(start, size, MADV_POPULATE_WRITE))
+		return 0;
+	if (errno == EFAULT || errno == ENOMEM)
+		return -ENOSPC;
+	return errno == EINVAL ? -EOPNOTSUPP : -errno;
+}
+
+static int lock_byte(int fd, int command, short type, uint64_t byte)
+{
+	struct flock lock = {
+	    .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+
+	if (fcntl(fd, command, &lock) < 0)
+		return errno == EACCES ? -EAGAIN : -errno;
+	return lock.l_type;
+}
+
+int shm_life_lock(int fd, uint64_t byte)
+{
+	int result = lock_byte(fd, F_OFD_SETLK, F_WRLCK, byte);
+
+	return result < 0 ? result : 0;
+}
+
+int shm_life_unlock(int fd, uint64_t byte)
+{
+	int result = lock_byte(fd, F_OFD_SETLK, F_UNLCK, byte);
+
+	return result < 0 ? result : 0;
+}
+
+int shm_life_keep(int fd, void **life)
+{
+	void *page = mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);
+	int error = page == MAP_FAILED ? -errno : 0;
+
+	if (!error && madvise(page, 1, MADV_DONTFORK) < 0) {
+		error = -errno;
+		munmap(page, 1);
+	}
+	if (error)
+		return error;
+	close(fd);
+	*life = page;
+	return 0;
+}
+
+void shm_life_end(void *life)
+{
+	if (life)
+		munmap(life, 1);
+}
+
+int shm_life_probe(int fd, uint64_t byte)
+{
+	/* Ask as a reader: who may only read the file can place read locks, and
+	   must not be able to feign the life of a publisher. */
+	int result = lock_byte(fd, F_OFD_GETLK, F_RDLCK, byte);
+
+	return result < 0 ? result : result != F_UNLCK;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t shm_realtime(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
+int64_t shm_monotonic(void)
+{
+	return (int64_t)clock_ns(CLOCK_MONOTONIC);
+}
+
+int shm_random(uint64_t *number)
+{
+	do {
+		if (getrandom(number, sizeof(*number), 0) != sizeof(*number))
+			return -errno;
+	} while (!*number);
+	return 0;
+}

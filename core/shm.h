@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files, mappings and locks: the only callers of the kernel's file interface.
+ * Nothing here knows what is in the files. All return negative errno.
+ */
+#ifndef BABUS_SHM_H
+#define BABUS_SHM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/*
+ * Open a regular file of the directory: no symbolic link is followed, nothing
+ * blocks, anything but a regular file is -EPERM. Returns the descriptor.
+ */
+int shm_open_file(int dirfd, const char *name, int flags, struct stat *st);
+
+/* Permissions of a file, set whatever the umask. -1 leaves an id as it is. */
+struct shm_access {
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+};
+
+/*
+ * A new file without a name, with its access set and its first `allocated`
+ * bytes reserved (-ENOSPC), `size` bytes long. Returns the descriptor.
+ */
+int shm_create_unnamed(int dirfd, const struct shm_access *access, uint64_t size,
+		       uint64_t allocated);
+int shm_set_access(int fd, const struct shm_access *access);
+
+/* Give it its name: the moment from which others see it. -EEXIST. */
+int shm_link(int fd, int dirfd, const char *name);
+
+int shm_map(int fd, uint64_t size, bool writable, void **address);
+void shm_unmap(void *address, uint64_t size);
+
+/* Read the first bytes of a file, all of them: -EPROTO if it is shorter. */
+int shm_read_start(int fd, void *buffer, size_t size);
+
+/*
+ * Populate the pages of [start, start + size) of a shared mapping, so that
+ * touching them cannot fail: -ENOSPC. -EOPNOTSUPP before Linux 5.14.
+ */
+int shm_populate(void *start, size_t size);
+
+/*
+ * Proof of life. A write lock on one byte of a file, tied to an address space
+ * and nothing else: the file is opened for this alone (`fd`, which is closed),
+ * locked, and kept alive by a mapping that a forked child does not get. The
+ * kernel drops it when the address space goes, however that happens.
+ *
+ * shm_life_lock tries one byte: 0, or -EAGAIN if somebody holds it. After
+ * success shm_life_keep turns the descriptor into the mapping.
+ */
+int shm_life_lock(int fd, uint64_t byte);
+int shm_life_unlock(int fd, uint64_t byte);
+int shm_life_keep(int fd, void **life);
+void shm_life_end(void *life);
+
+/* Whether somebody holds the byte: 1, 0 or negative errno. Never through the
+   description that holds it. */
+int shm_life_probe(int fd, uint64_t byte);
+
+/* Nanoseconds now, of CLOCK_REALTIME and CLOCK_MONOTONIC. */
+uint64_t shm_realtime(void);
+int64_t shm_monotonic(void);
+
+/* A random number other than 0. */
+int shm_random(uint64_t *number);
+
+#endif

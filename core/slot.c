@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening and closing a slot, and asking about it. Attaching trusts nothing in
+ * the files: headers are read with pread() and checked against the files' real
+ * sizes before anything is mapped.
+ */
+#include "slot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "files.h"
+#include "shm.h"
+
+void babus_slot_options_init(struct babus_slot_options *opts)
+{
+	*opts = (struct babus_slot_options){
+	    .depth = 8,
+	    .loans = 64,
+	    .pins = 256,
+	    .channel = -1,
+	    .max_size = 16u << 20,
+	    .first_seq = 1,
+	    .mode = 0600,
+	    .uid = (uid_t)-1,
+	    .gid = (gid_t)-1,
+	};
+}
+
+static int check_options(const struct babus_slot_options *opts)
+{
+	if (opts->channel < -1 || opts->channel >= (int32_t)BABUS_CHANNELS)
+		return babus_fail(-EINVAL, "channel %" PRId32 ": expected 0 to %u, or -1",
+				  opts->channel, BABUS_CHANNELS - 1);
+	if (opts->mode & ~(mode_t)0777)
+		return babus_fail(-EINVAL, "slot mode %#o: expected 0 to 0777",
+				  (unsigned)opts->mode);
+	if (opts->type && strlen(opts->type) > BABUS_TYPE_MAX)
+		return babus_fail(-EINVAL, "type label: at most %u bytes", BABUS_TYPE_MAX);
+	if (opts->description && strlen(opts->description) > BABUS_DESCRIPTION_MAX)
+		return babus_fail(-EINVAL, "description: at most %u bytes", BABUS_DESCRIPTION_MAX);
+	for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(*opts->reserved); i++)
+		if (opts->reserved[i])
+			return babus_fail(-EINVAL, "reserved slot options must be zero");
+	return 0;
+}
+
+/* --- files -------------------------------------------------------------------- */
+
+int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *st)
+{
+	char name[NAME_MAX + 1];
+	int fd;
+
+	files_name(name, file == SLOT_FILE ? FILES_SLOT : FILES_PINS, slot->name, slot->instance);
+	fd = shm_open_file(slot->domain->dirfd, name, flags, st);
+	if (fd < 0)
+		return fd == -ENOENT ? -ENODEV : fd;
+	if (file == SLOT_FILE && (st->st_dev != slot->device || st->st_ino != slot->inode)) {
+		close(fd);
+		return -ENODEV;
+	}
+	return fd;
+}
+
+static int map_slot(babus_slot *slot, const char *file)
+{
+	struct layout_slot header;
+	struct stat st;
+	int fd = shm_open_file(slot->domain->dirfd, file, slot->publishes ? O_RDWR : O_RDONLY, &st);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	error = shm_read_start(fd, &header, sizeof(header));
+	if (!error)
+		error = layout_check_slot(&header, (uint64_t)st.st_size, &slot->ring.g, slot->name);
+	if (!error && !domain_trusts(slot->domain, st.st_uid))
+		error = babus_fail(-EPERM, "%s: belongs to user %u, who is not trusted", file,
+				   (unsigned)st.st_uid);
+	if (!error)
+		error = shm_map(fd, slot->ring.g.slot_size, slot->publishes,
+				(void **)&slot->header);
+	slot->instance = header.head.instance;
+	slot->channel_bit = 1u << header.channel % BABUS_CHANNELS;
+	slot->device = st.st_dev;
+	slot->inode = st.st_ino;
+	close(fd);
+	return error;
+}
+
+static int map_pins(babus_slot *slot)
+{
+	struct layout_pins header;
+	char file[NAME_MAX + 1];
+	struct stat st;
+	int fd = slot_reopen(slot, SLOT_PINS_FILE, O_RDWR, &st);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	files_name(file, FILES_PINS, slot->name, slot->instance);
+	error = shm_read_start(fd, &header, sizeof(header));
+	if (!error)
+		error = layout_check_pins(&header, (uint64_t)st.st_size, slot->instance,
+					  &slot->ring.g, file);
+	if (!error)
+		error = shm_map(fd, slot->ring.g.pins_size, true, (void **)&slot->pins_header);
+	close(fd);
+	return error;
+}
+
+static int guard_maps(babus_slot *slot)
+{
+	slot->slot_guard = guard_add(slot->header, slot->ring.g.slot_size);
+	slot->pins_guard = guard_add(slot->pins_header, slot->ring.g.pins_size);
+	return slot->slot_guard && slot->pins_guard ? 0 : -ENOMEM;
+}
+
+static void set_tables(babus_slot *slot)
+{
+	struct layout_slot *header = slot->header;
+	struct layout_pins *pins = slot->pins_header;
+	uint8_t *base = (uint8_t *)header;
+
+	slot->pins = (struct layout_lease *)((uint8_t *)pins + LAYOUT_PAGE);
+	slot->pin_table = (struct lease_table){
+	    .entries = slot->pins,
+	    .count = slot->ring.g.pins,
+	    .next_incarnation = &pins->next_incarnation,
+	    .extent = &pins->extent,
+	    .lost = &pins->lost,
+	};
+	slot->token_table = (struct lease_table){
+	    .entries = (struct layout_lease *)(base + slot->ring.g.tokens),
+	    .count = slot->ring.g.loans,
+	    .next_incarnation = &header->next_incarnation,
+	    .extent = &header->extent,
+	};
+}
+
+static int attach(babus_slot *slot)
+{
+	char file[NAME_MAX + 1];
+	int error;
+
+	files_name(file, FILES_SLOT, slot->name, 0);
+	error = map_slot(slot, file);
+	if (!error)
+		error = map_pins(slot);
+	if (!error)
+		error = guard_maps(slot);
+	if (error)
+		return error;
+	ring_attach(&slot->ring, &slot->ring.g, slot->header, slot->pins_header);
+	set_tables(slot);
+	return slot_check(slot);
+}
+
+/* --- registering ---------------------------------------------------------------- */
+
+static int try_register(babus_slot *slot, enum slot_file file, struct lease_client *client)
+{
+	struct stat st;
+	int fd = slot_reopen(slot, file, O_RDWR, &st);
+
+	if (fd < 0)
+		return fd;
+	return lease_register(file == SLOT_FILE ? &slot->token_table : &slot->pin_table, fd,
+			      client);
+}
+
+static int register_client(babus_slot *slot, enum slot_file file, struct lease_client *client)
+{
+	int error = try_register(slot, file, client);
+
+	if (error == -ENOBUFS && slot_recover(slot, file, true, NULL) > 0)
+		error = try_register(slot, file, client);
+	if (error == -ENOBUFS)
+		babus_fail(error, "slot '%s': all %" PRIu32 " %s are in use by live clients",
+			   slot->name, file == SLOT_FILE ? slot->ring.g.loans : slot->ring.g.pins,
+			   file == SLOT_FILE ? "loans" : "pins");
+	return error;
+}
+
+static int register_reader(babus_slot *slot)
+{
+	int error = 0;
+
+	pthread_mutex_lock(&slot->reader_lock);
+	if (!slot->reader.word)
+		error = register_client(slot, SLOT_PINS_FILE, &slot->reader);
+	pthread_mutex_unlock(&slot->reader_lock);
+	return error;
+}
+
+int slot_keep_pin(babus_slot *slot, uint32_t *pin)
+{
+	int error = register_reader(slot);
+
+	if (error)
+		return error;
+	if (local_take(&slot->own_pin_lent)) {
+		*pin = lease_own_entry(&slot->reader);
+		return 0;
+	}
+	error = lease_take(&slot->pin_table, &slot->reader, pin);
+	if (error == -ENOBUFS && slot_recover(slot, SLOT_PINS_FILE, true, NULL) > 0)
+		error = lease_take(&slot->pin_table, &slot->reader, pin);
+	return error;
+}
+
+void slot_drop_pin(babus_slot *slot, uint32_t pin)
+{
+	if (pin == lease_own_entry(&slot->reader)) {
+		pin_clear(&slot->pins[pin].hold);
+		local_give(&slot->own_pin_lent);
+	} else {
+		lease_give(&slot->pin_table, &slot->reader, pin);
+	}
+}
+
+/* --- open and close ------------------------------------------------------------- */
+
+static void destroy(babus_slot *slot)
+{
+	/* A forked child has the handle's memory, but none of its leases. */
+	if (fork_page && fork_is_ours(slot->generation)) {
+		uint64_t kept = local_get(&slot->view_pin);
+
+		if (kept)
+			slot_drop_pin(slot, (uint32_t)kept - 1);
+		lease_unregister(&slot->pin_table, &slot->reader);
+		/* Loans the caller forgot. */
+		if (slot->publisher.word)
+			ring_bury_owner(&slot->ring, slot->publisher.word);
+		lease_unregister(&slot->token_table, &slot->publisher);
+	}
+	guard_remove(slot->slot_guard);
+	guard_remove(slot->pins_guard);
+	shm_unmap(slot->header, slot->ring.g.slot_size);
+	shm_unmap(slot->pins_header, slot->ring.g.pins_size);
+	pthread_mutex_destroy(&slot->reader_lock);
+	domain_unref(slot->domain);
+	free(slot->name);
+	free(slot);
+}
+
+void babus_slot_close(babus_slot *slot)
+{
+	if (slot)
+		destroy(slot);
+}
+
+static int open_existing(babus_domain *domain, const char *name, unsigned flags,
+			 babus_slot **result)
+{
+	babus_slot *slot = aligned_alloc(64, (sizeof(*slot) + 63) / 64 * 64);
+	int error = -ENOMEM;
+
+	if (!slot)
+		return error;
+	memset(slot, 0, sizeof(*slot));
+	pthread_mutex_init(&slot->reader_lock, NULL);
+	domain_ref(domain);
+	slot->domain = domain;
+	slot->domain_map = domain->map;
+	slot->generation = domain->generation;
+	slot->pid = (uint32_t)getpid();
+	slot->publishes = flags & BABUS_PUBLISH;
+	slot->name = strdup(name);
+	if (slot->name)
+		error = attach(slot);
+	if (!error && slot->publishes && !(flags & SLOT_MAINTAIN))
+		error = register_client(slot, SLOT_FILE, &slot->publisher);
+	if (error)
+		destroy(slot);
+	else
+		*result = slot;
+	return error;
+}
+
+static int check_same_geometry(const babus_slot *slot, const struct layout_geometry *wanted)
+{
+	const struct layout_geometry *g = &slot->ring.g;
+
+	if (g->depth == wanted->depth && g->loans == wanted->loans && g->pins == wanted->pins &&
+	    g->max_size == wanted->max_size)
+		return 0;
+	return babus_fail(-EEXIST,
+			  "slot '%s' exists with depth %" PRIu32 ", size %" PRIu64
+			  ", loans %" PRIu32 ", pins %" PRIu32 "; expected %" PRIu32 ", %" PRIu64
+			  ", %" PRIu32 ", %" PRIu32,
+			  slot->name, g->depth, g->max_size, g->loans, g->pins, wanted->depth,
+			  wanted->max_size, wanted->loans, wanted->pins);
+}
+
+/* What creation needs, checked before anything is touched. */
+static int prepare(const struct babus_slot_options *opts, struct layout_geometry *g)
+{
+	int error = check_options(opts);
+
+	*g = (struct layout_geometry){
+	    .depth = opts->depth,
+	    .loans = opts->loans,
+	    .pins = opts->pins,
+	    .max_size = opts->max_size,
+	    .first_seq = opts->first_seq,
+	};
+	return error ? error : layout_geometry(g);
+}
+
+/* One attempt; -EAGAIN: somebody created or removed it meanwhile. */
+static int open_or_create(babus_domain *domain, const char *name, unsigned flags,
+			  const struct babus_slot_options *opts, const struct layout_geometry *g,
+			  babus_slot **slot)
+{
+	int error = -ENOENT;
+
+	if (!(flags & BABUS_EXCLUSIVE && flags & BABUS_CREATE)) {
+		error = open_existing(domain, name, flags, slot);
+		if (error == -ENODEV && !domain_check(domain))
+			return -EAGAIN;
+		if (error != -ENOENT || !(flags & BABUS_CREATE))
+			return error;
+	}
+	error = files_create(domain, name, opts, g);
+	if (error == -EEXIST && !(flags & BABUS_EXCLUSIVE))
+		return -EAGAIN;
+	if (error)
+		return error;
+	error = open_existing(domain, name, flags, slot);
+	return error == -ENOENT || error == -ENODEV ? -EAGAIN : error;
+}
+
+int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
+		    const struct babus_slot_options *opts, babus_slot **result)
+{
+	enum {
+		ATTEMPTS = 100
+	};
+	struct babus_slot_options defaults;
+	struct layout_geometry wanted;
+	bool any_geometry = !opts;
+	babus_slot *slot = NULL;
+	int error;
+
+	babus_fail_clear();
+	babus_slot_options_init(&defaults);
+	if (!opts)
+		opts = &defaults;
+	error = domain_check(domain);
+	if (!error)
+		error = babus_name_check(name);
+	if (!error)
+		error = prepare(opts, &wanted);
+	if (error)
+		return error;
+	error = -EAGAIN;
+	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++)
+		error = open_or_create(domain, name, flags, opts, &wanted, &slot);
+	if (error == -EAGAIN)
+		error = -ENODEV;
+	if (!error && flags & BABUS_CREATE && !any_geometry) {
+		error = check_same_geometry(slot, &wanted);
+		if (error)
+			destroy(slot);
+	}
+	if (error && !*babus_error_detail())
+		babus_fail(error, "slot '%s': %s", name, babus_strerror(error));
+	if (!error)
+		*result = slot;
+	return error;
+}
+
+/* --- asking -------------------------------------------------------------------- */
+
+const char *babus_slot_name(const babus_slot *slot)
+{
+	return slot->name;
+}
+
+babus_domain *babus_slot_domain(const babus_slot *slot)
+{
+	return slot->domain;
+}
+
+int babus_slot_set_access(babus_slot *slot, mode_t mode, uid_t uid, gid_t gid)
+{
+	struct shm_access access = {mode == (mode_t)-1 ? mode : mode & 0777, uid, gid};
+	struct stat st;
+	int slot_fd, pins_fd, error;
+
+	babus_fail_clear();
+	error = slot_check(slot);
+	if (error)
+		return error;
+	slot_fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+	if (slot_fd < 0)
+		return slot_fd;
+	pins_fd = slot_reopen(slot, SLOT_PINS_FILE, O_RDONLY, &st);
+	error = pins_fd < 0 ? pins_fd : shm_set_access(slot_fd, &access);
+	if (!error) {
+		if (mode != (mode_t)-1)
+			access.mode = files_pins_mode(access.mode);
+		error = shm_set_access(pins_fd, &access);
+	}
+	if (!error)
+		domain_changed(slot->domain);
+	if (pins_fd >= 0)
+		close(pins_fd);
+	close(slot_fd);
+	return error;
+}
+
+static uint32_t count_claims(const struct lease_table *table, bool clients_only)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < lease_extent(table); i++) {
+		uint64_t word = claim_get(&table->entries[i].claim);
+
+		count += word && (!clients_only || claim_entry(word) == i);
+	}
+	return count;
+}
+
+/* Losses of readers that closed, and of those that are open. */
+static uint64_t count_lost(const babus_slot *slot)
+{
+	uint64_t lost = counter_get(&slot->pins_header->lost);
+
+	for (uint32_t i = 0; i < lease_extent(&slot->pin_table); i++)
+		if (claim_get(&slot->pins[i].claim) &&
+		    counter_get(&slot->pins[i].pid) & LEASE_READER)
+			lost += counter_get(&slot->pins[i].lost);
+	return lost;
+}
+
+static int fill_files(babus_slot *slot, struct babus_slot_info *info)
+{
+	struct stat st;
+	int fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	info->mode = st.st_mode & 0777;
+	info->uid = st.st_uid;
+	info->gid = st.st_gid;
+	info->bytes_used = (uint64_t)st.st_blocks * 512;
+	fd = slot_reopen(slot, SLOT_PINS_FILE, O_RDONLY, &st);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	info->bytes_used += (uint64_t)st.st_blocks * 512;
+	info->bytes_max = slot->ring.g.slot_size + slot->ring.g.pins_size;
+	return 0;
+}
+
+/* The newest message, from its record; nothing is pinned, so it may have gone. */
+static void fill_newest(const babus_slot *slot, struct babus_slot_info *info)
+{
+	const struct ring *ring = &slot->ring;
+	uint64_t cell = cell_get(&ring->cells[ring_index(ring, info->seq)]);
+	const struct layout_record *record;
+
+	info->kept = info->seq - (ring->g.first_seq - 1) < ring->g.depth
+			 ? (uint32_t)(info->seq - (ring->g.first_seq - 1))
+			 : ring->g.depth;
+	if (!info->kept || cell_buffer(cell) >= ring->g.buffers)
+		return;
+	record = &ring->records[cell_buffer(cell)];
+	info->size = record_get(&record->size);
+	info->time_ns = record_get(&record->time_ns);
+	info->pid = (uint32_t)record_get(&record->pid);
+}
+
+int babus_slot_info(babus_slot *slot, struct babus_slot_info *result)
+{
+	const struct layout_geometry *g = &slot->ring.g;
+	struct babus_slot_info info = {
+	    .instance = slot->instance,
+	    .depth = g->depth,
+	    .loans = g->loans,
+	    .pins = g->pins,
+	    .max_size = g->max_size,
+	    .first_seq = g->first_seq,
+	    .channel = (uint32_t)__builtin_ctz(slot->channel_bit),
+	};
+	int error = slot_check(slot);
+
+	if (!error)
+		error = ring_newest(&slot->ring, &info.seq);
+	if (!error)
+		error = fill_files(slot, &info);
+	if (error)
+		return error;
+	fill_newest(slot, &info);
+	info.publishers = count_claims(&slot->token_table, true);
+	info.readers = count_claims(&slot->pin_table, false);
+	info.lost = count_lost(slot);
+	info.created_ns = slot->header->head.created_ns;
+	memcpy(info.type, slot->header->type, BABUS_TYPE_MAX);
+	memcpy(info.description, slot->header->description, BABUS_DESCRIPTION_MAX);
+	error = slot_check(slot);
+	if (!error)
+		*result = info;
+	return error;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of a slot's handle: the mappings, and what this process holds in
+ * them. Publishing is in publish.c, reading in view.c, files in files.c.
+ *
+ * A handle registers as a publisher when it is opened for that, and as a
+ * reading client when it first reads. Its own token, and its own pin, come with
+ * that; if several threads or loans or views are at work at once, further ones
+ * are leased for as long as they last.
+ */
+#ifndef BABUS_SLOT_H
+#define BABUS_SLOT_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "domain.h"
+#include "fork.h"
+#include "guard.h"
+#include "lease.h"
+#include "ring.h"
+#include "wait.h"
+
+struct babus_slot {
+	struct ring ring;
+
+	/* constant once open */
+	babus_domain *domain;
+	struct layout_domain *domain_map;
+	struct layout_slot *header;
+	struct layout_pins *pins_header;
+	struct layout_lease *pins;
+	struct guard *slot_guard, *pins_guard;
+	struct lease_table token_table, pin_table;
+	uint64_t generation;
+	uint64_t instance;
+	uint32_t channel_bit;
+	uint32_t pid;
+	bool publishes;
+	dev_t device;
+	ino_t inode;
+	char *name;
+
+	struct lease_client publisher; /* constant once open */
+	_Atomic bool token_busy;       /* the publisher's own token */
+
+	pthread_mutex_t reader_lock; /* registering, and keeping a pin for views */
+	struct lease_client reader;  /* protected by reader_lock while it is not registered */
+	_Atomic bool own_pin_lent;   /* the reading client's own pin */
+	shared64 view_pin;           /* index + 1 of the pin kept for views; 0: none yet */
+};
+
+/* Flag of babus_slot_open(), for maintenance: with BABUS_PUBLISH, write but do not register. */
+#define SLOT_MAINTAIN (1u << 31)
+
+enum slot_file {
+	SLOT_FILE,
+	SLOT_PINS_FILE
+};
+
+/* Whether the handle may be used: 0, -ECHILD, -EIO, -ENODEV. Costs loads only. */
+static inline int slot_check(const struct babus_slot *slot)
+{
+	if (__builtin_expect(!fork_is_ours(slot->generation), 0))
+		return -ECHILD;
+	if (__builtin_expect(guard_was_hit(slot->slot_guard) || guard_was_hit(slot->pins_guard), 0))
+		return -EIO;
+	if (__builtin_expect(flag_get(&slot->header->removed) != 0, 0))
+		return -ENODEV;
+	if (__builtin_expect((waiting_get(&slot->domain_map->waiting) & DOMAIN_GONE) != 0, 0))
+		return -ENODEV;
+	return 0;
+}
+
+/*
+ * Open the slot's own file again, for a lock, a probe or a stat. Returns the
+ * descriptor. -ENODEV: it is no longer there under this name.
+ */
+int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *st);
+
+/* Take back what dead publishers, or readers, hold. Number of them, or errno. */
+int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *buffers);
+
+/*
+ * A pin of this handle to keep: its own one if nobody has that, else a further
+ * one. -ENOBUFS.
+ */
+int slot_keep_pin(babus_slot *slot, uint32_t *pin);
+void slot_drop_pin(babus_slot *slot, uint32_t pin);
+
+/* Pin a message: through `pin` if that is idle, else through a further one. */
+int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
+	      struct babus_message *message);
+
+/* Copy a view's payload to the caller's memory and release it. */
+int slot_copy_out(struct babus_message *view, void *buffer, size_t capacity,
+		  struct babus_message *message);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading by number: pinned views and copies. */
+#include <errno.h>
+#include <string.h>
+
+#include "slot.h"
+
+/* In message->pin: leased for this message alone, to be given back with it. */
+#define PIN_EXTRA (UINT32_C(1) << 31)
+
+static int view_extra(babus_slot *slot, enum babus_which which, uint64_t n,
+		      struct babus_message *message)
+{
+	uint32_t pin;
+	int error = slot_keep_pin(slot, &pin);
+
+	if (error)
+		return error;
+	error = ring_pin(&slot->ring, &slot->pins[pin].hold, which, n, message);
+	if (error)
+		slot_drop_pin(slot, pin);
+	else
+		message->pin = pin | PIN_EXTRA;
+	return error;
+}
+
+int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
+	      struct babus_message *message)
+{
+	int error = ring_pin(&slot->ring, &slot->pins[pin].hold, which, n, message);
+
+	if (!error)
+		message->pin = pin;
+	else if (error == -EBUSY)
+		error = view_extra(slot, which, n, message);
+	if (!error)
+		message->slot = slot;
+	return error;
+}
+
+/* The pin that the handle keeps for views: leased at the first one. */
+static int view_pin(babus_slot *slot, uint32_t *pin)
+{
+	uint64_t kept = local_get(&slot->view_pin);
+	int error;
+
+	if (!kept) {
+		error = slot_keep_pin(slot, pin);
+		if (error)
+			return error;
+		if (!local_swap(&slot->view_pin, 0, (uint64_t)*pin + 1))
+			slot_drop_pin(slot, *pin);
+		kept = local_get(&slot->view_pin);
+	}
+	*pin = (uint32_t)kept - 1;
+	return 0;
+}
+
+int babus_slot_view(babus_slot *slot, enum babus_which which, uint64_t n,
+		    struct babus_message *message)
+{
+	struct babus_message found;
+	uint32_t pin;
+	int error = slot_check(slot);
+
+	if (!error)
+		error = view_pin(slot, &pin);
+	if (!error)
+		error = slot_view(slot, pin, which, n, &found);
+	if (!error)
+		*message = found;
+	return error;
+}
+
+void babus_message_release(struct babus_message *message)
+{
+	babus_slot *slot = message->slot;
+
+	message->slot = NULL;
+	if (!slot || !fork_is_ours(slot->generation))
+		return;
+	if (message->pin & PIN_EXTRA)
+		slot_drop_pin(slot, message->pin & ~PIN_EXTRA);
+	else
+		pin_clear(&slot->pins[message->pin].hold);
+}
+
+int slot_copy_out(struct babus_message *view, void *buffer, size_t capacity,
+		  struct babus_message *message)
+{
+	babus_slot *slot = view->slot;
+	int error = 0;
+
+	if (view->size > capacity) {
+		error = -EMSGSIZE;
+	} else {
+		if (view->size)
+			memcpy(buffer, view->data, view->size);
+		/* Cut off while we read? Then what we have is zeros. */
+		if (guard_was_hit(slot->slot_guard))
+			error = -EIO;
+	}
+	babus_message_release(view);
+	if (!error) {
+		*message = *view;
+		message->data = buffer;
+	}
+	return error;
+}
+
+int babus_slot_copy(babus_slot *slot, enum babus_which which, uint64_t n, void *buffer,
+		    size_t capacity, struct babus_message *message)
+{
+	struct babus_message view;
+	int error = babus_slot_view(slot, which, n, &view);
+
+	return error ? error : slot_copy_out(&view, buffer, capacity, message);
+}

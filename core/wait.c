@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include "wait.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static void wake_bits(struct layout_domain *domain, uint32_t channels)
+{
+	STEP("futex_wake");
+	syscall(SYS_futex, &domain->event, FUTEX_WAKE_BITSET, INT_MAX, NULL, NULL, channels);
+	STEP("futex_woken");
+}
+
+void wait_wake(struct layout_domain *domain, uint32_t channels)
+{
+	uint64_t taken = waiting_take(&domain->waiting, channels);
+
+	/* None left: somebody else took the mark after we published, and wakes
+	   the sleepers, who then see our message too. */
+	if (!taken)
+		return;
+	event_bump(&domain->event);
+	wake_bits(domain, (uint32_t)taken);
+}
+
+void wait_kick(struct layout_domain *domain, uint32_t channels)
+{
+	event_bump(&domain->event);
+	wake_bits(domain, channels);
+}
+
+int wait_sleep(struct layout_domain *domain, uint32_t event, uint32_t channels, int64_t deadline_ns)
+{
+	struct timespec deadline = {.tv_sec = deadline_ns / 1000000000,
+				    .tv_nsec = deadline_ns % 1000000000};
+
+	if (!syscall(SYS_futex, &domain->event, FUTEX_WAIT_BITSET, event,
+		     deadline_ns < 0 ? NULL : &deadline, NULL, channels))
+		return 0;
+	return errno == EAGAIN ? 0 : -errno;
+}

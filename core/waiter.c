@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiters: looking at many readers, spinning, sleeping. wait.h has the
+ * protocol; here is its waiter's side:
+ *
+ *     read the event word; mark the channels; look; sleep if it is the same
+ *
+ * and the re-check, which bounds what a publisher that died between its
+ * message and its wake-up can do.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "domain.h"
+#include "error.h"
+#include "fork.h"
+#include "reader.h"
+#include "shm.h"
+#include "wait.h"
+
+enum {
+	RECHECK_NS = 1000000000
+};
+
+struct entry {
+	babus_reader *reader;
+	void *user;
+};
+
+struct babus_waiter {
+	babus_domain *domain;
+	uint64_t recheck_ns;
+	uint64_t spin_max_ns;
+	uint64_t spin_ns; /* what has proved worth while lately; the waiting thread's */
+
+	pthread_mutex_t lock; /* protects all that follows */
+	struct entry *entries;
+	size_t count, room;
+	size_t turn; /* whose turn it is to be reported */
+	uint32_t channels;
+	bool watching; /* the domain */
+	void *watch_user;
+	uint64_t changes_seen;
+	bool cancel;   /* babus_waiter_wake() was called */
+	bool sleeping; /* about to sleep, or asleep: tell it what changes */
+};
+
+int64_t babus_deadline(int64_t timeout_ns)
+{
+	int64_t deadline;
+
+	if (timeout_ns < 0 || __builtin_add_overflow(shm_monotonic(), timeout_ns, &deadline))
+		return BABUS_FOREVER;
+	return deadline;
+}
+
+static bool one_processor(void)
+{
+	cpu_set_t set;
+
+	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) == 1;
+}
+
+int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *opts,
+		      babus_waiter **result)
+{
+	babus_waiter *waiter;
+	int error = domain_check(domain);
+
+	if (error)
+		return error;
+	waiter = calloc(1, sizeof(*waiter));
+	if (!waiter)
+		return -ENOMEM;
+	waiter->recheck_ns = RECHECK_NS;
+	if (opts) {
+		for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(*opts->reserved); i++)
+			error = opts->reserved[i] ? -EINVAL : error;
+		if (opts->recheck_ns)
+			waiter->recheck_ns = opts->recheck_ns;
+		if (opts->spin_ns && !one_processor())
+			waiter->spin_max_ns = opts->spin_ns;
+	}
+	if (error || waiter->recheck_ns > INT64_MAX || waiter->spin_max_ns > INT64_MAX) {
+		free(waiter);
+		return -EINVAL;
+	}
+	waiter->spin_ns = waiter->spin_max_ns;
+	pthread_mutex_init(&waiter->lock, NULL);
+	domain_ref(domain);
+	waiter->domain = domain;
+	*result = waiter;
+	return 0;
+}
+
+void babus_waiter_close(babus_waiter *waiter)
+{
+	if (!waiter)
+		return;
+	pthread_mutex_destroy(&waiter->lock);
+	domain_unref(waiter->domain);
+	free(waiter->entries);
+	free(waiter);
+}
+
+/* --- the set -------------------------------------------------------------------- */
+
+/* Something changed that a sleeping waiter does not know of. Unlocks. */
+static void changed_unlock(babus_waiter *waiter)
+{
+	bool sleeping = waiter->sleeping;
+
+	pthread_mutex_unlock(&waiter->lock);
+	if (sleeping)
+		wait_kick(waiter->domain->map, 1u << WAIT_CONTROL_CHANNEL);
+}
+
+static size_t find(const babus_waiter *waiter, const babus_reader *reader)
+{
+	size_t i = 0;
+
+	while (i < waiter->count && waiter->entries[i].reader != reader)
+		i++;
+	return i;
+}
+
+static int append(babus_waiter *waiter, babus_reader *reader, void *user)
+{
+	if (find(waiter, reader) < waiter->count)
+		return -EEXIST;
+	if (waiter->count == waiter->room) {
+		size_t room = waiter->room ? 2 * waiter->room : 4;
+		struct entry *more = reallocarray(waiter->entries, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		waiter->entries = more;
+		waiter->room = room;
+	}
+	waiter->entries[waiter->count++] = (struct entry){reader, user};
+	waiter->channels |= reader_channel_bit(reader);
+	return 0;
+}
+
+int babus_waiter_add(babus_waiter *waiter, babus_reader *reader, void *user)
+{
+	int error = domain_check(waiter->domain);
+
+	if (error)
+		return error;
+	if (babus_slot_domain(babus_reader_slot(reader)) != waiter->domain)
+		return -EINVAL;
+	pthread_mutex_lock(&waiter->lock);
+	error = append(waiter, reader, user);
+	changed_unlock(waiter);
+	return error;
+}
+
+int babus_waiter_remove(babus_waiter *waiter, babus_reader *reader)
+{
+	size_t i;
+	int error = -ENOENT;
+
+	pthread_mutex_lock(&waiter->lock);
+	i = find(waiter, reader);
+	if (i < waiter->count) {
+		waiter->entries[i] = waiter->entries[--waiter->count];
+		waiter->channels = 0;
+		for (i = 0; i < waiter->count; i++)
+			waiter->channels |= reader_channel_bit(waiter->entries[i].reader);
+		error = 0;
+	}
+	pthread_mutex_unlock(&waiter->lock);
+	return error;
+}
+
+int babus_waiter_watch_domain(babus_waiter *waiter, void *user)
+{
+	int error = domain_check(waiter->domain);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&waiter->lock);
+	waiter->watching = true;
+	waiter->watch_user = user;
+	waiter->changes_seen = change_get(&waiter->domain->map->changes);
+	changed_unlock(waiter);
+	return 0;
+}
+
+int babus_waiter_wake(babus_waiter *waiter)
+{
+	int error = domain_check(waiter->domain);
+
+	if (error == -ECHILD)
+		return error;
+	pthread_mutex_lock(&waiter->lock);
+	waiter->cancel = true;
+	changed_unlock(waiter);
+	return 0;
+}
+
+/* --- looking --------------------------------------------------------------------- */
+
+static bool look_at(struct entry *entry, struct babus_event *event)
+{
+	bool news;
+	int status = reader_look(entry->reader, &news);
+
+	if (!status && !news)
+		return false;
+	*event = (struct babus_event){entry->reader, entry->user, status};
+	return true;
+}
+
+/* An event, if there is one: 0. -EAGAIN: nothing. Needs the lock. */
+static int look_locked(babus_waiter *waiter, struct babus_event *event)
+{
+	if (waiter->cancel) {
+		waiter->cancel = false;
+		return -ECANCELED;
+	}
+	if (waiter->watching) {
+		uint64_t changes = change_get(&waiter->domain->map->changes);
+
+		if (changes != waiter->changes_seen) {
+			waiter->changes_seen = changes;
+			*event = (struct babus_event){NULL, waiter->watch_user, 0};
+			return 0;
+		}
+	}
+	for (size_t n = 0; n < waiter->count; n++) {
+		size_t i = (waiter->turn + n) % waiter->count;
+
+		if (look_at(&waiter->entries[i], event)) {
+			waiter->turn = i + 1;
+			return 0;
+		}
+	}
+	return -EAGAIN;
+}
+
+static int look(babus_waiter *waiter, struct babus_event *event)
+{
+	int result = domain_check(waiter->domain);
+
+	if (result)
+		return result;
+	pthread_mutex_lock(&waiter->lock);
+	result = look_locked(waiter, event);
+	pthread_mutex_unlock(&waiter->lock);
+	return result;
+}
+
+/* --- waiting --------------------------------------------------------------------- */
+
+/* Look for a while without telling anybody, so that nobody has to wake us. */
+static int spin(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *event)
+{
+	int64_t now = shm_monotonic();
+	int64_t until = now + (int64_t)waiter->spin_ns;
+	int result;
+
+	if (deadline_ns >= 0 && deadline_ns < until)
+		until = deadline_ns;
+	do {
+		for (int i = 0; i < 8; i++) {
+			result = look(waiter, event);
+			if (result != -EAGAIN)
+				return result;
+			spin_pause();
+		}
+		now = shm_monotonic();
+	} while (now < until);
+	return -EAGAIN;
+}
+
+/* Spin for longer when that would have caught what came, for less when not. */
+static void adapt(babus_waiter *waiter, int64_t slept_ns)
+{
+	if (slept_ns >= 0 && (uint64_t)slept_ns <= waiter->spin_max_ns)
+		waiter->spin_ns = waiter->spin_max_ns;
+	else
+		waiter->spin_ns /= 2;
+}
+
+/* Mark, look, sleep once. -EAGAIN: look again. */
+static int sleep_once(babus_waiter *waiter, int64_t until_ns, struct babus_event *event)
+{
+	struct layout_domain *map = waiter->domain->map;
+	uint32_t word, channels;
+	int result;
+
+	pthread_mutex_lock(&waiter->lock);
+	/* From here on whoever changes the set changes the event word too. */
+	waiter->sleeping = true;
+	channels = waiter->channels;
+	if (waiter->watching)
+		channels |= 1u << WAIT_CONTROL_CHANNEL;
+	pthread_mutex_unlock(&waiter->lock);
+
+	word = event_get(&map->event);
+	waiting_mark(&map->waiting, channels);
+	result = look(waiter, event);
+	if (result == -EAGAIN) {
+		result = wait_sleep(map, word, channels | 1u << WAIT_CONTROL_CHANNEL, until_ns);
+		if (!result)
+			result = -EAGAIN;
+	}
+	pthread_mutex_lock(&waiter->lock);
+	waiter->sleeping = false;
+	pthread_mutex_unlock(&waiter->lock);
+	return result;
+}
+
+static int sleep_until(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *event)
+{
+	int64_t until = shm_monotonic() + (int64_t)waiter->recheck_ns;
+	bool last = deadline_ns >= 0 && deadline_ns <= until;
+	int result = sleep_once(waiter, last ? deadline_ns : until, event);
+
+	if (result != -ETIMEDOUT)
+		return result;
+	/* Time for the re-check: of the messages by the caller, of the files here. */
+	result = domain_check_files(waiter->domain);
+	if (!result)
+		result = look(waiter, event);
+	return result == -EAGAIN && last ? -ETIMEDOUT : result;
+}
+
+int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *event)
+{
+	struct babus_event found;
+	int64_t start;
+	int result = look(waiter, &found);
+
+	if (result == -EAGAIN && deadline_ns == BABUS_NOW)
+		return -ETIMEDOUT;
+	if (result == -EAGAIN && waiter->spin_ns)
+		result = spin(waiter, deadline_ns, &found);
+	start = result == -EAGAIN && waiter->spin_max_ns ? shm_monotonic() : 0;
+	while (result == -EAGAIN) {
+		result = sleep_until(waiter, deadline_ns, &found);
+		if (result == -EAGAIN)
+			result = look(waiter, &found);
+	}
+	if (start)
+		adapt(waiter, result ? -1 : shm_monotonic() - start);
+	if (!result)
+		*event = found;
+	return result;
+}
