@@ -21,6 +21,7 @@ struct babus_domain {
 	struct guard *guard;
 
 	shared64 references;
+	struct notifier *notifier; /* see notifier.c */
 };
 
 void domain_ref(babus_domain *domain);

@@ -13,13 +13,17 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "domain.h"
 #include "error.h"
 #include "fork.h"
+#include "notifier.h"
 #include "reader.h"
 #include "shm.h"
 #include "wait.h"
+#include "waiter.h"
 
 enum {
 	RECHECK_NS = 1000000000
@@ -46,6 +50,8 @@ struct babus_waiter {
 	uint64_t changes_seen;
 	bool cancel;   /* babus_waiter_wake() was called */
 	bool sleeping; /* about to sleep, or asleep: tell it what changes */
+	int fd;        /* eventfd for the program's event loop, or -1 */
+	bool armed;    /* the notifier is to make fd readable when there is news */
 };
 
 int64_t babus_deadline(int64_t timeout_ns)
@@ -89,6 +95,7 @@ int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *o
 		return -EINVAL;
 	}
 	waiter->spin_ns = waiter->spin_max_ns;
+	waiter->fd = -1;
 	pthread_mutex_init(&waiter->lock, NULL);
 	domain_ref(domain);
 	waiter->domain = domain;
@@ -100,6 +107,11 @@ void babus_waiter_close(babus_waiter *waiter)
 {
 	if (!waiter)
 		return;
+	if (waiter->fd >= 0) {
+		if (fork_is_ours(waiter->domain->generation))
+			notifier_remove(waiter->domain, waiter);
+		close(waiter->fd);
+	}
 	pthread_mutex_destroy(&waiter->lock);
 	domain_unref(waiter->domain);
 	free(waiter->entries);
@@ -111,7 +123,7 @@ void babus_waiter_close(babus_waiter *waiter)
 /* Something changed that a sleeping waiter does not know of. Unlocks. */
 static void changed_unlock(babus_waiter *waiter)
 {
-	bool sleeping = waiter->sleeping;
+	bool sleeping = waiter->sleeping || waiter->armed;
 
 	pthread_mutex_unlock(&waiter->lock);
 	if (sleeping)
@@ -216,31 +228,43 @@ static bool look_at(struct entry *entry, struct babus_event *event)
 	return true;
 }
 
+static bool domain_has_changed(const babus_waiter *waiter)
+{
+	return waiter->watching &&
+	       change_get(&waiter->domain->map->changes) != waiter->changes_seen;
+}
+
+/* The next reader with news, in turn; count if there is none. Needs the lock. */
+static size_t find_news(babus_waiter *waiter, struct babus_event *event)
+{
+	for (size_t n = 0; n < waiter->count; n++) {
+		size_t i = (waiter->turn + n) % waiter->count;
+
+		if (look_at(&waiter->entries[i], event))
+			return i;
+	}
+	return waiter->count;
+}
+
 /* An event, if there is one: 0. -EAGAIN: nothing. Needs the lock. */
 static int look_locked(babus_waiter *waiter, struct babus_event *event)
 {
+	size_t i;
+
 	if (waiter->cancel) {
 		waiter->cancel = false;
 		return -ECANCELED;
 	}
-	if (waiter->watching) {
-		uint64_t changes = change_get(&waiter->domain->map->changes);
-
-		if (changes != waiter->changes_seen) {
-			waiter->changes_seen = changes;
-			*event = (struct babus_event){NULL, waiter->watch_user, 0};
-			return 0;
-		}
+	if (domain_has_changed(waiter)) {
+		waiter->changes_seen = change_get(&waiter->domain->map->changes);
+		*event = (struct babus_event){NULL, waiter->watch_user, 0};
+		return 0;
 	}
-	for (size_t n = 0; n < waiter->count; n++) {
-		size_t i = (waiter->turn + n) % waiter->count;
-
-		if (look_at(&waiter->entries[i], event)) {
-			waiter->turn = i + 1;
-			return 0;
-		}
-	}
-	return -EAGAIN;
+	i = find_news(waiter, event);
+	if (i == waiter->count)
+		return -EAGAIN;
+	waiter->turn = i + 1;
+	return 0;
 }
 
 static int look(babus_waiter *waiter, struct babus_event *event)
@@ -253,6 +277,93 @@ static int look(babus_waiter *waiter, struct babus_event *event)
 	result = look_locked(waiter, event);
 	pthread_mutex_unlock(&waiter->lock);
 	return result;
+}
+
+/* Channels to mark before sleeping. Needs the lock. */
+static uint32_t wanted_channels(const babus_waiter *waiter)
+{
+	return waiter->channels | (waiter->watching ? 1u << WAIT_CONTROL_CHANNEL : 0);
+}
+
+/* --- the descriptor ---------------------------------------------------------------- */
+
+void waiter_channels(babus_waiter *waiter, uint32_t *listen, uint32_t *mark)
+{
+	pthread_mutex_lock(&waiter->lock);
+	*listen |= wanted_channels(waiter);
+	if (waiter->armed)
+		*mark |= wanted_channels(waiter);
+	pthread_mutex_unlock(&waiter->lock);
+}
+
+/* Needs the lock. The eventfd cannot overflow: it is drained before it is armed. */
+static void make_readable(babus_waiter *waiter)
+{
+	waiter->armed = false;
+	eventfd_write(waiter->fd, 1);
+}
+
+bool waiter_signal(babus_waiter *waiter)
+{
+	struct babus_event event;
+	bool armed;
+
+	pthread_mutex_lock(&waiter->lock);
+	if (waiter->armed &&
+	    (waiter->cancel || domain_check(waiter->domain) || domain_has_changed(waiter) ||
+	     find_news(waiter, &event) < waiter->count))
+		make_readable(waiter);
+	armed = waiter->armed;
+	pthread_mutex_unlock(&waiter->lock);
+	return armed;
+}
+
+/*
+ * Nothing is left: make the descriptor unreadable until there is news. The
+ * marks are set here, so the sleeping notifier need not be told; that it is
+ * asked to look is seen by it after whatever takes a mark.
+ */
+static int arm(babus_waiter *waiter, struct babus_event *event)
+{
+	eventfd_t drained;
+	uint32_t channels;
+	int result;
+
+	pthread_mutex_lock(&waiter->lock);
+	eventfd_read(waiter->fd, &drained);
+	waiter->armed = true;
+	channels = wanted_channels(waiter);
+	pthread_mutex_unlock(&waiter->lock);
+	waiting_mark(&waiter->domain->map->waiting, channels);
+	result = look(waiter, event);
+	if (result == -EAGAIN)
+		return result;
+	pthread_mutex_lock(&waiter->lock);
+	make_readable(waiter);
+	pthread_mutex_unlock(&waiter->lock);
+	return result;
+}
+
+int babus_waiter_fd(babus_waiter *waiter, int *fd)
+{
+	int error = domain_check(waiter->domain);
+
+	if (error)
+		return error;
+	if (waiter->fd < 0) {
+		/* Readable at first: the program looks once, and so arms it. */
+		waiter->fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (waiter->fd < 0)
+			return -errno;
+		error = notifier_add(waiter->domain, waiter);
+		if (error) {
+			close(waiter->fd);
+			waiter->fd = -1;
+			return error;
+		}
+	}
+	*fd = waiter->fd;
+	return 0;
 }
 
 /* --- waiting --------------------------------------------------------------------- */
@@ -297,9 +408,7 @@ static int sleep_once(babus_waiter *waiter, int64_t until_ns, struct babus_event
 	pthread_mutex_lock(&waiter->lock);
 	/* From here on whoever changes the set changes the event word too. */
 	waiter->sleeping = true;
-	channels = waiter->channels;
-	if (waiter->watching)
-		channels |= 1u << WAIT_CONTROL_CHANNEL;
+	channels = wanted_channels(waiter);
 	pthread_mutex_unlock(&waiter->lock);
 
 	word = event_get(&map->event);
@@ -337,8 +446,12 @@ int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_ev
 	int64_t start;
 	int result = look(waiter, &found);
 
-	if (result == -EAGAIN && deadline_ns == BABUS_NOW)
-		return -ETIMEDOUT;
+	if (result == -EAGAIN && deadline_ns == BABUS_NOW) {
+		if (waiter->fd >= 0)
+			result = arm(waiter, &found);
+		if (result == -EAGAIN)
+			return -ETIMEDOUT;
+	}
 	if (result == -EAGAIN && waiter->spin_ns)
 		result = spin(waiter, deadline_ns, &found);
 	start = result == -EAGAIN && waiter->spin_max_ns ? shm_monotonic() : 0;

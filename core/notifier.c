@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "notifier.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "domain.h"
+#include "shm.h"
+#include "wait.h"
+#include "waiter.h"
+
+enum {
+	RECHECK_NS = 1000000000
+};
+
+struct notifier {
+	babus_domain *domain;
+	pthread_t thread;
+	pthread_mutex_t lock; /* protects the rest; taken before a waiter's */
+	bool stop;
+	babus_waiter **waiters;
+	size_t count, room;
+};
+
+/* One domain's notifier is started and ended at a time. */
+static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
+
+/* --- the thread ------------------------------------------------------------------ */
+
+/* The same steps as a sleeping waiter's, for all waiters: see waiter.c. */
+static bool serve(struct notifier *notifier)
+{
+	struct layout_domain *map = notifier->domain->map;
+	uint32_t listen = 1u << WAIT_CONTROL_CHANNEL, mark = 0;
+	uint32_t word = event_get(&map->event);
+	bool armed = false, stop;
+	int error;
+
+	pthread_mutex_lock(&notifier->lock);
+	for (size_t i = 0; i < notifier->count; i++)
+		waiter_channels(notifier->waiters[i], &listen, &mark);
+	pthread_mutex_unlock(&notifier->lock);
+	waiting_mark(&map->waiting, mark);
+
+	pthread_mutex_lock(&notifier->lock);
+	for (size_t i = 0; i < notifier->count; i++)
+		armed |= waiter_signal(notifier->waiters[i]);
+	stop = notifier->stop;
+	pthread_mutex_unlock(&notifier->lock);
+	if (stop)
+		return false;
+	error = wait_sleep(map, word, listen, armed ? shm_monotonic() + RECHECK_NS : BABUS_FOREVER);
+	if (error == -ETIMEDOUT)
+		domain_check_files(notifier->domain);
+	return true;
+}
+
+static void *run(void *arg)
+{
+	while (serve(arg))
+		;
+	return NULL;
+}
+
+static int start(struct notifier *notifier)
+{
+	sigset_t all, before;
+	int error;
+
+	/* The program's signals are not for this thread. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&notifier->thread, NULL, run, notifier);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -error;
+}
+
+static void destroy(struct notifier *notifier)
+{
+	pthread_mutex_destroy(&notifier->lock);
+	free(notifier->waiters);
+	free(notifier);
+}
+
+/* --- the list -------------------------------------------------------------------- */
+
+static int append(struct notifier *notifier, babus_waiter *waiter)
+{
+	int error = 0;
+
+	pthread_mutex_lock(&notifier->lock);
+	if (notifier->count == notifier->room) {
+		size_t room = notifier->room ? 2 * notifier->room : 4;
+		babus_waiter **more = reallocarray(notifier->waiters, room, sizeof(babus_waiter *));
+
+		error = more ? 0 : -ENOMEM;
+		if (more) {
+			notifier->waiters = more;
+			notifier->room = room;
+		}
+	}
+	if (!error)
+		notifier->waiters[notifier->count++] = waiter;
+	pthread_mutex_unlock(&notifier->lock);
+	return error;
+}
+
+static void take_out(struct notifier *notifier, babus_waiter *waiter)
+{
+	pthread_mutex_lock(&notifier->lock);
+	for (size_t i = 0; i < notifier->count; i++) {
+		if (notifier->waiters[i] == waiter) {
+			notifier->waiters[i] = notifier->waiters[--notifier->count];
+			break;
+		}
+	}
+	notifier->stop = !notifier->count;
+	pthread_mutex_unlock(&notifier->lock);
+}
+
+static int create(babus_domain *domain, babus_waiter *waiter)
+{
+	struct notifier *notifier = calloc(1, sizeof(*notifier));
+	int error;
+
+	if (!notifier)
+		return -ENOMEM;
+	notifier->domain = domain;
+	pthread_mutex_init(&notifier->lock, NULL);
+	error = append(notifier, waiter);
+	if (!error)
+		error = start(notifier);
+	if (error)
+		destroy(notifier);
+	else
+		domain->notifier = notifier;
+	return error;
+}
+
+int notifier_add(babus_domain *domain, babus_waiter *waiter)
+{
+	int error;
+
+	pthread_mutex_lock(&life);
+	if (!domain->notifier) {
+		error = create(domain, waiter);
+	} else {
+		error = append(domain->notifier, waiter);
+		wait_kick(domain->map, 1u << WAIT_CONTROL_CHANNEL);
+	}
+	pthread_mutex_unlock(&life);
+	return error;
+}
+
+void notifier_remove(babus_domain *domain, babus_waiter *waiter)
+{
+	struct notifier *notifier;
+
+	pthread_mutex_lock(&life);
+	notifier = domain->notifier;
+	take_out(notifier, waiter);
+	if (notifier->stop) {
+		wait_kick(domain->map, 1u << WAIT_CONTROL_CHANNEL);
+		pthread_join(notifier->thread, NULL);
+		domain->notifier = NULL;
+		destroy(notifier);
+	}
+	pthread_mutex_unlock(&life);
+}
