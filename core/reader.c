@@ -128,14 +128,11 @@ static void delivered(babus_reader *reader, uint64_t seq, uint64_t lost)
 
 int babus_reader_next(babus_reader *reader, struct babus_message *message)
 {
-	struct babus_message found;
-	int error = view(reader, BABUS_AFTER, &found);
+	int error = view(reader, BABUS_AFTER, message);
 
-	if (error)
-		return error;
-	delivered(reader, found.seq, found.lost);
-	*message = found;
-	return 0;
+	if (!error)
+		delivered(reader, message->seq, message->lost);
+	return error;
 }
 
 int babus_reader_next_copy(babus_reader *reader, void *buffer, size_t capacity,

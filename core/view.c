@@ -59,17 +59,12 @@ static int view_pin(babus_slot *slot, uint32_t *pin)
 int babus_slot_view(babus_slot *slot, enum babus_which which, uint64_t n,
 		    struct babus_message *message)
 {
-	struct babus_message found;
 	uint32_t pin;
 	int error = slot_check(slot);
 
 	if (!error)
 		error = view_pin(slot, &pin);
-	if (!error)
-		error = slot_view(slot, pin, which, n, &found);
-	if (!error)
-		*message = found;
-	return error;
+	return error ? error : slot_view(slot, pin, which, n, message);
 }
 
 void babus_message_release(struct babus_message *message)
