@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* babus doctor: what the dead left behind, and giving it back. */
+#include "verbs.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "mounts.h"
+#include "out.h"
+#include "slotinfo.h"
+
+enum {
+	KEY_JSON = 256
+};
+
+static const struct option_row options[] = {
+    {'n', "dry-run", NULL, "only list, repair nothing"},
+    {KEY_JSON, "json", NULL, "one JSON object"},
+    {0},
+};
+
+struct checkup {
+	bool repair, json;
+	struct json out;
+	unsigned stale, silent;
+	int status;
+};
+
+static const char *describe(enum mount_state state)
+{
+	static const char *const words[] = {
+	    [MOUNT_ALIVE] = "alive",
+	    [MOUNT_STALE] = "stale",
+	    [MOUNT_SILENT] = "silent",
+	    [MOUNT_UNKNOWN] = "unknown",
+	};
+
+	return words[state];
+}
+
+/* ------------------------------------------------------------ clients */
+
+struct dead {
+	struct checkup *checkup;
+	const char *slot;
+};
+
+static int show_dead(void *arg, const struct babus_client_info *client)
+{
+	const struct dead *dead = arg;
+	const char *role = client->publisher ? "publisher" : "reader";
+	struct json *json = &dead->checkup->out;
+
+	if (client->alive)
+		return 0;
+	if (!dead->checkup->json) {
+		printf("slot '%s': dead %s, process %" PRIu32 ", held %" PRIu32 "\n", dead->slot,
+		       role, client->pid, client->held);
+		return 0;
+	}
+	json_open(json, NULL);
+	json_string(json, "slot", dead->slot);
+	json_string(json, "role", role);
+	json_number(json, "pid", client->pid);
+	json_number(json, "held", client->held);
+	json_close(json);
+	return 0;
+}
+
+/* Who is dead, before the recovery forgets them. Slots that cannot be read are in its report. */
+static int list_dead(struct checkup *checkup, babus_domain *domain)
+{
+	struct dead dead = {.checkup = checkup};
+	babus_slot *slot;
+	size_t count;
+	char **names;
+	int error = names_list(domain, &names, &count);
+
+	if (error)
+		return error;
+	if (checkup->json)
+		json_open_array(&checkup->out, "dead_clients");
+	for (size_t i = 0; i < count; i++) {
+		dead.slot = names[i];
+		if (babus_slot_open(domain, names[i], BABUS_READ, NULL, &slot))
+			continue;
+		babus_slot_clients(slot, show_dead, &dead);
+		babus_slot_close(slot);
+	}
+	if (checkup->json)
+		json_close_array(&checkup->out);
+	names_free(names, count);
+	return 0;
+}
+
+static void show_report(struct checkup *checkup, const struct babus_report *report,
+			const char *damage)
+{
+	struct json *json = &checkup->out;
+
+	if (checkup->json) {
+		json_number(json, "slots", report->slots);
+		json_number(json, "dead_publishers", report->dead_publishers);
+		json_number(json, "dead_readers", report->dead_readers);
+		json_number(json, "buffers", report->buffers);
+		json_number(json, "leftovers", report->leftovers);
+		json_number(json, "damaged", report->damaged);
+		return;
+	}
+	printf("%" PRIu32 " slots: %" PRIu32 " dead publishers, %" PRIu32 " dead readers, %" PRIu32
+	       " buffers, %" PRIu32 " leftover files, %" PRIu32 " damaged\n",
+	       report->slots, report->dead_publishers, report->dead_readers, report->buffers,
+	       report->leftovers, report->damaged);
+	if (report->damaged)
+		printf("damaged: %s\n", *damage ? damage : "not a slot of this version of babus");
+}
+
+static int check_domain(struct checkup *checkup, babus_domain *domain)
+{
+	struct babus_report report;
+	char *damage;
+	int error = list_dead(checkup, domain);
+
+	if (!error)
+		error = babus_domain_recover(domain, checkup->repair, &report);
+	if (error)
+		return fail_on("domain", babus_domain_name(domain), error);
+	damage = strdup(babus_error_detail());
+	if (!damage)
+		return fail_memory();
+	show_report(checkup, &report, damage);
+	free(damage);
+	/* What is damaged stays: only its owner can say that it may go. */
+	if (report.damaged)
+		checkup->status = STATUS_FAILED;
+	return 0;
+}
+
+/* ------------------------------------------------------------ mounts */
+
+static void repair_mount(struct checkup *checkup, const char *path)
+{
+	int error = mounts_detach(path);
+
+	if (!error)
+		return;
+	complain("mount '%s': cannot be unmounted: %s", path, strerrordesc_np(-error));
+	checkup->status = STATUS_FAILED;
+}
+
+static int check_mount(void *arg, const char *path, const char *source, enum mount_state state)
+{
+	struct checkup *checkup = arg;
+	struct json *json = &checkup->out;
+
+	if (checkup->json) {
+		json_open(json, NULL);
+		json_string(json, "path", path);
+		json_string(json, "source", source);
+		json_string(json, "state", describe(state));
+		json_close(json);
+	} else {
+		printf("mount '%s' of %s: %s\n", path, source, describe(state));
+	}
+	checkup->stale += state == MOUNT_STALE;
+	checkup->silent += state == MOUNT_SILENT;
+	if (state == MOUNT_STALE && checkup->repair)
+		repair_mount(checkup, path);
+	return 0;
+}
+
+static int check_mounts(struct checkup *checkup)
+{
+	int error;
+
+	if (checkup->json)
+		json_open_array(&checkup->out, "mounts");
+	error = mounts_each(check_mount, checkup);
+	if (checkup->json) {
+		json_close_array(&checkup->out);
+		json_number(&checkup->out, "stale_mounts", checkup->stale);
+	} else {
+		printf("%u stale mounts, %u that do not answer\n", checkup->stale, checkup->silent);
+	}
+	if (error)
+		complain("/proc/self/mountinfo: %s", strerrordesc_np(-error));
+	return error ? STATUS_FAILED : 0;
+}
+
+/* ------------------------------------------------------------ the verb */
+
+/* A domain that does not exist is in good health; its mounts may not be. */
+static int open_domain(struct tool *tool, const char **name, babus_domain **domain)
+{
+	struct babus_domain_options opts;
+	int error, status = tool_domain(tool, name, &opts);
+
+	if (status)
+		return status;
+	error = babus_domain_open(*name, BABUS_READ, &opts, domain);
+	if (error && error != -ENOENT)
+		return fail_on("domain", *name, error);
+	return 0;
+}
+
+static int check_up(struct tool *tool, struct checkup *checkup)
+{
+	babus_domain *domain = NULL;
+	const char *name;
+	int status, mounts;
+
+	status = open_domain(tool, &name, &domain);
+	if (status)
+		return status;
+	if (checkup->json) {
+		json_open(&checkup->out, NULL);
+		json_string(&checkup->out, "domain", name);
+		json_bool(&checkup->out, "exists", domain);
+		json_bool(&checkup->out, "repaired", checkup->repair);
+	} else {
+		printf("domain '%s'%s\n", name, domain ? "" : ": does not exist");
+	}
+	if (domain)
+		status = check_domain(checkup, domain);
+	mounts = check_mounts(checkup);
+	if (checkup->json) {
+		json_close(&checkup->out);
+		json_end(&checkup->out);
+	}
+	babus_domain_close(domain);
+	return status ? status : mounts ? mounts : checkup->status;
+}
+
+static int run(struct tool *tool, int argc, char **argv)
+{
+	struct checkup checkup = {.repair = true};
+	struct args args;
+	int key;
+
+	args_init(&args, tool, &verb_doctor, argc, argv);
+	while ((key = args_next(&args)) > 0) {
+		if (key == KEY_JSON)
+			checkup.json = true;
+		else
+			checkup.repair = false;
+	}
+	return key < 0 ? args.status : check_up(tool, &checkup);
+}
+
+const struct verb verb_doctor = {
+    .name = "doctor",
+    .operands = "",
+    .summary = "List what dead clients left behind, and stale mounts, and repair it",
+    .details = "Nothing that lives is touched. The bus never needs it: whoever runs short takes\n"
+	       "back what the dead held. Damaged slots and mounts that do not answer are told\n"
+	       "and left alone; the former are a failure.",
+    .options = options,
+    .min = 0,
+    .max = 0,
+    .run = run,
+};

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* babus info: all about the domain, or about slots and who uses them. */
+#include "verbs.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "out.h"
+#include "slotinfo.h"
+#include "table.h"
+#include "text.h"
+
+enum {
+	KEY_JSON = 256
+};
+
+static const struct option_row options[] = {
+    {KEY_JSON, "json", NULL, "one JSON object a line"},
+    {0},
+};
+
+static void row(const char *name, const char *text)
+{
+	printf("%-12s %s\n", name, text);
+}
+
+static void row_time(const char *name, uint64_t time_ns)
+{
+	time_t seconds = (time_t)(time_ns / 1000000000);
+	uint64_t now = now_ns();
+	char date[64], age[32];
+	struct tm parts;
+
+	if (!time_ns || !localtime_r(&seconds, &parts)) {
+		row(name, "never");
+		return;
+	}
+	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &parts);
+	text_age(age, sizeof(age), now > time_ns ? now - time_ns : 0);
+	printf("%-12s %s.%03u, %s ago\n", name, date, (unsigned)(time_ns / 1000000 % 1000), age);
+}
+
+static void row_access(unsigned mode, unsigned uid, unsigned gid)
+{
+	char user[64], group[64];
+
+	text_user(user, sizeof(user), uid);
+	text_group(group, sizeof(group), gid);
+	printf("%-12s %04o, owner %s, group %s\n", "access", mode, user, group);
+}
+
+static void row_memory(uint64_t used, uint64_t bound)
+{
+	char a[32], b[32];
+
+	text_size(a, sizeof(a), used);
+	text_size(b, sizeof(b), bound);
+	printf("%-12s %s in use, %s at most (%" PRIu64 " and %" PRIu64 " bytes)\n", "memory", a, b,
+	       used, bound);
+}
+
+/* ------------------------------------------------------------ a slot */
+
+static int client_json(void *arg, const struct babus_client_info *client)
+{
+	struct json *json = arg;
+
+	json_open(json, NULL);
+	json_string(json, "role", client->publisher ? "publisher" : "reader");
+	json_bool(json, "alive", client->alive);
+	json_number(json, "pid", client->pid);
+	json_number(json, "held", client->held);
+	if (!client->publisher) {
+		json_number(json, "cursor", client->cursor);
+		json_number(json, "received", client->received);
+		json_number(json, "lost", client->lost);
+	}
+	json_close(json);
+	return 0;
+}
+
+static int slot_json(babus_slot *slot, const struct babus_slot_info *info)
+{
+	struct json json = {0};
+	int error;
+
+	json_open(&json, NULL);
+	slotinfo_json(&json, babus_slot_name(slot), info);
+	json_open_array(&json, "clients");
+	error = babus_slot_clients(slot, client_json, &json);
+	json_close_array(&json);
+	json_close(&json);
+	json_end(&json);
+	return error;
+}
+
+enum {
+	CLIENT_COLUMNS = 7
+};
+
+static int client_row(void *arg, const struct babus_client_info *client)
+{
+	struct table *table = arg;
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRIu32, client->pid);
+	table_add(table, text);
+	table_add(table, client->publisher ? "publisher" : "reader");
+	table_add(table, client->alive ? "alive" : "dead");
+	snprintf(text, sizeof(text), "%" PRIu32, client->held);
+	table_add(table, text);
+	snprintf(text, sizeof(text), "%" PRIu64, client->cursor);
+	table_add(table, client->publisher ? "" : text);
+	snprintf(text, sizeof(text), "%" PRIu64, client->received);
+	table_add(table, client->publisher ? "" : text);
+	snprintf(text, sizeof(text), "%" PRIu64, client->lost);
+	table_add(table, client->publisher ? "" : text);
+	return 0;
+}
+
+static int slot_clients(babus_slot *slot)
+{
+	static const char *const headings[CLIENT_COLUMNS] = {"PID",    "ROLE",     "STATE", "HOLDS",
+							     "CURSOR", "RECEIVED", "LOST"};
+	static const bool right[CLIENT_COLUMNS] = {true, false, false, true, true, true, true};
+	struct table table;
+	int error;
+
+	table_init(&table, CLIENT_COLUMNS);
+	for (int i = 0; i < CLIENT_COLUMNS; i++)
+		table_add(&table, headings[i]);
+	error = babus_slot_clients(slot, client_row, &table);
+	if (!error && table.cells > CLIENT_COLUMNS) {
+		putchar('\n');
+		table_print(&table, right);
+	}
+	table_finish(&table);
+	return error;
+}
+
+static int slot_text(babus_slot *slot, const struct babus_slot_info *info)
+{
+	char text[32];
+
+	row("slot", babus_slot_name(slot));
+	row("type", info->type[0] ? info->type : "-");
+	row("description", info->description[0] ? info->description : "-");
+	printf("%-12s %" PRIu64 ", %" PRIu32 " kept of depth %" PRIu32 "\n", "messages",
+	       info->kept ? info->seq - info->first_seq + 1 : 0, info->kept, info->depth);
+	if (info->kept)
+		printf("%-12s number %" PRIu64 ", %" PRIu64 " bytes, by process %" PRIu32 "\n",
+		       "newest", info->seq, info->size, info->pid);
+	row_time("published", info->time_ns);
+	text_size(text, sizeof(text), info->max_size);
+	printf("%-12s %s a message (%" PRIu64 " bytes)\n", "limit", text, info->max_size);
+	printf("%-12s %" PRIu32 "\n", "channel", info->channel);
+	printf("%-12s %" PRIu32 " live, %" PRIu32 " loans at once\n", "publishers",
+	       info->publishers, info->loans);
+	printf("%-12s %" PRIu32 " pins of %" PRIu32 "\n", "readers", info->readers, info->pins);
+	printf("%-12s %" PRIu64 "\n", "lost", info->lost);
+	row_memory(info->bytes_used, info->bytes_max);
+	row_access(info->mode, info->uid, info->gid);
+	row_time("created", info->created_ns);
+	return slot_clients(slot);
+}
+
+static int show_slot(babus_domain *domain, const char *name, bool json)
+{
+	struct babus_slot_info info;
+	babus_slot *slot;
+	int error, status = tool_open_slot(domain, name, BABUS_READ, NULL, &slot);
+
+	if (status)
+		return status;
+	error = babus_slot_info(slot, &info);
+	if (!error)
+		error = json ? slot_json(slot, &info) : slot_text(slot, &info);
+	if (error)
+		status = fail_on("slot", name, error);
+	babus_slot_close(slot);
+	return status;
+}
+
+/* ------------------------------------------------------------ the domain */
+
+struct total {
+	uint64_t slots, used, bound, publishers, readers, lost;
+};
+
+/* Slots that vanish or may not be read are left out of the sums. */
+static int add_up(babus_domain *domain, struct total *total)
+{
+	struct babus_slot_info info;
+	babus_slot *slot;
+	size_t count;
+	char **names;
+	int error = names_list(domain, &names, &count);
+
+	if (error)
+		return error;
+	total->slots = count;
+	for (size_t i = 0; i < count; i++) {
+		if (babus_slot_open(domain, names[i], BABUS_READ, NULL, &slot))
+			continue;
+		if (babus_slot_info(slot, &info) == 0) {
+			total->used += info.bytes_used;
+			total->bound += info.bytes_max;
+			total->publishers += info.publishers;
+			total->readers += info.readers;
+			total->lost += info.lost;
+		}
+		babus_slot_close(slot);
+	}
+	names_free(names, count);
+	return 0;
+}
+
+static void domain_json(babus_domain *domain, const struct total *total, const struct stat *st,
+			const char *config)
+{
+	struct json json = {0};
+	char mode[8];
+
+	json_open(&json, NULL);
+	json_string(&json, "domain", babus_domain_name(domain));
+	json_string(&json, "path", babus_domain_path(domain));
+	json_number(&json, "slots", total->slots);
+	json_number(&json, "publishers", total->publishers);
+	json_number(&json, "readers", total->readers);
+	json_number(&json, "lost", total->lost);
+	json_number(&json, "bytes_used", total->used);
+	json_number(&json, "bytes_max", total->bound);
+	snprintf(mode, sizeof(mode), "%04o", st->st_mode & 07777);
+	json_string(&json, "mode", mode);
+	json_number(&json, "uid", st->st_uid);
+	json_number(&json, "gid", st->st_gid);
+	if (*config)
+		json_string(&json, "config", config);
+	else
+		json_null(&json, "config");
+	json_string(&json, "version", babus_version());
+	json_close(&json);
+	json_end(&json);
+}
+
+static void domain_text(babus_domain *domain, const struct total *total, const struct stat *st,
+			const char *config)
+{
+	row("domain", babus_domain_name(domain));
+	row("path", babus_domain_path(domain));
+	printf("%-12s %" PRIu64 "\n", "slots", total->slots);
+	printf("%-12s %" PRIu64 "\n", "publishers", total->publishers);
+	printf("%-12s %" PRIu64 "\n", "readers", total->readers);
+	printf("%-12s %" PRIu64 "\n", "lost", total->lost);
+	row_memory(total->used, total->bound);
+	row_access(st->st_mode & 07777, st->st_uid, st->st_gid);
+	row("config", *config ? config : "built-in defaults");
+	row("version", babus_version());
+}
+
+static int show_domain(const struct tool *tool, babus_domain *domain, bool json)
+{
+	const char *config = babus_config_path(tool->config);
+	struct total total = {0};
+	struct stat st;
+	int error = add_up(domain, &total);
+
+	if (!error && stat(babus_domain_path(domain), &st) < 0)
+		error = -errno;
+	if (error)
+		return fail_on("domain", babus_domain_name(domain), error);
+	if (json)
+		domain_json(domain, &total, &st, config);
+	else
+		domain_text(domain, &total, &st, config);
+	return 0;
+}
+
+static int run(struct tool *tool, int argc, char **argv)
+{
+	babus_domain *domain;
+	struct args args;
+	bool json = false;
+	int key, status, one;
+
+	args_init(&args, tool, &verb_info, argc, argv);
+	while ((key = args_next(&args)) > 0)
+		json = true;
+	if (key < 0)
+		return args.status;
+	status = tool_open(tool, BABUS_READ, &domain);
+	if (status)
+		return status;
+	if (!args.count)
+		status = show_domain(tool, domain, json);
+	for (int i = 0; i < args.count && out_ok(); i++) {
+		if (i && !json)
+			putchar('\n');
+		one = show_slot(domain, args.operands[i], json);
+		status = one ? one : status;
+	}
+	babus_domain_close(domain);
+	return status;
+}
+
+const struct verb verb_info = {
+    .name = "info",
+    .operands = "[SLOT...]",
+    .summary = "Tell all about slots and who uses them, or about the domain",
+    .options = options,
+    .min = 0,
+    .max = -1,
+    .run = run,
+};

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* babus rm: remove slots, or the domain with all of them. */
+#include "verbs.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+enum {
+	KEY_DOMAIN = 256
+};
+
+static const struct option_row options[] = {
+    {'f', "force", NULL, "what does not exist is no failure"},
+    {KEY_DOMAIN, "domain", NULL, "remove the whole domain; no SLOT then"},
+    {0},
+};
+
+static int remove_domain(struct tool *tool, bool force)
+{
+	struct babus_domain_options opts;
+	const char *name;
+	int error, status = tool_domain(tool, &name, &opts);
+
+	if (status)
+		return status;
+	error = babus_domain_remove(name, &opts);
+	if (!error || (error == -ENOENT && force))
+		return STATUS_DONE;
+	return fail_on("domain", name, error);
+}
+
+static int remove_slots(struct tool *tool, bool force, char **names)
+{
+	struct babus_domain_options opts;
+	const char *domain_name;
+	babus_domain *domain;
+	int error, status = tool_domain(tool, &domain_name, &opts);
+
+	if (status)
+		return status;
+	for (char **name = names; *name; name++)
+		if (tool_check_slot(*name))
+			return STATUS_USAGE;
+	error = babus_domain_open(domain_name, 0, &opts, &domain);
+	if (error == -ENOENT && force)
+		return STATUS_DONE;
+	if (error)
+		return fail_on("domain", domain_name, error);
+	for (; *names; names++) {
+		error = babus_slot_remove(domain, *names);
+		if (error && !(error == -ENOENT && force))
+			status = fail_on("slot", *names, error);
+	}
+	babus_domain_close(domain);
+	return status;
+}
+
+static int run(struct tool *tool, int argc, char **argv)
+{
+	bool force = false, whole = false;
+	struct args args;
+	int key;
+
+	args_init(&args, tool, &verb_rm, argc, argv);
+	while ((key = args_next(&args)) > 0) {
+		if (key == 'f')
+			force = true;
+		else
+			whole = true;
+	}
+	if (key < 0)
+		return args.status;
+	if (whole && args.count)
+		return args_wrong(&verb_rm, "--domain removes all slots, expected no '%s'",
+				  args.operands[0]);
+	if (!whole && !args.count)
+		return args_wrong(&verb_rm, "expected %s", verb_rm.operands);
+	return whole ? remove_domain(tool, force) : remove_slots(tool, force, args.operands);
+}
+
+const struct verb verb_rm = {
+    .name = "rm",
+    .operands = "SLOT... | --domain",
+    .summary = "Remove slots, or the whole domain",
+    .details = "Whoever uses what is removed gets an error; messages that are held stay\n"
+	       "readable until they are released.",
+    .options = options,
+    .min = 0,
+    .max = -1,
+    .run = run,
+};

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A subscription is open (slot, reader, in the waiter) or pending. It becomes
+ * pending when its slot is removed, and open when the domain's set of slots
+ * changes and the slot is there. The waiter watches the domain before the first
+ * look, so a slot created in between is not missed.
+ */
+#include "follow.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "out.h"
+#include "ending.h"
+
+/* Messages of one slot in a row before the others get their turn. */
+#define BATCH 64
+
+struct subscription {
+	const char *name;
+	babus_slot *slot; /* NULL: pending */
+	babus_reader *reader;
+	enum babus_start start;
+};
+
+struct session {
+	const struct follow *follow;
+	babus_domain *domain;
+	babus_waiter *waiter;
+	struct subscription *subs;
+	int count, open; /* subscriptions: all, and those with a slot */
+	uint64_t written;
+	bool done;
+	int status;
+};
+
+static void stop(struct session *s, int status)
+{
+	s->done = true;
+	s->status = status;
+}
+
+static void close_subscription(struct session *s, struct subscription *sub)
+{
+	if (!sub->slot)
+		return;
+	babus_waiter_remove(s->waiter, sub->reader);
+	babus_reader_close(sub->reader);
+	babus_slot_close(sub->slot);
+	sub->slot = NULL;
+	s->open--;
+}
+
+/* Open it if its slot exists; 0 also if it has to wait. */
+static int open_subscription(struct session *s, struct subscription *sub)
+{
+	const struct follow *follow = s->follow;
+	babus_reader *reader;
+	babus_slot *slot;
+	int error = babus_slot_open(s->domain, sub->name, BABUS_READ, NULL, &slot);
+
+	if (error) {
+		/* What appears later is followed from its first message on. */
+		if (sub->start == BABUS_START_NEXT)
+			sub->start = BABUS_START_OLDEST;
+		if ((error == -ENOENT || error == -ENODEV) && follow->wait)
+			return 0;
+		return fail_on("slot", sub->name, error);
+	}
+	error = babus_reader_open(slot, sub->start, follow->start_seq, &reader);
+	if (error)
+		goto close_slot;
+	error = babus_waiter_add(s->waiter, reader, sub);
+	if (error)
+		goto close_reader;
+	sub->slot = slot;
+	sub->reader = reader;
+	s->open++;
+	return 0;
+
+close_reader:
+	babus_reader_close(reader);
+close_slot:
+	babus_slot_close(slot);
+	if (error == -ENODEV && follow->wait)
+		return 0;
+	return fail_on("slot", sub->name, error);
+}
+
+static void open_pending(struct session *s)
+{
+	int status = 0;
+
+	for (int i = 0; i < s->count && !status; i++)
+		if (!s->subs[i].slot)
+			status = open_subscription(s, &s->subs[i]);
+	if (status)
+		stop(s, status);
+}
+
+/* The slot is gone or unreadable: the others go on. */
+static void lose_subscription(struct session *s, struct subscription *sub, int error)
+{
+	close_subscription(s, sub);
+	if (error == -ENODEV && s->follow->wait) {
+		sub->start = BABUS_START_OLDEST;
+		open_pending(s);
+		return;
+	}
+	s->status = fail_on("slot", sub->name, error);
+	if (s->open == 0 && !s->follow->wait)
+		stop(s, s->status);
+}
+
+static int next_message(const struct session *s, struct subscription *sub,
+			struct babus_message *message)
+{
+	if (s->follow->newest)
+		return babus_reader_latest(sub->reader, message);
+	return babus_reader_next(sub->reader, message);
+}
+
+static void deliver(struct session *s, struct subscription *sub)
+{
+	struct babus_message message;
+	int error;
+
+	for (int i = 0; i < BATCH && !s->done && out_ok(); i++) {
+		error = next_message(s, sub, &message);
+		if (error == -EAGAIN)
+			return;
+		if (error) {
+			lose_subscription(s, sub, error);
+			return;
+		}
+		if (message.lost && !s->follow->newest && !s->follow->exact)
+			complain("slot '%s': lost %" PRIu64 " message%s before %" PRIu64, sub->name,
+				 message.lost, message.lost == 1 ? "" : "s", message.seq);
+		if (s->follow->exact && message.seq != s->follow->start_seq) {
+			babus_message_release(&message);
+			complain("slot '%s': sequence number %" PRIu64 ": %s", sub->name,
+				 s->follow->start_seq, babus_strerror(-ESTALE));
+			stop(s, STATUS_FAILED);
+			return;
+		}
+		format_message(s->follow->format, sub->name, &message);
+		babus_message_release(&message);
+		if (++s->written == s->follow->count)
+			stop(s, s->status);
+	}
+}
+
+static void timed_out(struct session *s)
+{
+	const char *more = s->count > 1 ? " and others" : "";
+
+	complain("slot '%s'%s: no message within %.9g s", s->subs[0].name, more,
+		 (double)s->follow->timeout_ns / 1e9);
+	stop(s, STATUS_FAILED);
+}
+
+static void follow_events(struct session *s)
+{
+	int64_t timeout_ns = s->follow->timeout_ns ? (int64_t)s->follow->timeout_ns : -1;
+	int64_t deadline = babus_deadline(timeout_ns);
+	struct babus_event event;
+	int error;
+
+	while (!s->done && out_ok()) {
+		error = babus_waiter_wait(s->waiter, BABUS_NOW, &event);
+		if (error == -ETIMEDOUT) {
+			out_flush();
+			error = babus_waiter_wait(s->waiter, deadline, &event);
+		}
+		if (error == -ETIMEDOUT) {
+			timed_out(s);
+		} else if (error == -EINTR || error == -ECANCELED) {
+			continue;
+		} else if (error) {
+			stop(s, fail_on("domain", babus_domain_name(s->domain), error));
+		} else if (!event.reader) {
+			open_pending(s);
+		} else if (event.status) {
+			lose_subscription(s, event.user, event.status);
+		} else {
+			deliver(s, event.user);
+			deadline = babus_deadline(timeout_ns);
+		}
+	}
+}
+
+static int open_session(struct session *s, struct tool *tool, char **names)
+{
+	int error, status = 0;
+
+	for (int i = 0; i < s->count && !status; i++)
+		status = tool_check_slot(names[i]);
+	if (!status)
+		status = tool_open(tool, s->follow->wait ? BABUS_CREATE : 0, &s->domain);
+	if (status)
+		return status;
+	error = babus_waiter_open(s->domain, NULL, &s->waiter);
+	if (!error && s->follow->wait)
+		error = babus_waiter_watch_domain(s->waiter, NULL);
+	if (error)
+		return fail_on("domain", babus_domain_name(s->domain), error);
+	s->subs = calloc((size_t)s->count, sizeof(s->subs[0]));
+	if (!s->subs)
+		return fail_memory();
+	ending_watch(s->waiter);
+	for (int i = 0; i < s->count && !status; i++) {
+		s->subs[i].name = names[i];
+		s->subs[i].start = s->follow->start;
+		status = open_subscription(s, &s->subs[i]);
+	}
+	return status;
+}
+
+int follow_slots(struct tool *tool, const struct follow *follow, int count, char **names)
+{
+	struct session s = {.follow = follow, .count = count};
+
+	s.status = open_session(&s, tool, names);
+	if (!s.status)
+		follow_events(&s);
+	ending_release();
+	for (int i = 0; s.subs && i < count; i++)
+		close_subscription(&s, &s.subs[i]);
+	free(s.subs);
+	babus_waiter_close(s.waiter);
+	babus_domain_close(s.domain);
+	return s.status;
+}
+
+int follow_parse_start(const char *what, const char *text, struct follow *follow)
+{
+	if (strcmp(text, "next") == 0) {
+		follow->start = BABUS_START_NEXT;
+	} else if (strcmp(text, "oldest") == 0) {
+		follow->start = BABUS_START_OLDEST;
+	} else if (text[0] >= '0' && text[0] <= '9') {
+		follow->start = BABUS_START_SEQ;
+		return args_number(what, text, 1, BABUS_SEQ_MAX, &follow->start_seq);
+	} else {
+		complain("%s: '%s', expected oldest, next or a sequence number", what, text);
+		return STATUS_USAGE;
+	}
+	return 0;
+}

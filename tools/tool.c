@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* The domain that a verb works on, and one way to complain for all of them. */
+#include "tool.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void complain(const char *format, ...)
+{
+	char text[1024];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof(text), format, list);
+	va_end(list);
+	/* In one piece, and after what went to standard output before it. */
+	fflush(stdout);
+	fprintf(stderr, "babus: %s\n", text);
+}
+
+int fail_memory(void)
+{
+	complain("out of memory");
+	return STATUS_FAILED;
+}
+
+int fail_on(const char *kind, const char *name, int error)
+{
+	const char *detail = babus_error_detail();
+	char what[BABUS_NAME_MAX + 16];
+
+	snprintf(what, sizeof(what), "%s '%s'", kind, name);
+	if (error == -ENOENT)
+		complain("%s: no such %s", what, kind);
+	else if (error == -ENODEV)
+		complain("%s: removed", what);
+	else if (strncmp(detail, what, strlen(what)) == 0)
+		complain("%s", detail);
+	else
+		complain("%s: %s", what, detail[0] ? detail : babus_strerror(error));
+	return STATUS_FAILED;
+}
+
+int tool_load(struct tool *tool)
+{
+	int error;
+
+	if (tool->config)
+		return 0;
+	error = babus_config_load(tool->config_path, &tool->config);
+	if (!error)
+		return 0;
+	complain("%s", babus_error_detail()[0] ? babus_error_detail() : babus_strerror(error));
+	return error == -ENOMEM ? STATUS_FAILED : STATUS_USAGE;
+}
+
+int tool_domain(struct tool *tool, const char **name, struct babus_domain_options *opts)
+{
+	int status = tool_load(tool);
+
+	if (status)
+		return status;
+	*name = babus_config_domain(tool->config, opts);
+	if (tool->domain)
+		*name = tool->domain;
+	if (tool->root)
+		opts->root = tool->root;
+	if (babus_name_check(*name)) {
+		complain("domain '%s': not a name: 1 to %u of A-Z a-z 0-9 . _ - are, "
+			 "not starting with . or -",
+			 *name, BABUS_NAME_MAX);
+		return STATUS_USAGE;
+	}
+	return 0;
+}
+
+int tool_open(struct tool *tool, unsigned flags, babus_domain **domain)
+{
+	struct babus_domain_options opts;
+	const char *name;
+	int error, status = tool_domain(tool, &name, &opts);
+
+	if (status)
+		return status;
+	error = babus_domain_open(name, flags, &opts, domain);
+	return error ? fail_on("domain", name, error) : 0;
+}
+
+int tool_check_slot(const char *name)
+{
+	if (babus_name_check(name) == 0)
+		return 0;
+	complain("slot '%s': not a name: 1 to %u of A-Z a-z 0-9 . _ - are, "
+		 "not starting with . or -",
+		 name, BABUS_NAME_MAX);
+	return STATUS_USAGE;
+}
+
+int tool_open_slot(babus_domain *domain, const char *name, unsigned flags,
+		   const struct babus_slot_options *opts, babus_slot **slot)
+{
+	int error, status = tool_check_slot(name);
+
+	if (status)
+		return status;
+	error = babus_slot_open(domain, name, flags, opts, slot);
+	return error ? fail_on("slot", name, error) : 0;
+}
