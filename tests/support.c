@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	GATE_TIMEOUT_MS = 60000 * SUPPORT_SLOWER
+};
+
+char support_root[64];
+babus_domain *bus;
+
+static char base[32]; /* holds the directories of all cases */
+
+int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * SECOND + now.tv_nsec;
+}
+
+/* --- files ---------------------------------------------------------------------- */
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)ftw;
+	if (type == FTW_DP)
+		umount2(path, MNT_DETACH); /* mostly not a mount */
+	remove(path);
+	return 0;
+}
+
+static void remove_tree(const char *path)
+{
+	/* Twice: what was below a mount point shows only now. */
+	for (int i = 0; i < 2; i++)
+		nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static int make_root(void)
+{
+	snprintf(support_root, sizeof(support_root), "%s/XXXXXX", base);
+	if (!mkdtemp(support_root))
+		return -1;
+	/* Children under another user reach what the modes allow. */
+	chmod(support_root, 01777);
+	return setenv("BABUS_ROOT", support_root, 1);
+}
+
+int support_setup_root(void **state)
+{
+	(void)state;
+	umask(022);
+	return make_root();
+}
+
+int support_setup(void **state)
+{
+	int error = support_setup_root(state);
+
+	return error ? error : babus_domain_open("test", BABUS_CREATE, NULL, &bus);
+}
+
+int support_teardown(void **state)
+{
+	(void)state;
+	babus_domain_close(bus);
+	bus = NULL;
+	remove_tree(support_root);
+	return 0;
+}
+
+/* --- the program ------------------------------------------------------------------ */
+
+/* Wait for the cases' process: its status, or -1 after the time limit. */
+static int supervise(pid_t pid, unsigned timeout_s, const sigset_t *signals)
+{
+	int64_t deadline = now_ns() + timeout_s * SECOND;
+	int status;
+
+	for (;;) {
+		int64_t left = deadline - now_ns();
+		struct timespec timeout = {left / SECOND, left % SECOND};
+		int number;
+
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return status;
+		if (left <= 0) {
+			fprintf(stderr, "time limit of %u s exceeded\n", timeout_s);
+			return -1;
+		}
+		number = sigtimedwait(signals, NULL, &timeout);
+		if (number == SIGTERM || number == SIGINT)
+			return -1;
+	}
+}
+
+/* End and reap everything that the cases started. Returns what still ran. */
+static int end_group(pid_t group)
+{
+	int running = 0, status;
+	pid_t pid;
+
+	kill(-group, SIGKILL);
+	while ((pid = waitpid(-1, &status, 0)) > 0)
+		running += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	return running;
+}
+
+int support_main(int (*run)(void), unsigned timeout_s)
+{
+	sigset_t signals, before;
+	int status, left;
+	pid_t pid;
+
+	strcpy(base, "/dev/shm/babus-test.XXXXXX");
+	if (!mkdtemp(base)) {
+		perror("a directory in /dev/shm");
+		return 1;
+	}
+	chmod(base, 0755);
+	unsetenv("BABUS_DOMAIN");
+	unsetenv("BABUS_CONFIG");
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, &before);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		exit(run());
+	}
+	setpgid(pid, pid);
+	status = supervise(pid, timeout_s * SUPPORT_SLOWER, &signals);
+	left = end_group(pid);
+	remove_tree(base);
+	if (status == -1 || !WIFEXITED(status)) {
+		if (status != -1)
+			fprintf(stderr, "ended by signal %d\n", WTERMSIG(status));
+		return 1;
+	}
+	if (left)
+		fprintf(stderr, "%d processes were left running\n", left);
+	return WEXITSTATUS(status) ? WEXITSTATUS(status) : left != 0;
+}
+
+/* --- children and threads ------------------------------------------------------------ */
+
+void support_expect(bool holds, const char *what, const char *file, int line)
+{
+	if (holds)
+		return;
+	fprintf(stderr, "%s:%d: in process %d: expected %s\n", file, line, (int)getpid(), what);
+	_exit(1);
+}
+
+void support_expect_equal(int64_t got, int64_t wanted, const char *what, const char *file, int line)
+{
+	if (got == wanted)
+		return;
+	fprintf(stderr, "%s:%d: in process %d: %s is %" PRId64 ", expected %" PRId64 "\n", file,
+		line, (int)getpid(), what, got, wanted);
+	_exit(1);
+}
+
+/* A fault of a child's is its own: cmocka's handlers would go on with the cases. */
+static void reset_faults(void)
+{
+	static const int faults[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS, SIGABRT};
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+		signal(faults[i], SIG_DFL);
+}
+
+pid_t child_start(void (*fn)(void *arg), void *arg)
+{
+	pid_t parent = getpid(), pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		reset_faults();
+		fn(arg);
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+int child_wait(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		assert_int_equal(errno, EINTR);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+void child_join(pid_t pid)
+{
+	assert_int_equal(child_wait(pid), 0);
+}
+
+void child_kill(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	child_wait(pid);
+}
+
+bool child_wait_stopped(pid_t pid, int *status)
+{
+	int raw;
+
+	while (waitpid(pid, &raw, WUNTRACED) < 0)
+		assert_int_equal(errno, EINTR);
+	if (WIFSTOPPED(raw))
+		return true;
+	*status = WIFEXITED(raw) ? WEXITSTATUS(raw) : -WTERMSIG(raw);
+	return false;
+}
+
+void child_become(uid_t uid, gid_t extra_group)
+{
+	gid_t gid = (gid_t)uid;
+
+	EXPECT(!setgroups(extra_group != (gid_t)-1, &extra_group));
+	EXPECT(!setresgid(gid, gid, gid) && !setresuid(uid, uid, uid));
+	/* Not dumpable after this, so that /proc/self would belong to root. */
+	prctl(PR_SET_DUMPABLE, 1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+int gate_open(void)
+{
+	int gate = eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC);
+
+	assert_true(gate >= 0);
+	return gate;
+}
+
+void gate_post(int gate, unsigned n)
+{
+	EXPECT(!eventfd_write(gate, n));
+}
+
+void gate_wait(int gate)
+{
+	struct pollfd wait = {.fd = gate, .events = POLLIN};
+	eventfd_t one;
+	int ready;
+
+	do
+		ready = poll(&wait, 1, GATE_TIMEOUT_MS);
+	while (ready < 0 && errno == EINTR);
+	EXPECT(ready == 1);
+	EXPECT(!eventfd_read(gate, &one));
+}
+
+void gate_close(int gate)
+{
+	close(gate);
+}
+
+/* --- slots ----------------------------------------------------------------------------- */
+
+struct babus_slot_options small_options(uint32_t depth, uint64_t max_size)
+{
+	struct babus_slot_options opts;
+
+	babus_slot_options_init(&opts);
+	opts.depth = depth;
+	opts.max_size = max_size;
+	opts.loans = 4;
+	opts.pins = 8;
+	return opts;
+}
+
+babus_slot *make_slot_with(const char *name, const struct babus_slot_options *opts)
+{
+	babus_slot *slot = NULL;
+
+	assert_int_equal(babus_slot_open(bus, name, BABUS_PUBLISH | BABUS_CREATE, opts, &slot), 0);
+	return slot;
+}
+
+babus_slot *make_slot(const char *name, uint32_t depth, uint64_t max_size)
+{
+	struct babus_slot_options opts = small_options(depth, max_size);
+
+	return make_slot_with(name, &opts);
+}
+
+babus_slot *open_slot(const char *name, unsigned flags)
+{
+	babus_slot *slot = NULL;
+
+	assert_int_equal(babus_slot_open(bus, name, flags, NULL, &slot), 0);
+	return slot;
+}
+
+uint64_t publish_text(babus_slot *slot, const char *text)
+{
+	uint64_t seq = 0;
+
+	assert_int_equal(babus_slot_publish(slot, text, strlen(text), NULL, &seq), 0);
+	return seq;
+}
+
+void publish_many(babus_slot *slot, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
+}
+
+void assert_text(struct babus_message *message, const char *text)
+{
+	assert_int_equal(message->size, strlen(text));
+	assert_memory_equal(message->data, text, message->size);
+	babus_message_release(message);
+}
+
+unsigned count_descriptors(void)
+{
+	unsigned count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/* --- paths ------------------------------------------------------------------------------ */
+
+/* Several in turn, so that a few can be in use at once. */
+static const char *path_of(const char *directory, const char *leaf)
+{
+	static char paths[8][512];
+	static unsigned turn;
+	char *path = paths[turn++ % 8];
+
+	snprintf(path, sizeof(paths[0]), "%s%s/%s", support_root, directory, leaf);
+	return path;
+}
+
+const char *root_file(const char *leaf)
+{
+	return path_of("", leaf);
+}
+
+const char *domain_file(const char *leaf)
+{
+	return path_of("/babus.test", leaf);
+}
+
+const char *pins_file(babus_slot *slot)
+{
+	char leaf[300];
+	struct babus_slot_info info;
+
+	assert_int_equal(babus_slot_info(slot, &info), 0);
+	snprintf(leaf, sizeof(leaf), "%s.%016" PRIx64 ".pins", babus_slot_name(slot),
+		 info.instance);
+	return domain_file(leaf);
+}

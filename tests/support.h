@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every test program shares: a private tmpfs directory, children that
+ * never outlive the test, gates to meet at, and short ways to make slots.
+ *
+ * A test's main() is one call of support_main(), which runs the cases in a
+ * child, ends whatever they left behind, removes their files, and so also
+ * cleans up after a crash or a hang. A case that leaves a process running
+ * fails its program.
+ *
+ * Only the process that runs the cases may use the assertions of cmocka.
+ * Children and threads use EXPECT, which ends their process.
+ */
+#ifndef BABUS_TESTS_SUPPORT_H
+#define BABUS_TESTS_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <cmocka.h>
+
+#include <babus/babus.h>
+
+enum {
+	SKIPPED = 77
+};
+
+/* Seconds and counts grow under a sanitizer. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define SUPPORT_SLOWER 5
+#else
+#define SUPPORT_SLOWER 1
+#endif
+
+#define MILLISECOND INT64_C(1000000)
+#define SECOND      INT64_C(1000000000)
+
+/* Run the cases with a private directory and a time limit; for `return` in main(). */
+int support_main(int (*run)(void), unsigned timeout_s);
+
+/* The directory of the current case: its BABUS_ROOT; and its domain, "test". */
+extern char support_root[64];
+extern babus_domain *bus;
+
+/* Fixture of a case: a fresh directory, and in it an open domain. */
+int support_setup(void **state);
+int support_teardown(void **state);
+
+/* The same without the domain. */
+int support_setup_root(void **state);
+
+#define CASE(claim) cmocka_unit_test_setup_teardown(claim, support_setup, support_teardown)
+#define CASE_ROOT(claim) \
+	cmocka_unit_test_setup_teardown(claim, support_setup_root, support_teardown)
+
+/* --- for children and threads ------------------------------------------------ */
+
+#define EXPECT(condition) support_expect((condition), #condition, __FILE__, __LINE__)
+#define EXPECT_EQUAL(got, wanted) \
+	support_expect_equal((int64_t)(got), (int64_t)(wanted), #got, __FILE__, __LINE__)
+void support_expect(bool holds, const char *what, const char *file, int line);
+void support_expect_equal(int64_t got, int64_t wanted, const char *what, const char *file,
+			  int line);
+
+/* A child that runs fn(arg) and ends with status 0; it is killed with its parent. */
+pid_t child_start(void (*fn)(void *arg), void *arg);
+/* Wait for it and assert that it ended well. */
+void child_join(pid_t pid);
+/* Wait for it: its exit status, or minus the signal. */
+int child_wait(pid_t pid);
+/* SIGKILL it and wait. */
+void child_kill(pid_t pid);
+/* Wait until it has stopped (SIGSTOP), or ended: true if it stopped. */
+bool child_wait_stopped(pid_t pid, int *status);
+/* Become this user, with a group of the same number, and perhaps one more. */
+void child_become(uid_t uid, gid_t extra_group);
+
+/* A counter that processes and threads post and wait for, one by one. */
+int gate_open(void);
+void gate_post(int gate, unsigned n);
+void gate_wait(int gate);
+void gate_close(int gate);
+
+int64_t now_ns(void); /* CLOCK_MONOTONIC */
+
+/* How many descriptors this process has open. */
+unsigned count_descriptors(void);
+
+/* --- slots --------------------------------------------------------------------- */
+
+/* Open, with the domain of the case, a slot to publish; made if it is missing. */
+babus_slot *make_slot(const char *name, uint32_t depth, uint64_t max_size);
+babus_slot *make_slot_with(const char *name, const struct babus_slot_options *opts);
+/* Small tables: 4 loans, 8 pins. */
+struct babus_slot_options small_options(uint32_t depth, uint64_t max_size);
+/* Open an existing one. */
+babus_slot *open_slot(const char *name, unsigned flags);
+
+/* Publish a text (without its 0) and return its number. */
+uint64_t publish_text(babus_slot *slot, const char *text);
+void publish_many(babus_slot *slot, unsigned count);
+/* Assert that a message holds this text, and release it. */
+void assert_text(struct babus_message *message, const char *text);
+
+/* --- paths: good for the next few calls ------------------------------------------ */
+
+const char *root_file(const char *leaf);
+const char *domain_file(const char *leaf);
+const char *pins_file(babus_slot *slot);
+
+#endif
