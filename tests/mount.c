@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+#include "mount.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	MOUNT_TIMEOUT_MS = 20000 * SUPPORT_SLOWER
+};
+
+char mount_point[96];
+pid_t mount_daemon;
+char mount_program[512];
+
+/* What main() was given, for the process of the cases. */
+static int (*cases)(void);
+static unsigned limit_s;
+
+/* Its write end is open as long as that process lives. */
+static int keeper_pipe = -1;
+
+/* --- what is mounted ------------------------------------------------------------ */
+
+/* The next line of the kernel's table has the point in field 5, blanks as \040. */
+static bool line_names(const char *line, const char *point)
+{
+	char found[512];
+
+	return sscanf(line, "%*s %*s %*s %*s %511s", found) == 1 && strcmp(found, point) == 0;
+}
+
+static bool table_names(FILE *table, const char *point)
+{
+	char *line = NULL;
+	size_t room = 0;
+	bool found = false;
+
+	rewind(table);
+	while (!found && getline(&line, &room, table) > 0)
+		found = line_names(line, point);
+	free(line);
+	return found;
+}
+
+static FILE *open_table(void)
+{
+	FILE *table = fopen("/proc/self/mountinfo", "re");
+
+	assert_non_null(table);
+	/* Unbuffered reads would cut lines, kept ones would be old news: rewind() drops them. */
+	return table;
+}
+
+bool mount_exists(const char *point)
+{
+	FILE *table = open_table();
+	bool found = table_names(table, point);
+
+	fclose(table);
+	return found;
+}
+
+bool mount_await(const char *point, bool mounted, pid_t process)
+{
+	int64_t deadline = now_ns() + MOUNT_TIMEOUT_MS * MILLISECOND;
+	FILE *table = open_table();
+	struct pollfd fds[2] = {
+	    {.fd = fileno(table), .events = POLLPRI},
+	    {.fd = process ? (int)syscall(SYS_pidfd_open, process, 0) : -1, .events = POLLIN},
+	};
+	bool done;
+
+	/* The table's descriptor polls as changed once for each change since it was read. */
+	while (!(done = table_names(table, point) == mounted)) {
+		int64_t left = deadline - now_ns();
+
+		if (left <= 0 || fds[1].revents)
+			break;
+		if (poll(fds, 2, (int)(left / MILLISECOND) + 1) < 0 && errno != EINTR)
+			break;
+	}
+	if (fds[1].fd >= 0)
+		close(fds[1].fd);
+	fclose(table);
+	return done;
+}
+
+/* --- processes -------------------------------------------------------------------- */
+
+/* Whether the process runs babusfs, and one of its arguments is `text`. */
+static bool runs_with(const char *pid, const char *text)
+{
+	char path[64], line[4096];
+	size_t length;
+	bool program = false, argument = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%s/cmdline", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	length = fread(line, 1, sizeof(line) - 1, file);
+	fclose(file);
+	line[length] = '\0';
+	for (char *word = line; word < line + length; word += strlen(word) + 1) {
+		program |= strstr(word, "babusfs") != NULL;
+		argument |= strcmp(word, text) == 0;
+	}
+	return program && argument;
+}
+
+pid_t mount_find_daemon(const char *point)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	pid_t pid = 0;
+
+	if (!proc)
+		return 0;
+	while (!pid && (entry = readdir(proc)))
+		if (isdigit((unsigned char)entry->d_name[0]) && runs_with(entry->d_name, point))
+			pid = (pid_t)strtol(entry->d_name, NULL, 10);
+	closedir(proc);
+	return pid;
+}
+
+/* --- the keeper --------------------------------------------------------------------- */
+
+/* Every mount point below `directory`, last one first, after whoever serves it. */
+static void clean_below(const char *directory)
+{
+	char *line = NULL, point[512];
+	size_t room = 0, length = strlen(directory);
+	FILE *table = fopen("/proc/self/mountinfo", "re");
+
+	if (!table)
+		return;
+	while (getline(&line, &room, table) > 0) {
+		pid_t daemon;
+
+		if (sscanf(line, "%*s %*s %*s %*s %511s", point) != 1 ||
+		    strncmp(point, directory, length) != 0)
+			continue;
+		while ((daemon = mount_find_daemon(point))) {
+			kill(daemon, SIGKILL);
+			umount2(point, MNT_DETACH);
+			while (waitpid(daemon, NULL, 0) < 0 && errno == EINTR)
+				;
+			if (kill(daemon, 0) == 0)
+				poll(NULL, 0, 1); /* somebody else's child; it is on its way */
+		}
+		umount2(point, MNT_DETACH);
+	}
+	free(line);
+	fclose(table);
+}
+
+/*
+ * The directory of all cases is the parent of each one's; told through the
+ * pipe by the first, then silence until the process of the cases is gone.
+ */
+static void keep(int fd)
+{
+	int64_t deadline = now_ns() + (limit_s + 5) * SECOND * SUPPORT_SLOWER;
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	char directory[64] = "";
+
+	for (;;) {
+		int64_t left = deadline - now_ns();
+		char text[sizeof(directory)];
+		ssize_t got;
+
+		if (left <= 0 || poll(&wait, 1, (int)(left / MILLISECOND) + 1) == 0)
+			break;
+		got = read(fd, text, sizeof(text) - 1);
+		if (got == 0)
+			break;
+		if (got > 0) {
+			text[got] = '\0';
+			strcpy(directory, text);
+		}
+	}
+	if (*directory)
+		clean_below(directory);
+	_exit(0);
+}
+
+static void start_keeper(void)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		perror("keeper");
+		exit(1);
+	}
+	if (pid == 0) {
+		/* Out of the group that is killed at the end. */
+		setsid();
+		close(ends[1]);
+		keep(ends[0]);
+	}
+	close(ends[0]);
+	keeper_pipe = ends[1];
+}
+
+static void tell_keeper(void)
+{
+	const char *slash = strrchr(support_root, '/');
+	size_t length = (size_t)(slash - support_root);
+
+	assert_int_equal(write(keeper_pipe, support_root, length), length);
+}
+
+/* --- the program --------------------------------------------------------------------- */
+
+static int run_cases(void)
+{
+	start_keeper();
+	/* Daemons that went to the background are ours to wait for. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	return cases();
+}
+
+/* BUILD/tests/NAME is this program, BUILD/fs/babusfs the other one. */
+static int find_program(void)
+{
+	char path[400];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	const char *named = getenv("BABUSFS");
+
+	if (named) {
+		snprintf(mount_program, sizeof(mount_program), "%s", named);
+	} else if (length > 0) {
+		path[length] = '\0';
+		for (int i = 0; i < 2; i++)
+			*strrchr(path, '/') = '\0';
+		snprintf(mount_program, sizeof(mount_program), "%s/fs/babusfs", path);
+	}
+	return access(mount_program, X_OK);
+}
+
+int mount_main(int (*run)(void), unsigned timeout_s)
+{
+	int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (device < 0) {
+		printf("skipped: /dev/fuse: %s\n", strerror(errno));
+		return SKIPPED;
+	}
+	close(device);
+	if (find_program()) {
+		fprintf(stderr, "%s: %s\n", mount_program, strerror(errno));
+		return 1;
+	}
+	cases = run;
+	limit_s = timeout_s;
+	return support_main(run_cases, timeout_s);
+}
+
+/* --- the fixture ------------------------------------------------------------------------ */
+
+void mount_start(const char *const *options)
+{
+	char *argv[24] = {mount_program, (char *)"-f"};
+	size_t count = 2;
+	pid_t parent = getpid();
+
+	for (; options && *options; options++) {
+		assert_true(count < 20);
+		argv[count++] = (char *)*options;
+	}
+	argv[count++] = (char *)"test";
+	argv[count++] = mount_point;
+	assert_int_equal(mount_daemon, 0);
+	fflush(NULL);
+	mount_daemon = fork();
+	assert_true(mount_daemon >= 0);
+	if (mount_daemon == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		execv(argv[0], argv);
+		perror(argv[0]);
+		_exit(127);
+	}
+	if (!mount_await(mount_point, true, mount_daemon))
+		fail_msg("babusfs did not mount %s", mount_point);
+}
+
+/* Wait for the daemon's end with a time limit; its status as of child_wait(). */
+static int reap_daemon(void)
+{
+	struct pollfd wait = {.fd = (int)syscall(SYS_pidfd_open, mount_daemon, 0),
+			      .events = POLLIN};
+	int64_t deadline = now_ns() + MOUNT_TIMEOUT_MS * MILLISECOND;
+	bool hangs;
+	int status;
+
+	assert_true(wait.fd >= 0);
+	while (poll(&wait, 1, MOUNT_TIMEOUT_MS) < 0 && now_ns() < deadline)
+		;
+	hangs = !wait.revents;
+	close(wait.fd);
+	if (hangs)
+		kill(mount_daemon, SIGKILL);
+	status = child_wait(mount_daemon);
+	mount_daemon = 0;
+	if (hangs)
+		fail_msg("babusfs did not end after SIGTERM");
+	return status;
+}
+
+void mount_stop(void)
+{
+	int status;
+
+	kill(mount_daemon, SIGTERM);
+	status = reap_daemon();
+	assert_int_equal(status, 0);
+	assert_false(mount_exists(mount_point));
+}
+
+void mount_crash(void)
+{
+	kill(mount_daemon, SIGKILL);
+	assert_int_equal(child_wait(mount_daemon), -SIGKILL);
+	mount_daemon = 0;
+}
+
+int mount_setup_bare(void **state)
+{
+	int error = support_setup(state);
+
+	if (error)
+		return error;
+	tell_keeper();
+	snprintf(mount_point, sizeof(mount_point), "%s/mnt", support_root);
+	mount_daemon = 0;
+	return mkdir(mount_point, 0755);
+}
+
+int mount_setup(void **state)
+{
+	int error = mount_setup_bare(state);
+
+	if (!error)
+		mount_start(NULL);
+	return error;
+}
+
+/* Whatever the case did: nothing stays mounted, nobody keeps running. */
+int mount_teardown(void **state)
+{
+	int status = 0;
+	bool mounted;
+
+	if (mount_daemon) {
+		kill(mount_daemon, SIGTERM);
+		status = reap_daemon();
+	}
+	mounted = mount_exists(mount_point);
+	if (mounted)
+		clean_below(mount_point);
+	support_teardown(state);
+	if (status || mounted) {
+		fprintf(stderr, "babusfs ended with %d%s\n", status,
+			mounted ? ", still mounted" : "");
+		return -1;
+	}
+	return 0;
+}
+
+const char *in_mount(const char *slot, const char *file)
+{
+	static char paths[8][512];
+	static unsigned turn;
+	char *path = paths[turn++ % 8];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s/%s", mount_point, slot, file);
+	return path;
+}
