@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
@@ -72,11 +71,54 @@ static int show_dead(void *arg, const struct babus_client_info *client)
 	return 0;
 }
 
-/* Who is dead, before the recovery forgets them. Slots that cannot be read are in its report. */
-static int list_dead(struct checkup *checkup, babus_domain *domain)
+static void show_damaged(struct checkup *checkup, const char *name, int error)
+{
+	const char *detail = babus_error_detail();
+	const char *reason = detail[0] ? detail : babus_strerror(error);
+	struct json *json = &checkup->out;
+
+	if (!checkup->json) {
+		printf("slot '%s': %s\n", name, reason);
+		return;
+	}
+	json_open(json, NULL);
+	json_string(json, "slot", name);
+	json_string(json, "reason", reason);
+	json_close(json);
+}
+
+/* Who is dead, before the recovery forgets them. */
+static void list_dead(struct checkup *checkup, babus_domain *domain, char **names, size_t count)
 {
 	struct dead dead = {.checkup = checkup};
 	babus_slot *slot;
+
+	for (size_t i = 0; i < count; i++) {
+		dead.slot = names[i];
+		if (babus_slot_open(domain, names[i], BABUS_READ, NULL, &slot))
+			continue;
+		babus_slot_clients(slot, show_dead, &dead);
+		babus_slot_close(slot);
+	}
+}
+
+/* What cannot be opened, unless it has just been removed. */
+static void list_damaged(struct checkup *checkup, babus_domain *domain, char **names, size_t count)
+{
+	babus_slot *slot;
+	int error;
+
+	for (size_t i = 0; i < count; i++) {
+		error = babus_slot_open(domain, names[i], BABUS_READ, NULL, &slot);
+		if (!error)
+			babus_slot_close(slot);
+		else if (error != -ENOENT && error != -ENODEV)
+			show_damaged(checkup, names[i], error);
+	}
+}
+
+static int list_troubles(struct checkup *checkup, babus_domain *domain)
+{
 	size_t count;
 	char **names;
 	int error = names_list(domain, &names, &count);
@@ -85,21 +127,19 @@ static int list_dead(struct checkup *checkup, babus_domain *domain)
 		return error;
 	if (checkup->json)
 		json_open_array(&checkup->out, "dead_clients");
-	for (size_t i = 0; i < count; i++) {
-		dead.slot = names[i];
-		if (babus_slot_open(domain, names[i], BABUS_READ, NULL, &slot))
-			continue;
-		babus_slot_clients(slot, show_dead, &dead);
-		babus_slot_close(slot);
+	list_dead(checkup, domain, names, count);
+	if (checkup->json) {
+		json_close_array(&checkup->out);
+		json_open_array(&checkup->out, "damaged_slots");
 	}
+	list_damaged(checkup, domain, names, count);
 	if (checkup->json)
 		json_close_array(&checkup->out);
 	names_free(names, count);
 	return 0;
 }
 
-static void show_report(struct checkup *checkup, const struct babus_report *report,
-			const char *damage)
+static void show_report(struct checkup *checkup, const struct babus_report *report)
 {
 	struct json *json = &checkup->out;
 
@@ -116,25 +156,18 @@ static void show_report(struct checkup *checkup, const struct babus_report *repo
 	       " buffers, %" PRIu32 " leftover files, %" PRIu32 " damaged\n",
 	       report->slots, report->dead_publishers, report->dead_readers, report->buffers,
 	       report->leftovers, report->damaged);
-	if (report->damaged)
-		printf("damaged: %s\n", *damage ? damage : "not a slot of this version of babus");
 }
 
 static int check_domain(struct checkup *checkup, babus_domain *domain)
 {
 	struct babus_report report;
-	char *damage;
-	int error = list_dead(checkup, domain);
+	int error = list_troubles(checkup, domain);
 
 	if (!error)
 		error = babus_domain_recover(domain, checkup->repair, &report);
 	if (error)
 		return fail_on("domain", babus_domain_name(domain), error);
-	damage = strdup(babus_error_detail());
-	if (!damage)
-		return fail_memory();
-	show_report(checkup, &report, damage);
-	free(damage);
+	show_report(checkup, &report);
 	/* What is damaged stays: only its owner can say that it may go. */
 	if (report.damaged)
 		checkup->status = STATUS_FAILED;
