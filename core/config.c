@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "error.h"
 
@@ -544,7 +545,8 @@ static int copy_env(const char *name, char **value)
 
 /*
  * Open `path` and note it in the configuration, which takes the string. A
- * missing file is 0 with no *file unless it was asked for.
+ * missing file is 0 with no *file unless it was asked for; so is one in a
+ * directory that is closed to us, such as the HOME that su(1) left behind.
  */
 static int open_file(struct babus_config *config, char *path, int required, FILE **file)
 {
@@ -553,7 +555,9 @@ static int open_file(struct babus_config *config, char *path, int required, FILE
 	if (!path)
 		return -ENOMEM;
 	*file = fopen(path, "re");
-	if (!*file && !required && (errno == ENOENT || errno == ENOTDIR)) {
+	error = errno;
+	if (!*file && !required &&
+	    (error == ENOENT || error == ENOTDIR || (error == EACCES && access(path, F_OK) < 0))) {
 		free(path);
 		return 0;
 	}
@@ -561,7 +565,6 @@ static int open_file(struct babus_config *config, char *path, int required, FILE
 	config->path = path;
 	if (*file)
 		return 0;
-	error = errno;
 	return babus_fail(-error, "%s: %s", path, strerrordesc_np(error));
 }
 
