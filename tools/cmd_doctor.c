@@ -26,7 +26,8 @@ static const struct option_row options[] = {
 struct checkup {
 	bool repair, json;
 	struct json out;
-	unsigned stale, silent;
+	unsigned stale, silent;   /* mounts */
+	uint32_t damaged, closed; /* slots: the latter we may not open */
 	int status;
 };
 
@@ -73,17 +74,22 @@ static int show_dead(void *arg, const struct babus_client_info *client)
 
 static void show_damaged(struct checkup *checkup, const char *name, int error)
 {
-	const char *detail = babus_error_detail();
-	const char *reason = detail[0] ? detail : babus_strerror(error);
 	struct json *json = &checkup->out;
+	char text[1024];
 
+	if (error == -EACCES)
+		checkup->closed++;
+	else
+		checkup->damaged++;
+	describe_failure("slot", name, error, text, sizeof(text));
 	if (!checkup->json) {
-		printf("slot '%s': %s\n", name, reason);
+		printf("%s\n", text);
 		return;
 	}
 	json_open(json, NULL);
 	json_string(json, "slot", name);
-	json_string(json, "reason", reason);
+	json_bool(json, "damaged", error != -EACCES);
+	json_string(json, "reason", text);
 	json_close(json);
 }
 
@@ -103,7 +109,8 @@ static void list_dead(struct checkup *checkup, babus_domain *domain, char **name
 }
 
 /* What cannot be opened, unless it has just been removed. */
-static void list_damaged(struct checkup *checkup, babus_domain *domain, char **names, size_t count)
+static void list_unreadable(struct checkup *checkup, babus_domain *domain, char **names,
+			    size_t count)
 {
 	babus_slot *slot;
 	int error;
@@ -130,9 +137,9 @@ static int list_troubles(struct checkup *checkup, babus_domain *domain)
 	list_dead(checkup, domain, names, count);
 	if (checkup->json) {
 		json_close_array(&checkup->out);
-		json_open_array(&checkup->out, "damaged_slots");
+		json_open_array(&checkup->out, "unreadable_slots");
 	}
-	list_damaged(checkup, domain, names, count);
+	list_unreadable(checkup, domain, names, count);
 	if (checkup->json)
 		json_close_array(&checkup->out);
 	names_free(names, count);
@@ -149,13 +156,15 @@ static void show_report(struct checkup *checkup, const struct babus_report *repo
 		json_number(json, "dead_readers", report->dead_readers);
 		json_number(json, "buffers", report->buffers);
 		json_number(json, "leftovers", report->leftovers);
-		json_number(json, "damaged", report->damaged);
+		json_number(json, "damaged", checkup->damaged);
+		json_number(json, "closed", checkup->closed);
 		return;
 	}
 	printf("%" PRIu32 " slots: %" PRIu32 " dead publishers, %" PRIu32 " dead readers, %" PRIu32
-	       " buffers, %" PRIu32 " leftover files, %" PRIu32 " damaged\n",
+	       " buffers, %" PRIu32 " leftover files, %" PRIu32 " damaged, %" PRIu32
+	       " closed to us\n",
 	       report->slots, report->dead_publishers, report->dead_readers, report->buffers,
-	       report->leftovers, report->damaged);
+	       report->leftovers, checkup->damaged, checkup->closed);
 }
 
 static int check_domain(struct checkup *checkup, babus_domain *domain)
@@ -169,7 +178,7 @@ static int check_domain(struct checkup *checkup, babus_domain *domain)
 		return fail_on("domain", babus_domain_name(domain), error);
 	show_report(checkup, &report);
 	/* What is damaged stays: only its owner can say that it may go. */
-	if (report.damaged)
+	if (checkup->damaged)
 		checkup->status = STATUS_FAILED;
 	return 0;
 }

@@ -26,20 +26,28 @@ int fail_memory(void)
 	return STATUS_FAILED;
 }
 
-int fail_on(const char *kind, const char *name, int error)
+void describe_failure(const char *kind, const char *name, int error, char *text, size_t room)
 {
 	const char *detail = babus_error_detail();
 	char what[BABUS_NAME_MAX + 16];
 
 	snprintf(what, sizeof(what), "%s '%s'", kind, name);
 	if (error == -ENOENT)
-		complain("%s: no such %s", what, kind);
+		snprintf(text, room, "%s: no such %s", what, kind);
 	else if (error == -ENODEV)
-		complain("%s: removed", what);
+		snprintf(text, room, "%s: removed", what);
 	else if (strncmp(detail, what, strlen(what)) == 0)
-		complain("%s", detail);
+		snprintf(text, room, "%s", detail);
 	else
-		complain("%s: %s", what, detail[0] ? detail : babus_strerror(error));
+		snprintf(text, room, "%s: %s", what, detail[0] ? detail : babus_strerror(error));
+}
+
+int fail_on(const char *kind, const char *name, int error)
+{
+	char text[1024];
+
+	describe_failure(kind, name, error, text, sizeof(text));
+	complain("%s", text);
 	return STATUS_FAILED;
 }
 

@@ -23,6 +23,9 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int fail_on(const char *kind, const char *name, int error);
 int fail_memory(void);
 
+/* The same as text, without "babus: ". */
+void describe_failure(const char *kind, const char *name, int error, char *text, size_t room);
+
 /* These return 0 or the status to exit with, having complained. */
 
 int tool_load(struct tool *tool);
