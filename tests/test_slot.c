@@ -180,14 +180,14 @@ static void largest_geometry_works(void **state)
 
 static void huge_messages_cost_no_memory_until_they_come(void **state)
 {
-	struct babus_slot_options opts = small_options(8, UINT64_C(64) << 30);
+	struct babus_slot_options opts = small_options(8, UINT64_C(4) << 30);
 	struct babus_slot_info info;
 	babus_slot *slot = make_slot_with("s", &opts);
 
 	(void)state;
 	assert_int_equal(babus_slot_info(slot, &info), 0);
 	assert_true(info.bytes_used < 100000);
-	assert_true(info.bytes_max > UINT64_C(20) * (UINT64_C(64) << 30));
+	assert_true(info.bytes_max > UINT64_C(20) * (UINT64_C(4) << 30));
 	babus_slot_close(slot);
 }
 

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * No lost wake-up. The re-check of all waiters is an hour, so one that is lost
+ * shows as a wait that does not end. Publishers time their messages to hit a
+ * waiter that is just going to sleep: they see its progress in plain shared
+ * memory, spin for a random moment, and publish.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "payload.h"
+#include "support.h"
+
+enum {
+	MAX_SLOTS = 40
+};
+
+static const struct babus_waiter_options patient = {.recheck_ns = 3600 * SECOND};
+
+/* Shared by the processes: the last number that each slot's waiter has seen. */
+static struct board {
+	atomic_bool stop;
+	_Atomic uint64_t seen[MAX_SLOTS];
+} * board;
+
+struct party {
+	unsigned first, count; /* its slots */
+	uint64_t messages;     /* to each */
+	bool one_cpu;
+};
+
+static void make_board(void)
+{
+	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	assert_true(board != MAP_FAILED);
+}
+
+static void name_of(char name[16], unsigned i)
+{
+	snprintf(name, 16, "s%u", i);
+}
+
+static void make_slots(unsigned count, int32_t channel)
+{
+	make_board();
+	for (unsigned i = 0; i < count; i++) {
+		struct babus_slot_options opts = small_options(2, 64);
+		char name[16];
+
+		name_of(name, i);
+		opts.channel = channel;
+		babus_slot_close(make_slot_with(name, &opts));
+	}
+}
+
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	sched_setaffinity(0, sizeof(set), &set); /* only makes it faster */
+}
+
+/* From none to some 10 us, the short ones most: where a waiter gets to in that time. */
+static void pause_for_a_moment(uint64_t *random)
+{
+	uint64_t most = UINT64_C(1) << random_next(random) % 15;
+
+	for (uint64_t spin = random_next(random) % most; spin; spin--)
+		__asm__ __volatile__("");
+}
+
+/* Wait for all its slots until each has had its messages. */
+static void wait_for_all(void *arg)
+{
+	const struct party *party = arg;
+	babus_slot *slots[MAX_SLOTS];
+	babus_reader *readers[MAX_SLOTS];
+	uint64_t left = party->messages * party->count;
+	babus_domain *domain;
+	babus_waiter *waiter;
+
+	if (party->one_cpu)
+		stay_on_one_cpu();
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_waiter_open(domain, &patient, &waiter), 0);
+	for (unsigned i = 0; i < party->count; i++) {
+		char name[16];
+
+		name_of(name, party->first + i);
+		EXPECT_EQUAL(babus_slot_open(domain, name, BABUS_READ, NULL, &slots[i]), 0);
+		EXPECT_EQUAL(babus_reader_open(slots[i], BABUS_START_OLDEST, 0, &readers[i]), 0);
+		EXPECT_EQUAL(babus_waiter_add(waiter, readers[i], &board->seen[party->first + i]),
+			     0);
+	}
+	while (left) {
+		struct babus_message message;
+		struct babus_event event;
+
+		EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(30 * SECOND), &event), 0);
+		EXPECT_EQUAL(babus_reader_next(event.reader, &message), 0);
+		EXPECT_EQUAL(message.lost, 0);
+		atomic_store((_Atomic uint64_t *)event.user, message.seq);
+		babus_message_release(&message);
+		left--;
+	}
+}
+
+/* Publish to one slot after the other as soon as its waiter has seen the last. */
+static void publish_to_all(void *arg)
+{
+	const struct party *party = arg;
+	uint64_t random = (uint64_t)getpid() << 20;
+	babus_slot *slots[MAX_SLOTS];
+	babus_domain *domain;
+
+	if (party->one_cpu)
+		stay_on_one_cpu();
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	for (unsigned i = 0; i < party->count; i++) {
+		char name[16];
+
+		name_of(name, party->first + i);
+		EXPECT_EQUAL(babus_slot_open(domain, name, BABUS_PUBLISH, NULL, &slots[i]), 0);
+	}
+	for (uint64_t n = 1; n <= party->messages; n++) {
+		for (unsigned i = 0; i < party->count; i++) {
+			int64_t patience = now_ns() + 40 * SECOND;
+
+			while (atomic_load(&board->seen[party->first + i]) + 1 < n) {
+				if (party->one_cpu)
+					sched_yield();
+				EXPECT(now_ns() < patience);
+			}
+			pause_for_a_moment(&random);
+			EXPECT_EQUAL(babus_slot_publish(slots[i], &n, sizeof(n), NULL, NULL), 0);
+		}
+	}
+}
+
+static uint64_t scaled(uint64_t n)
+{
+	return n / SUPPORT_SLOWER;
+}
+
+static void message_to_one_who_is_falling_asleep_wakes_it(void **state)
+{
+	struct party party = {0, 1, scaled(100000), false};
+	pid_t waiter, publisher;
+
+	(void)state;
+	make_slots(1, -1);
+	waiter = child_start(wait_for_all, &party);
+	publisher = child_start(publish_to_all, &party);
+	child_join(publisher);
+	child_join(waiter);
+}
+
+static void and_so_on_a_single_processor(void **state)
+{
+	struct party party = {0, 1, scaled(150000), true};
+	pid_t waiter, publisher;
+
+	(void)state;
+	make_slots(1, -1);
+	waiter = child_start(wait_for_all, &party);
+	publisher = child_start(publish_to_all, &party);
+	child_join(publisher);
+	child_join(waiter);
+}
+
+/* Each takes the mark that the waiter set for the other. */
+static void publishers_on_one_channel_do_not_steal_each_others_wake_up(void **state)
+{
+	enum {
+		PUBLISHERS = 3
+	};
+	struct party all = {0, PUBLISHERS, scaled(30000), false}, one[PUBLISHERS];
+	pid_t waiter, publishers[PUBLISHERS];
+
+	(void)state;
+	make_slots(PUBLISHERS, 5);
+	waiter = child_start(wait_for_all, &all);
+	for (unsigned i = 0; i < PUBLISHERS; i++) {
+		one[i] = (struct party){i, 1, all.messages, false};
+		publishers[i] = child_start(publish_to_all, &one[i]);
+	}
+	for (unsigned i = 0; i < PUBLISHERS; i++)
+		child_join(publishers[i]);
+	child_join(waiter);
+}
+
+/* One publisher's mark wakes several, who look, find nothing, and mark again. */
+static void waiters_of_more_slots_than_channels_are_woken_each(void **state)
+{
+	struct party all = {0, MAX_SLOTS, scaled(400), false}, one[MAX_SLOTS];
+	pid_t publisher, waiters[MAX_SLOTS];
+
+	(void)state;
+	make_slots(MAX_SLOTS, -1);
+	for (unsigned i = 0; i < MAX_SLOTS; i++) {
+		one[i] = (struct party){i, 1, all.messages, false};
+		waiters[i] = child_start(wait_for_all, &one[i]);
+	}
+	publisher = child_start(publish_to_all, &all);
+	child_join(publisher);
+	for (unsigned i = 0; i < MAX_SLOTS; i++)
+		child_join(waiters[i]);
+}
+
+/* --- threads: waking, adding and removing while it sleeps ---------------------------- */
+
+struct pair {
+	babus_waiter *waiter;
+	babus_reader *reader;
+	babus_slot *slot;
+	_Atomic uint64_t woken;
+	uint64_t rounds;
+};
+
+static void *wake_again_and_again(void *arg)
+{
+	struct pair *pair = arg;
+	uint64_t random = 7;
+
+	for (uint64_t n = 0; n < pair->rounds; n++) {
+		int64_t patience = now_ns() + 40 * SECOND;
+
+		while (atomic_load(&pair->woken) < n)
+			EXPECT(now_ns() < patience);
+		pause_for_a_moment(&random);
+		EXPECT_EQUAL(babus_waiter_wake(pair->waiter), 0);
+	}
+	return NULL;
+}
+
+static void wake_of_one_who_is_falling_asleep_is_not_lost(void **state)
+{
+	struct pair pair = {.rounds = scaled(60000)};
+	struct babus_event event;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(babus_waiter_open(bus, &patient, &pair.waiter), 0);
+	assert_int_equal(pthread_create(&thread, NULL, wake_again_and_again, &pair), 0);
+	for (uint64_t n = 0; n < pair.rounds; n++) {
+		assert_int_equal(
+		    babus_waiter_wait(pair.waiter, babus_deadline(30 * SECOND), &event),
+		    -ECANCELED);
+		atomic_fetch_add(&pair.woken, 1);
+	}
+	pthread_join(thread, NULL);
+	babus_waiter_close(pair.waiter);
+}
+
+static void *add_again_and_again(void *arg)
+{
+	struct pair *pair = arg;
+	uint64_t random = 7;
+
+	for (uint64_t n = 0; n < pair->rounds; n++) {
+		int64_t patience = now_ns() + 40 * SECOND;
+
+		while (atomic_load(&pair->woken) < n)
+			EXPECT(now_ns() < patience);
+		EXPECT_EQUAL(babus_waiter_remove(pair->waiter, pair->reader), n ? 0 : -ENOENT);
+		EXPECT_EQUAL(babus_reader_seek(pair->reader, BABUS_START_NEXT, 0), 0);
+		EXPECT_EQUAL(babus_slot_publish(pair->slot, "x", 1, NULL, NULL), 0);
+		pause_for_a_moment(&random);
+		EXPECT_EQUAL(
+		    babus_waiter_add(pair->waiter, pair->reader, (void *)(uintptr_t)(n + 1)), 0);
+	}
+	return NULL;
+}
+
+static void reader_added_to_one_who_is_falling_asleep_is_seen(void **state)
+{
+	struct pair pair = {.rounds = scaled(40000), .slot = make_slot("s", 2, 16)};
+	struct babus_event event;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(babus_reader_open(pair.slot, BABUS_START_NEXT, 0, &pair.reader), 0);
+	assert_int_equal(babus_waiter_open(bus, &patient, &pair.waiter), 0);
+	assert_int_equal(pthread_create(&thread, NULL, add_again_and_again, &pair), 0);
+	for (uintptr_t n = 1; n <= pair.rounds; n++) {
+		/* The last round's is reported until it is taken out. */
+		do
+			assert_int_equal(
+			    babus_waiter_wait(pair.waiter, babus_deadline(30 * SECOND), &event), 0);
+		while ((uintptr_t)event.user != n);
+		atomic_fetch_add(&pair.woken, 1);
+	}
+	pthread_join(thread, NULL);
+	babus_waiter_close(pair.waiter);
+	babus_reader_close(pair.reader);
+	babus_slot_close(pair.slot);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest cases[] = {
+	    CASE(message_to_one_who_is_falling_asleep_wakes_it),
+	    CASE(and_so_on_a_single_processor),
+	    CASE(publishers_on_one_channel_do_not_steal_each_others_wake_up),
+	    CASE(waiters_of_more_slots_than_channels_are_woken_each),
+	    CASE(wake_of_one_who_is_falling_asleep_is_not_lost),
+	    CASE(reader_added_to_one_who_is_falling_asleep_is_seen),
+	};
+
+	return cmocka_run_group_tests(cases, NULL, NULL);
+}
+
+int main(void)
+{
+	return support_main(run, 120);
+}
