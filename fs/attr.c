@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* What stat() shows of a node. */
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "node.h"
+#include "snapshot.h"
+
+enum {
+	BLOCK_SMALL = 4096,
+	/* From here on tools should read with the largest requests there are. */
+	LARGE = 128 << 10
+};
+
+static struct timespec to_timespec(uint64_t ns)
+{
+	return (struct timespec){.tv_sec = (time_t)(ns / 1000000000),
+				 .tv_nsec = (long)(ns % 1000000000)};
+}
+
+static void set_times(struct stat *st, uint64_t ns)
+{
+	st->st_mtim = st->st_ctim = st->st_atim = to_timespec(ns);
+}
+
+/* Who may enter and create is who may in the domain's own directory. */
+static int stat_root(struct fs *fs, struct stat *st)
+{
+	struct stat domain;
+
+	if (stat(fs->domain_path, &domain) < 0)
+		return errno == ENOENT ? -ENODEV : -errno;
+	st->st_mode = S_IFDIR | (domain.st_mode & 07777);
+	st->st_uid = domain.st_uid;
+	st->st_gid = domain.st_gid;
+	/* 1: how many directories there are is not counted */
+	st->st_nlink = 1;
+	st->st_mtim = domain.st_mtim;
+	st->st_ctim = domain.st_ctim;
+	st->st_atim = domain.st_atim;
+	return 0;
+}
+
+static int stat_bus(struct fs *fs, const struct node *node, struct stat *st)
+{
+	int error = stat_root(fs, st);
+
+	st->st_mode &= 0777;
+	if (node->file == FILE_BUS)
+		st->st_mode = S_IFDIR | (st->st_mode & 0555);
+	else
+		st->st_mode = S_IFREG | (st->st_mode & 0444);
+	return error;
+}
+
+static mode_t slot_file_mode(enum file file, mode_t slot)
+{
+	switch (file) {
+	case FILE_SLOT:
+		return S_IFDIR | slot | (slot & 0444) >> 2;
+	case FILE_LATEST:
+		return S_IFREG | (slot & 0666);
+	case FILE_PUB:
+		return S_IFREG | (slot & 0222);
+	default:
+		return S_IFREG | (slot & 0444);
+	}
+}
+
+static uint64_t newest_time(const struct node *node)
+{
+	struct snapshot *newest;
+	uint64_t time_ns;
+
+	if (snapshot_take(node->slot, BABUS_LATEST, 0, &newest))
+		return node->slot->created_ns;
+	time_ns = newest->message.time_ns;
+	snapshot_put(node->slot, newest);
+	return time_ns;
+}
+
+double node_attr_s(const struct node *node)
+{
+	/* A message never changes; what else there is, looked up lately, is right. */
+	return node_is_message(node) ? 3600.0 : 1.0;
+}
+
+int node_stat(struct fs *fs, const struct node *node, struct stat *st)
+{
+	struct access access;
+	bool is_message = node_is_message(node);
+	int error;
+
+	*st = (struct stat){.st_nlink = 1, .st_blksize = BLOCK_SMALL};
+	st->st_ino = node_ino(node->file, node->slot, node->age);
+	if (node->file == FILE_ROOT)
+		return stat_root(fs, st);
+	if (!node->slot)
+		return stat_bus(fs, node, st);
+
+	error = slot_access(node->slot, false, &access);
+	if (error)
+		return error;
+	st->st_mode = slot_file_mode(node->file, access.mode);
+	st->st_uid = access.uid;
+	st->st_gid = access.gid;
+	if (node->file == FILE_SLOT)
+		st->st_nlink = 2;
+	if (is_message) {
+		st->st_size = (off_t)node->size;
+		st->st_blocks = (blkcnt_t)((node->size + 511) / 512);
+		if (node->size >= LARGE)
+			st->st_blksize = FS_REQUEST_MAX;
+	}
+	if (node->file == FILE_WAIT || node->file == FILE_STREAM)
+		st->st_blksize = FS_REQUEST_MAX;
+	set_times(st, is_message && node->seq ? node->time_ns : newest_time(node));
+	return 0;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "caller.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Of the flags in /proc/PID/stat: killed by a signal. From the kernel's sched.h. */
+#define PF_SIGNALED 0x00000400ul
+
+enum {
+	STAT_FLAGS = 9,
+	STAT_EXIT_CODE = 52
+};
+
+bool caller_in_group(fuse_req_t req, gid_t gid)
+{
+	gid_t *groups;
+	bool found = false;
+	int count;
+
+	if (fuse_req_ctx(req)->gid == gid)
+		return true;
+	count = fuse_req_getgroups(req, 0, NULL);
+	if (count <= 0)
+		return false;
+	groups = calloc((size_t)count, sizeof(*groups));
+	if (!groups)
+		return false;
+	/* There may be more by now; those we do not look at. */
+	if (fuse_req_getgroups(req, count, groups) >= count)
+		for (int i = 0; i < count && !found; i++)
+			found = groups[i] == gid;
+	free(groups);
+	return found;
+}
+
+bool caller_may(fuse_req_t req, const struct access *access, int want)
+{
+	uid_t uid = fuse_req_ctx(req)->uid;
+	mode_t user = access->mode >> 6 & 7, group = access->mode >> 3 & 7,
+	       other = access->mode & 7;
+	mode_t need = (mode_t)want;
+
+	if (uid == 0)
+		return true;
+	if (uid == access->uid)
+		return (user & need) == need;
+	/* Looking at the groups costs a look into /proc. */
+	if ((group & need) == (other & need))
+		return (other & need) == need;
+	return ((caller_in_group(req, access->gid) ? group : other) & need) == need;
+}
+
+bool caller_owns(fuse_req_t req, const struct access *access)
+{
+	uid_t uid = fuse_req_ctx(req)->uid;
+
+	return uid == 0 || uid == access->uid;
+}
+
+/* Field `number` of a line of /proc/PID/stat, counted from 1; past the name. */
+static unsigned long stat_field(const char *line, int number)
+{
+	const char *field = strrchr(line, ')');
+
+	for (int i = 2; field && i < number; i++) {
+		field = strchr(field, ' ');
+		if (field)
+			field++;
+	}
+	return field ? strtoul(field, NULL, 10) : 0;
+}
+
+bool caller_is_killed(pid_t pid, uid_t uid)
+{
+	char path[64], line[1024];
+	unsigned long exit_code;
+	ssize_t length;
+	int fd;
+
+	if (pid <= 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	length = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	if (length <= 0)
+		return false;
+	line[length] = '\0';
+	if (!(stat_field(line, STAT_FLAGS) & PF_SIGNALED))
+		return false;
+	/*
+	 * A thread is also marked when another one called exit(). The exit code
+	 * tells, where we may see it: a signal is in its low bits.
+	 */
+	exit_code = stat_field(line, STAT_EXIT_CODE);
+	if (geteuid() == 0 || geteuid() == uid)
+		return (exit_code & 0x7f) != 0;
+	return true;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Going into the background before anything is opened (what libbabus opens
+ * does not survive a fork), while the caller waits to hear how it went.
+ */
+#ifndef FS_DAEMON_H
+#define FS_DAEMON_H
+
+/*
+ * Go on in a child. The parent does not return: it exits with 0 once the child
+ * calls daemon_ready(), with the child's own status if that ends before. 0 or
+ * a negative errno.
+ */
+int daemon_start(void);
+
+/* Let the caller go, and its terminal. Without daemon_start() nothing happens. */
+void daemon_ready(void);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What one babusfs process is made of. Everything here is constant once the
+ * session runs; the parts protect themselves.
+ *
+ * Locks, in the order in which they may be taken:
+ *
+ *     handle->lock   one open file; held while it is answered
+ *     wake->lock     parked requests and the readers they need
+ *     slots->lock    the table of slots and their references
+ *     slot->lock     its snapshots, holds and publishing handle
+ *     nodes->lock    the table of nodes; nothing is taken under it
+ *
+ * The session's own locks come before wake->lock (an interrupt is reported
+ * under them), so no reply is sent while holding that.
+ */
+#ifndef FS_FS_H
+#define FS_FS_H
+
+#define FUSE_USE_VERSION 312
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <babus/babus.h>
+#include <babus/config.h>
+
+#include "budget.h"
+#include "options.h"
+
+enum {
+	/* What one request of the kernel carries at most: 256 pages. */
+	FS_REQUEST_MAX = 1 << 20,
+	/* The longest write(2) that the kernel never splits, however aligned. */
+	FS_PUB_MAX = 255 * 4096
+};
+
+/* Shown by .bus/metrics. */
+struct counters {
+	_Atomic uint64_t published;       /* messages */
+	_Atomic uint64_t published_bytes; /* in them */
+	_Atomic uint64_t discarded;       /* messages of killed writers */
+	_Atomic uint64_t refused;         /* messages that could not be published at close */
+	_Atomic uint64_t delivered;       /* messages given by wait and stream */
+	_Atomic uint64_t lost;            /* messages that those readers were too slow for */
+	_Atomic uint64_t interrupted;     /* blocked reads that a signal ended */
+	_Atomic uint64_t parked;          /* blocked reads now */
+	_Atomic uint64_t handles;         /* open files now */
+};
+
+struct fs {
+	struct options options;
+	babus_config *config;
+	babus_domain *domain;
+	char *domain_path; /* absolute */
+	uint64_t start_ns; /* CLOCK_REALTIME */
+	struct slots *slots;
+	struct nodes *nodes;
+	struct wake *wake;
+	struct budget memory; /* for pending messages and copies */
+	struct counters counters;
+};
+
+/* CLOCK_MONOTONIC and CLOCK_REALTIME in ns. */
+int64_t fs_monotonic(void);
+uint64_t fs_realtime(void);
+
+#endif

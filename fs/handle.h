@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An open file. A reader of a message has its snapshot from open to release;
+ * a reader of `wait` and `stream` has a cursor and the message it is at; a
+ * writer has its pending message.
+ */
+#ifndef FS_HANDLE_H
+#define FS_HANDLE_H
+
+#include "node.h"
+#include "pending.h"
+#include "text.h"
+
+struct poll_wait;
+
+struct handle {
+	/* constant */
+	struct fs *fs;
+	enum file file;
+	struct slot *slot; /* referenced; NULL outside of slots */
+	bool writes;       /* a writer of the slot */
+	struct text text;  /* of info files */
+
+	_Atomic unsigned references;
+
+	pthread_mutex_t lock;      /* protects what follows */
+	struct snapshot *snapshot; /* the message being read; constant but for wait and stream */
+	uint64_t after;            /* wait, stream: the message read last */
+	bool ended;                /* wait: all of the message has been given */
+	size_t given;              /* stream: bytes of the message */
+	struct pending pending;    /* writers */
+	size_t probed;             /* bytes that are known to find memory */
+	int broken;                /* the error that ended the pending message */
+	uint64_t broken_owner;     /* whose it was */
+
+	/* protected by wake->lock */
+	struct poll_wait *poll; /* who polls it and is to be told; NULL: nobody */
+};
+
+int handle_open(struct fs *fs, enum file file, struct slot *slot, struct handle **handle);
+struct handle *handle_get(struct handle *handle);
+void handle_put(struct handle *handle);
+
+static inline struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* Attributes of files, extended ones too, and of the file system. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "ops.h"
+#include "snapshot.h"
+
+void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
+	struct stat st;
+	int error = node ? node_stat(ops_fs(req), node, &st) : -ESTALE;
+
+	(void)fi;
+	if (error)
+		fuse_reply_err(req, ops_errno(error));
+	else
+		fuse_reply_attr(req, &st, node_attr_s(node));
+}
+
+/* --- changing ------------------------------------------------------------------------- */
+
+/* chmod and chown of the directory or of `latest` are of the slot's files. */
+static int change_access(fuse_req_t req, const struct node *node, const struct stat *attr,
+			 int to_set)
+{
+	mode_t mode = to_set & FUSE_SET_ATTR_MODE ? attr->st_mode & 0666 : (mode_t)-1;
+	uid_t uid = to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1;
+	gid_t gid = to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1;
+	struct access access;
+	int error;
+
+	if (node->file != FILE_SLOT && node->file != FILE_LATEST)
+		return -EPERM;
+	error = slot_access(node->slot, true, &access);
+	if (error)
+		return error;
+	if (!caller_owns(req, &access))
+		return -EPERM;
+	if (fuse_req_ctx(req)->uid != 0 &&
+	    ((uid != (uid_t)-1 && uid != access.uid) ||
+	     (gid != (gid_t)-1 && gid != access.gid && !caller_in_group(req, gid))))
+		return -EPERM;
+	return babus_slot_set_access(node->slot->bus, mode, uid, gid);
+}
+
+/*
+ * Truncating trims what the file's writer has pending. A message has the size
+ * it has: that of '>' (without a file) changes nothing, and the answer tells
+ * the kernel so.
+ */
+static int change_size(const struct stat *attr, struct fuse_file_info *fi)
+{
+	struct handle *handle = fi ? handle_of(fi) : NULL;
+	int error;
+
+	if (!handle || !handle->writes || handle->file != FILE_LATEST)
+		return 0;
+	pthread_mutex_lock(&handle->lock);
+	error = pending_truncate(&handle->pending, &handle->fs->memory, attr->st_size,
+				 handle->slot->max_size);
+	pthread_mutex_unlock(&handle->lock);
+	return error;
+}
+
+void ops_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		 struct fuse_file_info *fi)
+{
+	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
+	int error = node ? 0 : -ESTALE;
+
+	if (!error && to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+		error = change_access(req, node, attr, to_set);
+	if (!error && to_set & FUSE_SET_ATTR_SIZE)
+		error = change_size(attr, fi);
+	if (error)
+		fuse_reply_err(req, ops_errno(error));
+	else
+		/* Times are the messages' own: accepted, so that cp -p is content. */
+		ops_getattr(req, ino, fi);
+}
+
+void ops_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct statvfs st;
+
+	(void)ino;
+	if (statvfs(ops_fs(req)->domain_path, &st) < 0) {
+		fuse_reply_err(req, errno == ENOENT ? ENODEV : errno);
+		return;
+	}
+	st.f_namemax = BABUS_NAME_MAX;
+	fuse_reply_statfs(req, &st);
+}
+
+/* --- extended attributes ----------------------------------------------------------------- */
+
+enum {
+	VALUE_MAX = 256
+};
+
+/* The message that a file stands for; of other files of a slot the newest. */
+static bool find_message(const struct node *node, struct node *message)
+{
+	struct snapshot *newest;
+
+	*message = *node;
+	if (node_is_message(node))
+		return node->seq != 0;
+	if (!node->slot || snapshot_take(node->slot, BABUS_LATEST, 0, &newest))
+		return false;
+	message->seq = newest->message.seq;
+	message->time_ns = newest->message.time_ns;
+	message->source_time_ns = newest->message.source_time_ns;
+	message->tag = newest->message.tag;
+	message->pid = newest->message.pid;
+	snapshot_put(node->slot, newest);
+	return true;
+}
+
+static int print_number(uint64_t number, char *value)
+{
+	return snprintf(value, VALUE_MAX, "%" PRIu64, number);
+}
+
+static int get_seq(const struct node *message, char *value)
+{
+	return print_number(message->seq, value);
+}
+
+static int get_time(const struct node *message, char *value)
+{
+	return print_number(message->time_ns, value);
+}
+
+static int get_pid(const struct node *message, char *value)
+{
+	return print_number(message->pid, value);
+}
+
+static int get_tag(const struct node *message, char *value)
+{
+	return print_number(message->tag, value);
+}
+
+static int get_source_time(const struct node *message, char *value)
+{
+	return print_number(message->source_time_ns, value);
+}
+
+static int get_type(const struct node *message, char *value)
+{
+	struct babus_slot_info info;
+
+	if (babus_slot_info(message->slot->bus, &info))
+		return -1;
+	return snprintf(value, VALUE_MAX, "%s", info.type);
+}
+
+static const struct attribute {
+	const char *name;
+	int (*get)(const struct node *message, char *value);
+	bool of_message;
+} attributes[] = {
+    {"user.babus.seq", get_seq, true},
+    {"user.babus.time_ns", get_time, true},
+    {"user.babus.pid", get_pid, true},
+    {"user.babus.tag", get_tag, true},
+    {"user.babus.source_time_ns", get_source_time, true},
+    {"user.babus.type", get_type, false},
+};
+
+enum {
+	ATTRIBUTES = sizeof(attributes) / sizeof(attributes[0])
+};
+
+static void reply_value(fuse_req_t req, const char *value, size_t length, size_t size)
+{
+	if (!size)
+		fuse_reply_xattr(req, length);
+	else if (size < length)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, value, length);
+}
+
+void ops_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
+	char value[VALUE_MAX];
+	struct node message;
+	int length = -1;
+
+	if (node && node->slot && strncmp(name, "user.babus.", 11) == 0) {
+		bool is_there = find_message(node, &message);
+
+		for (size_t i = 0; i < ATTRIBUTES; i++)
+			if (strcmp(attributes[i].name, name) == 0 &&
+			    (is_there || !attributes[i].of_message))
+				length = attributes[i].get(&message, value);
+	}
+	if (length < 0)
+		fuse_reply_err(req, node ? ENODATA : ESTALE);
+	else
+		reply_value(req, value, (size_t)length, size);
+}
+
+void ops_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
+	char names[VALUE_MAX];
+	struct node message;
+	size_t length = 0;
+
+	if (node && node->slot) {
+		bool is_there = find_message(node, &message);
+
+		for (size_t i = 0; i < ATTRIBUTES; i++) {
+			if (!is_there && attributes[i].of_message)
+				continue;
+			memcpy(names + length, attributes[i].name, strlen(attributes[i].name) + 1);
+			length += strlen(attributes[i].name) + 1;
+		}
+	}
+	if (node)
+		reply_value(req, names, length, size);
+	else
+		fuse_reply_err(req, ESTALE);
+}
+
+void ops_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+		  int flags)
+{
+	(void)ino, (void)name, (void)value, (void)size, (void)flags;
+	fuse_reply_err(req, EOPNOTSUPP);
+}
+
+void ops_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	(void)ino, (void)name;
+	fuse_reply_err(req, EOPNOTSUPP);
+}

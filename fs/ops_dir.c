@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+/* Directories: what there is, by name and as a list; making and removing slots. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ops.h"
+#include "snapshot.h"
+
+/* The files of a slot that have a fixed name; they are listed in this order. */
+static const struct slot_file {
+	const char *name;
+	enum file file;
+} slot_files[] = {
+    {"latest", FILE_LATEST}, {"wait", FILE_WAIT}, {"info", FILE_INFO},
+    {"stream", FILE_STREAM}, {"pub", FILE_PUB},
+};
+
+static const struct slot_file bus_files[] = {
+    {"info", FILE_BUS_INFO},
+    {"metrics", FILE_BUS_METRICS},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct slot_file *find_file(const struct slot_file *files, size_t count,
+					 const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(files[i].name, name) == 0)
+			return &files[i];
+	return NULL;
+}
+
+/* An age as it is listed: no sign, no zeros in front. */
+static bool parse_age(const char *name, uint32_t *age)
+{
+	uint64_t value = 0;
+	size_t length = strspn(name, "0123456789");
+
+	if (!length || name[length] || length > 5 || (name[0] == '0' && length > 1))
+		return false;
+	for (; *name; name++)
+		value = value * 10 + (uint64_t)(*name - '0');
+	*age = (uint32_t)value;
+	return true;
+}
+
+/* --- looking up ------------------------------------------------------------------------ */
+
+static void reply_entry(fuse_req_t req, struct node *node)
+{
+	struct fs *fs = ops_fs(req);
+	/* Names are looked up anew each time. */
+	struct fuse_entry_param entry = {.ino = node->id, .attr_timeout = node_attr_s(node)};
+	uint64_t id = node->id;
+	int error = node_stat(fs, node, &entry.attr);
+
+	if (error)
+		fuse_reply_err(req, ops_errno(error));
+	else
+		error = fuse_reply_entry(req, &entry);
+	/* The kernel did not take notice of it. */
+	if (error)
+		nodes_forget(fs->nodes, id, 1);
+}
+
+static void name_and_reply(fuse_req_t req, enum file file, struct slot *slot, uint32_t age,
+			   const struct babus_message *message)
+{
+	struct node *node;
+	int error = nodes_name(ops_fs(req)->nodes, file, slot, age, message, &node);
+
+	if (error)
+		fuse_reply_err(req, -error);
+	else
+		reply_entry(req, node);
+}
+
+/* `latest`, or a number: names a message, which is held for the open. */
+static void lookup_message(fuse_req_t req, struct slot *slot, enum file file, uint32_t age)
+{
+	pid_t pid = fuse_req_ctx(req)->pid;
+	struct babus_message message;
+	struct snapshot *snapshot;
+	int error = snapshot_take(slot, file == FILE_LATEST ? BABUS_LATEST : BABUS_AGE, age,
+				  &snapshot);
+
+	if (error == -ENODATA && file == FILE_LATEST) {
+		name_and_reply(req, file, slot, age, NULL);
+		return;
+	}
+	if (error) {
+		bool none = file == FILE_AGE &&
+			    (error == -ESTALE || error == -ENODATA || error == -EINVAL);
+
+		if (error == -ENODEV)
+			slot_gone(slot);
+		fuse_reply_err(req, none ? ENOENT : error == -ENODEV ? ESTALE : ops_errno(error));
+		return;
+	}
+	message = snapshot->message;
+	snapshot_hold(slot, snapshot, pid);
+	name_and_reply(req, file, slot, age, &message);
+}
+
+static void lookup_in_slot(fuse_req_t req, struct slot *slot, const char *name)
+{
+	const struct slot_file *file = find_file(slot_files, COUNT(slot_files), name);
+	uint32_t age;
+
+	if (file && file->file != FILE_LATEST)
+		name_and_reply(req, file->file, slot, 0, NULL);
+	else if (file)
+		lookup_message(req, slot, FILE_LATEST, 0);
+	else if (parse_age(name, &age))
+		lookup_message(req, slot, FILE_AGE, age);
+	else
+		fuse_reply_err(req, ENOENT);
+}
+
+static void lookup_slot(fuse_req_t req, const char *name)
+{
+	struct slot *slot;
+	int error;
+
+	if (strcmp(name, ".bus") == 0) {
+		name_and_reply(req, FILE_BUS, NULL, 0, NULL);
+		return;
+	}
+	if (babus_name_check(name)) {
+		fuse_reply_err(req, strlen(name) > BABUS_NAME_MAX ? ENAMETOOLONG : ENOENT);
+		return;
+	}
+	error = slots_find(ops_fs(req)->slots, name, &slot);
+	if (error) {
+		fuse_reply_err(req, ops_errno(error));
+		return;
+	}
+	name_and_reply(req, FILE_SLOT, slot, 0, NULL);
+	slot_put(slot);
+}
+
+void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	const struct node *node = nodes_find(ops_fs(req)->nodes, parent);
+	const struct slot_file *file;
+
+	if (!node) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	switch (node->file) {
+	case FILE_ROOT:
+		lookup_slot(req, name);
+		return;
+	case FILE_SLOT:
+		lookup_in_slot(req, node->slot, name);
+		return;
+	case FILE_BUS:
+		file = find_file(bus_files, COUNT(bus_files), name);
+		if (file)
+			name_and_reply(req, file->file, NULL, 0, NULL);
+		else
+			fuse_reply_err(req, ENOENT);
+		return;
+	default:
+		fuse_reply_err(req, ENOTDIR);
+	}
+}
+
+void ops_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
+{
+	nodes_forget(ops_fs(req)->nodes, ino, count);
+	fuse_reply_none(req);
+}
+
+void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		nodes_forget(ops_fs(req)->nodes, forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+/* --- listing ----------------------------------------------------------------------------- */
+
+/* What a directory held when it was opened. */
+struct listing {
+	size_t count, room;
+	struct entry {
+		char *name;
+		uint64_t ino;
+		mode_t type;
+	} * entries;
+};
+
+static int add_entry(struct listing *listing, const char *name, uint64_t ino, mode_t type)
+{
+	if (listing->count == listing->room) {
+		size_t room = listing->room ? 2 * listing->room : 16;
+		struct entry *more = reallocarray(listing->entries, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		listing->entries = more;
+		listing->room = room;
+	}
+	listing->entries[listing->count] = (struct entry){strdup(name), ino, type};
+	if (!listing->entries[listing->count].name)
+		return -ENOMEM;
+	listing->count++;
+	return 0;
+}
+
+static void free_listing(struct listing *listing)
+{
+	for (size_t i = 0; i < listing->count; i++)
+		free(listing->entries[i].name);
+	free(listing->entries);
+	free(listing);
+}
+
+static int add_slot(void *arg, const char *name)
+{
+	return add_entry(arg, name, slot_ino(name), S_IFDIR);
+}
+
+static int list_root(struct fs *fs, struct listing *listing)
+{
+	int error = babus_domain_list(fs->domain, add_slot, listing);
+
+	if (!error && fs->options.list_all)
+		error = add_entry(listing, ".bus", node_ino(FILE_BUS, NULL, 0), S_IFDIR);
+	return error;
+}
+
+/*
+ * What may block its reader and is not `wait`, or takes no reader, stays out,
+ * so that tools that read everything come to an end.
+ */
+static bool is_listed(const struct fs *fs, enum file file)
+{
+	if (file == FILE_STREAM || file == FILE_PUB)
+		return fs->options.list_all;
+	return file != FILE_WAIT || !fs->options.hide_wait;
+}
+
+static int list_slot(struct fs *fs, struct slot *slot, struct listing *listing)
+{
+	struct babus_slot_info info;
+	int error = babus_slot_info(slot->bus, &info);
+
+	for (size_t i = 0; !error && i < COUNT(slot_files); i++)
+		if (is_listed(fs, slot_files[i].file))
+			error = add_entry(listing, slot_files[i].name,
+					  node_ino(slot_files[i].file, slot, 0), S_IFREG);
+	for (uint32_t age = 0; !error && age < info.kept; age++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%u", (unsigned)age);
+		error = add_entry(listing, name, node_ino(FILE_AGE, slot, age), S_IFREG);
+	}
+	return error;
+}
+
+static int list(struct fs *fs, const struct node *node, struct listing *listing)
+{
+	int error = add_entry(listing, ".", node_ino(node->file, node->slot, 0), S_IFDIR);
+
+	if (!error)
+		error = add_entry(listing, "..", node_ino(FILE_ROOT, NULL, 0), S_IFDIR);
+	if (error)
+		return error;
+	if (node->file == FILE_ROOT)
+		return list_root(fs, listing);
+	if (node->file == FILE_SLOT)
+		return list_slot(fs, node->slot, listing);
+	for (size_t i = 0; !error && i < COUNT(bus_files); i++)
+		error = add_entry(listing, bus_files[i].name, node_ino(bus_files[i].file, NULL, 0),
+				  S_IFREG);
+	return error;
+}
+
+static int check_list(fuse_req_t req, const struct node *node)
+{
+	struct access access;
+	int error;
+
+	if (node->file != FILE_SLOT)
+		return 0;
+	error = slot_access(node->slot, fuse_req_ctx(req)->uid != 0, &access);
+	if (!error && !caller_may(req, &access, MAY_READ))
+		error = -EACCES;
+	return error;
+}
+
+void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
+	struct listing *listing = NULL;
+	int error = -ESTALE;
+
+	if (node)
+		error = check_list(req, node);
+	if (!error) {
+		listing = calloc(1, sizeof(*listing));
+		error = listing ? list(ops_fs(req), node, listing) : -ENOMEM;
+	}
+	if (error) {
+		if (listing)
+			free_listing(listing);
+		fuse_reply_err(req, ops_errno(error));
+		return;
+	}
+	fi->fh = (uintptr_t)listing;
+	if (fuse_reply_open(req, fi))
+		free_listing(listing);
+}
+
+void ops_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	const struct listing *listing = (const struct listing *)(uintptr_t)fi->fh;
+	char *buffer;
+	size_t used = 0;
+
+	(void)ino;
+	if (size > FS_REQUEST_MAX)
+		size = FS_REQUEST_MAX;
+	buffer = malloc(size);
+	if (!buffer) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	for (size_t i = (size_t)off; i < listing->count; i++) {
+		const struct entry *entry = &listing->entries[i];
+		struct stat st = {.st_ino = entry->ino, .st_mode = entry->type};
+		size_t length = fuse_add_direntry(req, buffer + used, size - used, entry->name, &st,
+						  (off_t)i + 1);
+
+		if (length > size - used)
+			break;
+		used += length;
+	}
+	fuse_reply_buf(req, buffer, used);
+	free(buffer);
+}
+
+void ops_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	free_listing((struct listing *)(uintptr_t)fi->fh);
+	fuse_reply_err(req, 0);
+}
+
+/* --- slots --------------------------------------------------------------------------------- */
+
+/* On behalf of the caller, as far as we may and the configuration does not say otherwise. */
+static void own_by_caller(fuse_req_t req, struct babus_slot_options *opts)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct stat domain;
+
+	if (geteuid() != 0 || ctx->uid == 0)
+		return;
+	if (opts->uid == (uid_t)-1)
+		opts->uid = ctx->uid;
+	if (opts->gid == (gid_t)-1 && !stat(ops_fs(req)->domain_path, &domain) &&
+	    !(domain.st_mode & S_ISGID))
+		opts->gid = ctx->gid;
+}
+
+/* The domain directory's own permissions, asked again for the caller. */
+static int check_root(fuse_req_t req)
+{
+	struct stat st;
+	struct access access;
+
+	if (stat(ops_fs(req)->domain_path, &st) < 0)
+		return errno == ENOENT ? -ENODEV : -errno;
+	access = (struct access){st.st_mode & 0777, st.st_uid, st.st_gid};
+	return caller_may(req, &access, MAY_WRITE) ? 0 : -EACCES;
+}
+
+void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct fs *fs = ops_fs(req);
+	struct babus_slot_options opts;
+	babus_slot *created;
+	int error;
+
+	(void)mode;
+	if (parent != FUSE_ROOT_ID) {
+		fuse_reply_err(req, EPERM);
+		return;
+	}
+	error = check_root(req);
+	if (!error)
+		error = babus_name_check(name);
+	if (!error) {
+		babus_config_slot(fs->config, name, &opts);
+		own_by_caller(req, &opts);
+		error = babus_slot_open(fs->domain, name, BABUS_CREATE | BABUS_EXCLUSIVE, &opts,
+					&created);
+	}
+	if (error) {
+		fuse_reply_err(req, ops_errno(error));
+		return;
+	}
+	babus_slot_close(created);
+	lookup_slot(req, name);
+}
+
+void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs *fs = ops_fs(req);
+	struct slot *slot = NULL;
+	struct access access;
+	int error;
+
+	if (parent != FUSE_ROOT_ID || babus_name_check(name)) {
+		fuse_reply_err(req, EPERM);
+		return;
+	}
+	error = check_root(req);
+	if (!error)
+		error = slots_find(fs->slots, name, &slot);
+	if (!error)
+		error = slot_access(slot, true, &access);
+	if (!error && !caller_may(req, &access, MAY_WRITE))
+		error = -EACCES;
+	if (!error)
+		error = babus_slot_remove(fs->domain, name);
+	if (!error)
+		slot_gone(slot);
+	if (slot)
+		slot_put(slot);
+	fuse_reply_err(req, ops_errno(error));
+}

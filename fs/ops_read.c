@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading, and waiting for something to read. A read that has to wait is
+ * parked with a struct read; the wake thread goes on with it. An interrupt
+ * only marks it: it may be told from within fuse_req_interrupt_func(), or
+ * while the wake thread is about to answer.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "ops.h"
+#include "snapshot.h"
+#include "wake.h"
+
+struct read {
+	struct parked parked;
+	fuse_req_t req;
+	struct fs *fs;
+	struct handle *handle; /* open until the request is answered, no longer */
+	size_t size;
+	uint64_t offset;
+};
+
+/* --- giving what there is -------------------------------------------------------------- */
+
+/* Bytes of `have` from `offset` on, at most `size` and what one reply carries. */
+static size_t part(size_t have, uint64_t offset, size_t size)
+{
+	if (offset >= have)
+		return 0;
+	return size < have - (size_t)offset ? size : have - (size_t)offset;
+}
+
+static void reply_part(fuse_req_t req, const void *data, size_t have, uint64_t offset, size_t size)
+{
+	size_t length = part(have, offset, size);
+
+	fuse_reply_buf(req, length ? (const char *)data + offset : NULL, length);
+}
+
+/* Go on to the message after the cursor. Needs handle->lock. */
+static int advance(struct handle *handle)
+{
+	struct counters *counters = &handle->fs->counters;
+	struct snapshot *next;
+	int error = snapshot_take(handle->slot, BABUS_AFTER, handle->after, &next);
+
+	if (error)
+		return error;
+	snapshot_put(handle->slot, handle->snapshot);
+	handle->snapshot = next;
+	handle->after = next->message.seq;
+	handle->ended = false;
+	handle->given = 0;
+	counters->delivered++;
+	counters->lost += next->message.lost;
+	return 0;
+}
+
+/*
+ * `wait`: a read at the start, after the message was given to its end, is for
+ * the next one.
+ */
+static int give_wait(struct handle *handle, fuse_req_t req, size_t size, uint64_t offset)
+{
+	const struct babus_message *message;
+	int error;
+
+	if (!handle->snapshot || (offset == 0 && handle->ended)) {
+		error = advance(handle);
+		if (error)
+			return error;
+	}
+	message = &handle->snapshot->message;
+	if (offset >= message->size || size >= message->size - offset)
+		handle->ended = true;
+	reply_part(req, message->data, message->size, offset, size);
+	return 0;
+}
+
+/* `stream`: what is left of the message, or the next one that is not empty. */
+static int give_stream(struct handle *handle, fuse_req_t req, size_t size)
+{
+	const struct babus_message *message;
+	size_t length;
+
+	while (!handle->snapshot || handle->given >= handle->snapshot->message.size) {
+		int error = advance(handle);
+
+		if (error)
+			return error;
+	}
+	message = &handle->snapshot->message;
+	length = part(message->size, handle->given, size);
+	reply_part(req, message->data, message->size, handle->given, size);
+	handle->given += length;
+	if (handle->given == message->size) {
+		snapshot_put(handle->slot, handle->snapshot);
+		handle->snapshot = NULL;
+	}
+	return 0;
+}
+
+/* Answer a read. -EAGAIN: nothing yet, it was not answered; nor for other errors. */
+static int give(struct handle *handle, fuse_req_t req, size_t size, uint64_t offset)
+{
+	int error;
+
+	/* Once answered, the file may be closed before we are done with it. */
+	handle_get(handle);
+	pthread_mutex_lock(&handle->lock);
+	if (handle->file == FILE_WAIT)
+		error = give_wait(handle, req, size, offset);
+	else
+		error = give_stream(handle, req, size);
+	pthread_mutex_unlock(&handle->lock);
+	handle_put(handle);
+	return error == -ENODATA ? -EAGAIN : error;
+}
+
+/* --- waiting ------------------------------------------------------------------------------ */
+
+static void interrupted(fuse_req_t req, void *data)
+{
+	struct read *read = data;
+
+	(void)req;
+	wake_interrupt(read->fs->wake, &read->parked);
+}
+
+static void fail(struct read *read, int error)
+{
+	if (error == -EINTR)
+		read->fs->counters.interrupted++;
+	fuse_reply_err(read->req, ops_errno(error));
+}
+
+static void end_read(struct read *read)
+{
+	read->fs->counters.parked--;
+	free(read);
+}
+
+/*
+ * Answer the read if there is something, else park it. Nothing of it may be
+ * touched after it was parked: it may be answered, and gone.
+ */
+static void try_read(struct read *read)
+{
+	enum {
+		ATTEMPTS = 1000
+	};
+	struct handle *handle = read->handle;
+	int error = -EAGAIN;
+
+	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++) {
+		pthread_mutex_lock(&handle->lock);
+		read->parked.after = handle->after;
+		pthread_mutex_unlock(&handle->lock);
+		error = wake_park(read->fs->wake, &read->parked);
+		if (!error)
+			return;
+		if (error == -EEXIST) {
+			fuse_req_interrupt_func(read->req, NULL, NULL);
+			error = give(handle, read->req, read->size, read->offset);
+			if (error == -EAGAIN)
+				fuse_req_interrupt_func(read->req, interrupted, read);
+		}
+	}
+	if (error) {
+		fuse_req_interrupt_func(read->req, NULL, NULL);
+		fail(read, error);
+	}
+	end_read(read);
+}
+
+/* In the wake thread. */
+static void answer_read(struct parked *parked, int status)
+{
+	struct read *read = (struct read *)((char *)parked - offsetof(struct read, parked));
+
+	fuse_req_interrupt_func(read->req, NULL, NULL);
+	if (!status)
+		status = give(read->handle, read->req, read->size, read->offset);
+	if (status == -EAGAIN) {
+		/* Empty messages only, or somebody else took it. */
+		fuse_req_interrupt_func(read->req, interrupted, read);
+		try_read(read);
+		return;
+	}
+	if (status)
+		fail(read, status);
+	end_read(read);
+}
+
+static void wait_and_read(fuse_req_t req, struct handle *handle, size_t size, uint64_t offset)
+{
+	struct read *read = calloc(1, sizeof(*read));
+
+	if (!read) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	*read = (struct read){.parked = {.slot = handle->slot, .answer = answer_read},
+			      .req = req,
+			      .fs = handle->fs,
+			      .handle = handle,
+			      .size = size,
+			      .offset = offset};
+	handle->fs->counters.parked++;
+	fuse_req_interrupt_func(req, interrupted, read);
+	try_read(read);
+}
+
+void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+	const struct snapshot *snapshot;
+	int error;
+
+	(void)ino;
+	if (handle->file == FILE_WAIT || handle->file == FILE_STREAM) {
+		error = give(handle, req, size, (uint64_t)off);
+		if (error == -EAGAIN && !(fi->flags & O_NONBLOCK))
+			wait_and_read(req, handle, size, (uint64_t)off);
+		else if (error)
+			fuse_reply_err(req, ops_errno(error));
+		return;
+	}
+	snapshot = handle->snapshot;
+	if (handle->text.data)
+		reply_part(req, handle->text.data, handle->text.size, (uint64_t)off, size);
+	else if (snapshot)
+		reply_part(req, snapshot->message.data, snapshot->message.size, (uint64_t)off,
+			   size);
+	else
+		fuse_reply_buf(req, NULL, 0);
+}
+
+/* --- poll ----------------------------------------------------------------------------------- */
+
+struct poll_wait {
+	struct parked parked;
+	struct fuse_pollhandle *ph;
+	struct handle *handle; /* NULL: it has another one by now, or is closed */
+};
+
+static void free_poll(struct poll_wait *wait)
+{
+	fuse_pollhandle_destroy(wait->ph);
+	free(wait);
+}
+
+/* In the wake thread. */
+static void answer_poll(struct parked *parked, int status)
+{
+	struct poll_wait *wait = (struct poll_wait *)((char *)parked -
+						      offsetof(struct poll_wait, parked));
+	struct wake *wake = parked->slot->fs->wake;
+
+	(void)status;
+	wake_lock(wake);
+	if (wait->handle)
+		wait->handle->poll = NULL;
+	wake_unlock(wake);
+	/* The kernel asks again, and finds out. */
+	fuse_lowlevel_notify_poll(wait->ph);
+	free_poll(wait);
+}
+
+void ops_forget_poll(struct handle *handle)
+{
+	struct wake *wake = handle->fs->wake;
+	struct poll_wait *wait;
+
+	wake_lock(wake);
+	wait = handle->poll;
+	handle->poll = NULL;
+	if (wait && !wake_unpark_locked(&wait->parked)) {
+		/* The wake thread has it. */
+		wait->handle = NULL;
+		wait = NULL;
+	}
+	wake_unlock(wake);
+	if (wait)
+		free_poll(wait);
+}
+
+/* Have `ph` told of the next news after `after`. Takes over `ph`. */
+static void arm_poll(struct handle *handle, struct fuse_pollhandle *ph, uint64_t after)
+{
+	struct poll_wait *wait = calloc(1, sizeof(*wait));
+	int error;
+
+	ops_forget_poll(handle);
+	if (!wait) {
+		fuse_lowlevel_notify_poll(ph);
+		fuse_pollhandle_destroy(ph);
+		return;
+	}
+	wait->parked = (struct parked){.slot = handle->slot, .after = after, .answer = answer_poll};
+	wait->ph = ph;
+	wait->handle = handle;
+	wake_lock(handle->fs->wake);
+	error = wake_park_locked(handle->fs->wake, &wait->parked);
+	if (!error)
+		handle->poll = wait;
+	wake_unlock(handle->fs->wake);
+	if (error) {
+		fuse_lowlevel_notify_poll(ph);
+		free_poll(wait);
+	}
+}
+
+/* Whether a read would not block: 0 or -EAGAIN, or the error it would give. */
+static int look(struct handle *handle)
+{
+	bool rest;
+	uint64_t after;
+	int error;
+
+	pthread_mutex_lock(&handle->lock);
+	rest = handle->snapshot && !handle->ended;
+	after = handle->after;
+	pthread_mutex_unlock(&handle->lock);
+	if (rest)
+		return 0;
+	error = snapshot_is_after(handle->slot, after);
+	return error == -ENODATA ? -EAGAIN : error;
+}
+
+void ops_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
+{
+	struct handle *handle = handle_of(fi);
+	bool waits = handle->file == FILE_WAIT || handle->file == FILE_STREAM;
+	uint64_t newest = 0;
+	int error;
+
+	(void)ino;
+	if (!waits) {
+		if (ph)
+			fuse_pollhandle_destroy(ph);
+		fuse_reply_poll(req, POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM);
+		return;
+	}
+	/* Told of what comes after what the answer below is about. */
+	error = snapshot_newest(handle->slot, &newest);
+	if (ph && !error)
+		arm_poll(handle, ph, newest);
+	else if (ph)
+		fuse_pollhandle_destroy(ph);
+	if (!error)
+		error = look(handle);
+	fuse_reply_poll(req, !error             ? POLLIN | POLLRDNORM
+			     : error == -EAGAIN ? 0
+						: POLLIN | POLLERR | POLLHUP);
+}

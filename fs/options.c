@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options as one table: the parser, the configuration's defaults and --help
+ * read the same rows. Options of the mount itself are passed on by name;
+ * anything else is an error, told with what was expected.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <babus/babus.h>
+
+#include "log.h"
+
+enum kind {
+	KIND_BOOL,
+	KIND_COUNT,
+	KIND_SIZE,
+	KIND_DURATION
+};
+
+struct row {
+	const char *name;
+	enum kind kind;
+	size_t offset;    /* of the value in struct options */
+	bool configured;  /* a key of [babusfs], whose default the configuration knows */
+	const char *help; /* what it means */
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct row rows[] = {
+    {"allow_other", KIND_BOOL, AT(allow_other), true, "other users see the mount too"},
+    {"list_all", KIND_BOOL, AT(list_all), true, "list stream, pub and .bus as well"},
+    {"hide_wait", KIND_BOOL, AT(hide_wait), true, "do not list wait, which blocks its reader"},
+    {"threads", KIND_COUNT, AT(threads), true, "answer requests with N threads at most"},
+    {"max_pending", KIND_SIZE, AT(max_pending), true,
+     "memory for messages being written (then EDQUOT)"},
+    {"hold", KIND_DURATION, AT(hold_ns), true, "keep a message looked up for its open"},
+    {"spin", KIND_DURATION, AT(spin_ns), true, "watch for news this long before sleeping"},
+    {"clone_fd", KIND_BOOL, AT(clone_fd), false, "a device descriptor for each thread"},
+    {"debug", KIND_BOOL, AT(debug), false, "print each request; implies -f"},
+};
+
+enum {
+	ROWS = sizeof(rows) / sizeof(rows[0])
+};
+
+/* Options of the mount that are handed on, and those that mean nothing here. */
+static const char *const passed[] = {"ro",    "rw",      "suid",   "nosuid",      "dev",
+				     "nodev", "exec",    "noexec", "atime",       "noatime",
+				     "sync",  "dirsync", "async",  "auto_unmount"};
+static const char *const ignored[] = {"default_permissions",
+				      "defaults",
+				      "auto",
+				      "noauto",
+				      "user",
+				      "users",
+				      "nouser",
+				      "owner",
+				      "_netdev",
+				      "nofail",
+				      "relatime",
+				      "norelatime"};
+
+static bool is_in(const char *const *list, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(list[i], name) == 0)
+			return true;
+	return false;
+}
+
+#define IN(list, name) is_in(list, sizeof(list) / sizeof(list[0]), name)
+
+static const char *expected(const struct row *row)
+{
+	switch (row->kind) {
+	case KIND_BOOL:
+		return "yes or no";
+	case KIND_COUNT:
+		return "a number from 1 to 1024";
+	case KIND_SIZE:
+		return "a size such as 64 MiB";
+	default:
+		return "a duration such as 1 s";
+	}
+}
+
+static int parse_bool(const char *text, bool *value)
+{
+	static const char *const yes[] = {"yes", "true", "on", "1"};
+	static const char *const no[] = {"no", "false", "off", "0"};
+
+	if (IN(yes, text))
+		*value = true;
+	else if (IN(no, text))
+		*value = false;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int parse_count(const char *text, unsigned *count)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end || value < 1 || value > 1024)
+		return -EINVAL;
+	*count = (unsigned)value;
+	return 0;
+}
+
+static int parse_value(const struct row *row, const char *text, struct options *options)
+{
+	void *value = (char *)options + row->offset;
+
+	switch (row->kind) {
+	case KIND_BOOL:
+		return parse_bool(text, value);
+	case KIND_COUNT:
+		return parse_count(text, value);
+	case KIND_SIZE:
+		return babus_config_parse_size(text, value);
+	default:
+		return babus_config_parse_duration(text, value);
+	}
+}
+
+/* --- the configuration ---------------------------------------------------------- */
+
+enum options_result options_configure(const babus_config *config, struct options *options)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		const char *text = rows[i].configured ? babus_config_babusfs(config, rows[i].name)
+						      : NULL;
+
+		if (!text || options->given & 1u << i)
+			continue;
+		if (parse_value(&rows[i], text, options)) {
+			log_line("%s: [babusfs] %s = '%s', expected %s", babus_config_path(config),
+				 rows[i].name, text, expected(&rows[i]));
+			return OPTIONS_FAILED;
+		}
+	}
+	if (options->debug)
+		options->foreground = true;
+	return OPTIONS_RUN;
+}
+
+/* --- the command line ------------------------------------------------------------ */
+
+static int pass_on(struct options *options, const char *option)
+{
+	char *longer;
+
+	if (asprintf(&longer, "%s,%s", options->mount ? options->mount : "", option) < 0)
+		return -ENOMEM;
+	free(options->mount);
+	options->mount = longer;
+	return 0;
+}
+
+static int parse_o_item(char *item, struct options *options)
+{
+	static const char yes[] = "yes";
+	const char *name = item, *value = NULL;
+	char *equals = strchr(item, '=');
+
+	if (!*item || IN(ignored, item) || strncmp(item, "x-", 2) == 0)
+		return 0;
+	if (IN(passed, item) || strncmp(item, "fsname=", 7) == 0 ||
+	    strncmp(item, "context=", 8) == 0)
+		return pass_on(options, item);
+	if (equals) {
+		*equals = '\0';
+		value = equals + 1;
+	}
+	for (size_t i = 0; i < ROWS; i++) {
+		if (strcmp(rows[i].name, name) != 0)
+			continue;
+		if (!value)
+			value = rows[i].kind == KIND_BOOL ? yes : "";
+		if (parse_value(&rows[i], value, options)) {
+			log_line("option -o %s: '%s', expected %s", name, value,
+				 expected(&rows[i]));
+			return -EINVAL;
+		}
+		options->given |= 1u << i;
+		return 0;
+	}
+	log_line("option -o %s: unknown; see babusfs --help", name);
+	return -EINVAL;
+}
+
+static int parse_o(char *list, struct options *options)
+{
+	char *rest = NULL;
+
+	for (char *item = strtok_r(list, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
+		int error = parse_o_item(item, options);
+
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static void print_help(void)
+{
+	static const char *const values[] = {"", "=N", "=SIZE", "=TIME"};
+
+	printf("usage: babusfs [options] DOMAIN MOUNTPOINT\n"
+	       "Show a babus domain as files: MOUNTPOINT/SLOT/latest and others.\n\n"
+	       "  -f, --foreground      stay in the foreground, messages on standard error\n"
+	       "  -c, --config FILE     read FILE instead of the usual babus.ini\n"
+	       "      --root DIR        the tmpfs directory that holds domains\n"
+	       "  -o OPTION,...         options, below\n"
+	       "  -h, --help            this\n"
+	       "  -V, --version         the version\n\n"
+	       "Options, and their values in [babusfs] of babus.ini:\n");
+	for (size_t i = 0; i < ROWS; i++) {
+		char option[64];
+
+		snprintf(option, sizeof(option), "-o %s%s", rows[i].name, values[rows[i].kind]);
+		printf("  %-21s %s\n", option, rows[i].help);
+	}
+	printf("  -o ro, nosuid, nodev, noexec, noatime, fsname=NAME, ...: as for any mount\n\n"
+	       "Files of a slot:\n"
+	       "  latest   the newest message; what is written is published at close\n"
+	       "  0 1 ..   the history by age\n"
+	       "  wait     blocks until a newer message, gives it, end of file\n"
+	       "  info     facts and counters as JSON\n"
+	       "  stream   every message from now on, without end (not listed)\n"
+	       "  pub      each write is one message, up to 1044480 bytes (not listed)\n"
+	       "and of the domain: .bus/info, .bus/metrics (not listed). mkdir makes a slot,\n"
+	       "rmdir removes it. Unmount with SIGTERM or fusermount3 -u MOUNTPOINT.\n");
+}
+
+static enum options_result usage(void)
+{
+	fprintf(stderr, "usage: babusfs [options] DOMAIN MOUNTPOINT; see babusfs --help\n");
+	return OPTIONS_FAILED;
+}
+
+static enum options_result parse_operands(int argc, char **argv, struct options *options)
+{
+	if (argc != 2) {
+		log_line("%s operand%s, expected DOMAIN and MOUNTPOINT",
+			 argc > 2 ? "too many"
+			 : argc   ? "one"
+				  : "no",
+			 argc == 1 ? "" : "s");
+		return usage();
+	}
+	options->domain = argv[0];
+	options->mountpoint = argv[1];
+	return OPTIONS_RUN;
+}
+
+enum options_result options_parse(int argc, char **argv, struct options *options)
+{
+	enum {
+		OPT_ROOT = 256
+	};
+	static const struct option longs[] = {
+	    {"foreground", no_argument, NULL, 'f'},      {"config", required_argument, NULL, 'c'},
+	    {"root", required_argument, NULL, OPT_ROOT}, {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},         {NULL, 0, NULL, 0}};
+	int key;
+
+	*options = (struct options){0};
+	opterr = 0;
+	while ((key = getopt_long(argc, argv, "fc:o:hV", longs, NULL)) != -1) {
+		switch (key) {
+		case 'f':
+			options->foreground = true;
+			break;
+		case 'c':
+			options->config = optarg;
+			break;
+		case OPT_ROOT:
+			options->root = optarg;
+			break;
+		case 'o':
+			if (parse_o(optarg, options))
+				return OPTIONS_FAILED;
+			break;
+		case 'h':
+			print_help();
+			return OPTIONS_DONE;
+		case 'V':
+			printf("babusfs %s\n", babus_version());
+			return OPTIONS_DONE;
+		default:
+			log_line("%s: unknown option, or without its argument", argv[optind - 1]);
+			return usage();
+		}
+	}
+	return parse_operands(argc - optind, argv + optind, options);
+}
+
+void options_finish(struct options *options)
+{
+	free(options->mount);
+	options->mount = NULL;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+#include "snapshot.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wake.h"
+
+/* Others' pins may come and go; ours go when their holds are dropped. */
+enum {
+	PIN_ATTEMPTS = 4
+};
+
+static struct snapshot **find_locked(struct slot *slot, uint64_t seq)
+{
+	struct snapshot **at = &slot->snapshots[seq % SLOT_BUCKETS];
+
+	while (*at && (*at)->message.seq != seq)
+		at = &(*at)->next;
+	return at;
+}
+
+static int view(struct slot *slot, enum babus_which which, uint64_t n,
+		struct babus_message *message)
+{
+	int error = babus_slot_view(slot->bus, which, n, message);
+
+	for (int i = 0; i < PIN_ATTEMPTS && error == -ENOBUFS; i++) {
+		snapshot_drop_holds(slot);
+		if (i)
+			sched_yield();
+		error = babus_slot_view(slot->bus, which, n, message);
+	}
+	return error;
+}
+
+/* Replace a view by a copy, so that its pin is free again. */
+static int copy(struct slot *slot, struct snapshot *snapshot)
+{
+	struct babus_message *message = &snapshot->message;
+	struct budget *memory = &slot->fs->memory;
+	struct babus_slot_info info;
+	int error;
+
+	if (!budget_take(memory, message->size))
+		return -ENOBUFS;
+	snapshot->copy = malloc(message->size + 1);
+	if (!snapshot->copy) {
+		budget_give(memory, message->size);
+		return -ENOMEM;
+	}
+	memcpy(snapshot->copy, message->data, message->size);
+	babus_message_release(message);
+	message->data = snapshot->copy;
+	/* Cut off while we read? Then what we have is zeros. */
+	error = babus_slot_info(slot->bus, &info);
+	if (error == -EIO) {
+		budget_give(memory, message->size);
+		free(snapshot->copy);
+		return error;
+	}
+	return 0;
+}
+
+static void destroy(struct slot *slot, struct snapshot *snapshot)
+{
+	if (snapshot->copy) {
+		budget_give(&slot->fs->memory, snapshot->message.size);
+		free(snapshot->copy);
+	} else {
+		babus_message_release(&snapshot->message);
+	}
+	free(snapshot);
+}
+
+/* Somebody's snapshot of that message, referenced. */
+static struct snapshot *share(struct slot *slot, uint64_t seq)
+{
+	struct snapshot *snapshot;
+
+	pthread_mutex_lock(&slot->lock);
+	snapshot = *find_locked(slot, seq);
+	if (snapshot)
+		snapshot->references++;
+	pthread_mutex_unlock(&slot->lock);
+	return snapshot;
+}
+
+/* Enter a new one, unless somebody did so meanwhile; that one then. */
+static struct snapshot *enter(struct slot *slot, struct snapshot *snapshot)
+{
+	struct snapshot **at, *other;
+
+	pthread_mutex_lock(&slot->lock);
+	at = find_locked(slot, snapshot->message.seq);
+	other = *at;
+	if (other) {
+		other->references++;
+	} else {
+		*at = snapshot;
+		slot->pinned += !snapshot->copy;
+	}
+	pthread_mutex_unlock(&slot->lock);
+	if (other)
+		destroy(slot, snapshot);
+	return other ? other : snapshot;
+}
+
+/* Native readers need pins too: half of them are theirs. */
+static bool pins_are_short(struct slot *slot)
+{
+	bool is_short;
+
+	pthread_mutex_lock(&slot->lock);
+	is_short = slot->pinned >= (slot->pins + 1) / 2;
+	pthread_mutex_unlock(&slot->lock);
+	return is_short;
+}
+
+int snapshot_take(struct slot *slot, enum babus_which which, uint64_t n, struct snapshot **result)
+{
+	struct babus_message message;
+	struct snapshot *snapshot;
+	int error;
+
+	if (which == BABUS_SEQ) {
+		*result = share(slot, n);
+		if (*result)
+			return 0;
+	}
+	error = view(slot, which, n, &message);
+	if (error)
+		return error;
+	snapshot = share(slot, message.seq);
+	if (snapshot) {
+		babus_message_release(&message);
+		*result = snapshot;
+		return 0;
+	}
+	snapshot = calloc(1, sizeof(*snapshot));
+	if (!snapshot) {
+		babus_message_release(&message);
+		return -ENOMEM;
+	}
+	snapshot->message = message;
+	snapshot->references = 1;
+	if (pins_are_short(slot)) {
+		snapshot_drop_holds(slot);
+		error = pins_are_short(slot) ? copy(slot, snapshot) : 0;
+	}
+	if (error) {
+		babus_message_release(&snapshot->message);
+		free(snapshot);
+		return error;
+	}
+	*result = enter(slot, snapshot);
+	return 0;
+}
+
+/* Needs slot->lock; the caller destroys what is returned, after it. */
+static struct snapshot *put_locked(struct slot *slot, struct snapshot *snapshot)
+{
+	if (--snapshot->references)
+		return NULL;
+	*find_locked(slot, snapshot->message.seq) = snapshot->next;
+	slot->pinned -= !snapshot->copy;
+	return snapshot;
+}
+
+void snapshot_put(struct slot *slot, struct snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	pthread_mutex_lock(&slot->lock);
+	snapshot = put_locked(slot, snapshot);
+	pthread_mutex_unlock(&slot->lock);
+	if (snapshot)
+		destroy(slot, snapshot);
+}
+
+int snapshot_is_after(struct slot *slot, uint64_t after)
+{
+	struct babus_message message;
+	int error = view(slot, BABUS_AFTER, after, &message);
+
+	if (!error)
+		babus_message_release(&message);
+	return error;
+}
+
+int snapshot_newest(struct slot *slot, uint64_t *seq)
+{
+	struct babus_message message;
+	int error = view(slot, BABUS_LATEST, 0, &message);
+
+	if (error == -ENODATA) {
+		*seq = 0;
+		return 0;
+	}
+	if (error)
+		return error;
+	*seq = message.seq;
+	babus_message_release(&message);
+	return 0;
+}
+
+/* --- holds -------------------------------------------------------------------------- */
+
+static unsigned holds_max(const struct slot *slot)
+{
+	unsigned max = slot->pins / 4;
+
+	return max < 1 ? 1 : max > SLOT_HOLDS_MAX ? SLOT_HOLDS_MAX : max;
+}
+
+/* The thread's own hold, else a free place, else the oldest hold. */
+static struct hold *choose_hold(struct slot *slot, pid_t pid)
+{
+	struct hold *chosen = &slot->holds[0];
+
+	for (unsigned i = 0; i < holds_max(slot); i++) {
+		struct hold *hold = &slot->holds[i];
+
+		if (hold->snapshot && hold->pid == pid)
+			return hold;
+		if (chosen->snapshot && (!hold->snapshot || hold->until_ns < chosen->until_ns))
+			chosen = hold;
+	}
+	return chosen;
+}
+
+/* Needs slot->lock; as put_locked(). */
+static struct snapshot *drop_hold(struct slot *slot, struct hold *hold)
+{
+	struct snapshot *snapshot = hold->snapshot;
+
+	if (!snapshot)
+		return NULL;
+	hold->snapshot = NULL;
+	slot->held--;
+	return put_locked(slot, snapshot);
+}
+
+void snapshot_hold(struct slot *slot, struct snapshot *snapshot, pid_t pid)
+{
+	struct snapshot *dropped;
+	struct hold *hold;
+
+	if (!slot->fs->options.hold_ns) {
+		snapshot_put(slot, snapshot);
+		return;
+	}
+	pthread_mutex_lock(&slot->lock);
+	hold = choose_hold(slot, pid);
+	dropped = drop_hold(slot, hold);
+	hold->snapshot = snapshot;
+	hold->pid = pid;
+	hold->until_ns = fs_monotonic() + (int64_t)slot->fs->options.hold_ns;
+	slot->held++;
+	pthread_mutex_unlock(&slot->lock);
+	if (dropped)
+		destroy(slot, dropped);
+	wake_arm(slot->fs->wake);
+}
+
+/* Drop the first hold that `which` says; whether there was one. */
+static bool drop_one(struct slot *slot, bool (*which)(const struct hold *, int64_t), int64_t arg)
+{
+	struct snapshot *dropped = NULL;
+	bool found = false;
+
+	pthread_mutex_lock(&slot->lock);
+	for (unsigned i = 0; i < SLOT_HOLDS_MAX && slot->held && !found; i++) {
+		found = slot->holds[i].snapshot && which(&slot->holds[i], arg);
+		if (found)
+			dropped = drop_hold(slot, &slot->holds[i]);
+	}
+	pthread_mutex_unlock(&slot->lock);
+	if (dropped)
+		destroy(slot, dropped);
+	return found;
+}
+
+static bool is_of(const struct hold *hold, int64_t pid)
+{
+	return hold->pid == (pid_t)pid;
+}
+
+static bool is_over(const struct hold *hold, int64_t now_ns)
+{
+	return hold->until_ns <= now_ns;
+}
+
+void snapshot_unhold(struct slot *slot, pid_t pid)
+{
+	drop_one(slot, is_of, pid);
+}
+
+bool snapshot_sweep(struct slot *slot, int64_t now_ns)
+{
+	bool left;
+
+	while (drop_one(slot, is_over, now_ns)) {
+	}
+	pthread_mutex_lock(&slot->lock);
+	left = slot->held > 0;
+	pthread_mutex_unlock(&slot->lock);
+	return left;
+}
+
+void snapshot_drop_holds(struct slot *slot)
+{
+	snapshot_sweep(slot, INT64_MAX);
+}

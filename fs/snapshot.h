@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages that stay as they are while somebody looks at them. Everybody who
+ * looks at the same message shares one snapshot, which takes one pin of the
+ * slot; where babusfs has taken its share of the pins already, the message is
+ * copied instead.
+ */
+#ifndef FS_SNAPSHOT_H
+#define FS_SNAPSHOT_H
+
+#include "slot.h"
+
+struct snapshot {
+	/* constant */
+	struct babus_message message;
+	void *copy; /* of the payload; NULL: it is pinned */
+
+	/* protected by slot->lock */
+	struct snapshot *next;
+	unsigned references;
+};
+
+/* As babus_slot_view(); to be given back with snapshot_put(). */
+int snapshot_take(struct slot *slot, enum babus_which which, uint64_t n,
+		  struct snapshot **snapshot);
+void snapshot_put(struct slot *slot, struct snapshot *snapshot);
+
+/* The same without the message: 0, -EAGAIN, or another error of babus_slot_view(). */
+int snapshot_is_after(struct slot *slot, uint64_t after);
+
+/* Sequence number of the newest message, 0: none yet. */
+int snapshot_newest(struct slot *slot, uint64_t *seq);
+
+/*
+ * Keep it for the open of `pid` that will follow, for a moment. Takes over the
+ * caller's reference.
+ */
+void snapshot_hold(struct slot *slot, struct snapshot *snapshot, pid_t pid);
+/* The open has come. */
+void snapshot_unhold(struct slot *slot, pid_t pid);
+
+/* End holds that are overdue; whether there are others. */
+bool snapshot_sweep(struct slot *slot, int64_t now_ns);
+void snapshot_drop_holds(struct slot *slot);
+
+#endif

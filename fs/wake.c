@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+#include "wake.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "snapshot.h"
+
+struct wake {
+	struct fs *fs;
+	babus_waiter *waiter;
+	pthread_t thread;
+	bool started;
+	_Atomic bool armed;    /* sweep_ns holds a time */
+	_Atomic bool stopping; /* the thread is to end */
+
+	pthread_mutex_t lock; /* protects what follows, and what is parked at slots */
+	pthread_cond_t stop;
+	int status; /* 0, or why nothing can be parked any more */
+	struct parked_list interrupted;
+};
+
+int wake_open(struct fs *fs, struct wake **result)
+{
+	struct babus_waiter_options opts = {.spin_ns = fs->options.spin_ns};
+	struct wake *wake = calloc(1, sizeof(*wake));
+	int error;
+
+	if (!wake)
+		return -ENOMEM;
+	wake->fs = fs;
+	TAILQ_INIT(&wake->interrupted);
+	error = babus_waiter_open(fs->domain, &opts, &wake->waiter);
+	if (error) {
+		free(wake);
+		return error;
+	}
+	pthread_mutex_init(&wake->lock, NULL);
+	pthread_cond_init(&wake->stop, NULL);
+	*result = wake;
+	return 0;
+}
+
+void wake_close(struct wake *wake)
+{
+	if (!wake)
+		return;
+	babus_waiter_close(wake->waiter);
+	pthread_mutex_destroy(&wake->lock);
+	pthread_cond_destroy(&wake->stop);
+	free(wake);
+}
+
+void wake_lock(struct wake *wake)
+{
+	pthread_mutex_lock(&wake->lock);
+}
+
+void wake_unlock(struct wake *wake)
+{
+	pthread_mutex_unlock(&wake->lock);
+}
+
+void wake_arm(struct wake *wake)
+{
+	if (!wake->armed && !atomic_exchange(&wake->armed, true))
+		babus_waiter_wake(wake->waiter);
+}
+
+/* --- the slot's reader ------------------------------------------------------------- */
+
+/* Needs wake->lock. */
+static int register_slot(struct wake *wake, struct slot *slot)
+{
+	babus_reader *reader;
+	int error = babus_reader_open(slot->bus, BABUS_START_NEXT, 0, &reader);
+
+	if (error == -ENOBUFS) {
+		snapshot_drop_holds(slot);
+		error = babus_reader_open(slot->bus, BABUS_START_NEXT, 0, &reader);
+	}
+	if (error)
+		return error;
+	error = babus_waiter_add(wake->waiter, reader, slot);
+	if (error) {
+		babus_reader_close(reader);
+		return error;
+	}
+	slot->reader = reader;
+	slot_get(slot);
+	return 0;
+}
+
+/* Needs wake->lock; slot_put() after it. By the wake thread only, which alone sleeps on it. */
+static void unregister_slot(struct wake *wake, struct slot *slot)
+{
+	babus_waiter_remove(wake->waiter, slot->reader);
+	babus_reader_close(slot->reader);
+	slot->reader = NULL;
+}
+
+/* --- parking ------------------------------------------------------------------------ */
+
+int wake_park_locked(struct wake *wake, struct parked *parked)
+{
+	int error;
+
+	if (wake->status)
+		return wake->status;
+	if (parked->interrupted)
+		return -EINTR;
+	if (!parked->slot->reader) {
+		error = register_slot(wake, parked->slot);
+		if (error)
+			return error;
+	}
+	error = snapshot_is_after(parked->slot, parked->after);
+	if (error != -EAGAIN && error != -ENODATA)
+		return error ? error : -EEXIST;
+	parked->state = PARKED_WAITS;
+	TAILQ_INSERT_TAIL(&parked->slot->parked, parked, link);
+	return 0;
+}
+
+int wake_park(struct wake *wake, struct parked *parked)
+{
+	int error;
+
+	pthread_mutex_lock(&wake->lock);
+	error = wake_park_locked(wake, parked);
+	pthread_mutex_unlock(&wake->lock);
+	return error;
+}
+
+bool wake_unpark_locked(struct parked *parked)
+{
+	if (parked->state != PARKED_WAITS)
+		return false;
+	TAILQ_REMOVE(&parked->slot->parked, parked, link);
+	parked->state = PARKED_NOT;
+	return true;
+}
+
+void wake_interrupt(struct wake *wake, struct parked *parked)
+{
+	bool tell;
+
+	pthread_mutex_lock(&wake->lock);
+	parked->interrupted = true;
+	tell = parked->state == PARKED_WAITS;
+	if (tell) {
+		TAILQ_REMOVE(&parked->slot->parked, parked, link);
+		TAILQ_INSERT_TAIL(&wake->interrupted, parked, link);
+		parked->state = PARKED_TAKEN;
+	}
+	pthread_mutex_unlock(&wake->lock);
+	if (tell)
+		babus_waiter_wake(wake->waiter);
+}
+
+/* --- answering ---------------------------------------------------------------------- */
+
+static void answer_all(struct parked_list *list, int status)
+{
+	struct parked *parked;
+
+	/* Once answered it may be gone, or parked again. */
+	while ((parked = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, parked, link);
+		parked->answer(parked, status);
+	}
+}
+
+static void answer_interrupted(struct wake *wake)
+{
+	struct parked_list list = TAILQ_HEAD_INITIALIZER(list);
+
+	pthread_mutex_lock(&wake->lock);
+	TAILQ_CONCAT(&list, &wake->interrupted, link);
+	pthread_mutex_unlock(&wake->lock);
+	answer_all(&list, -EINTR);
+}
+
+/* Move who waits for something up to `newest` to `list`. Needs wake->lock. */
+static void take_ready(struct slot *slot, uint64_t newest, struct parked_list *list)
+{
+	struct parked *parked, *next;
+
+	for (parked = TAILQ_FIRST(&slot->parked); parked; parked = next) {
+		next = TAILQ_NEXT(parked, link);
+		if (parked->after >= newest)
+			continue;
+		TAILQ_REMOVE(&slot->parked, parked, link);
+		parked->state = PARKED_TAKEN;
+		TAILQ_INSERT_TAIL(list, parked, link);
+	}
+}
+
+/*
+ * News of a slot, or its end. Nobody parked: what comes is nobody's business
+ * any more, and publishers shall not pay for telling us.
+ */
+static void handle_slot(struct wake *wake, struct slot *slot, int status)
+{
+	struct parked_list list = TAILQ_HEAD_INITIALIZER(list);
+	struct babus_reader_stats stats;
+	bool unregister = false;
+
+	pthread_mutex_lock(&wake->lock);
+	if (!status)
+		status = babus_reader_seek(slot->reader, BABUS_START_NEXT, 0);
+	if (!status)
+		status = babus_reader_stats(slot->reader, &stats);
+	unregister = status || TAILQ_EMPTY(&slot->parked);
+	take_ready(slot, status ? UINT64_MAX : stats.cursor, &list);
+	if (unregister)
+		unregister_slot(wake, slot);
+	pthread_mutex_unlock(&wake->lock);
+	answer_all(&list, status);
+	if (status == -ENODEV)
+		slot_gone(slot);
+	if (unregister)
+		slot_put(slot);
+}
+
+static struct slot *any_registered(struct wake *wake)
+{
+	struct slot *slot;
+
+	pthread_mutex_lock(&wake->lock);
+	slot = slots_registered(wake->fs->slots);
+	pthread_mutex_unlock(&wake->lock);
+	return slot;
+}
+
+/* From now on nothing waits; answer what does. */
+static void end_parking(struct wake *wake, int status)
+{
+	struct slot *slot;
+
+	pthread_mutex_lock(&wake->lock);
+	if (!wake->status)
+		wake->status = status;
+	pthread_mutex_unlock(&wake->lock);
+	answer_interrupted(wake);
+	while ((slot = any_registered(wake)))
+		handle_slot(wake, slot, status);
+}
+
+/* --- the thread --------------------------------------------------------------------- */
+
+static void sweep(struct wake *wake)
+{
+	wake->armed = false;
+	if (slots_sweep(wake->fs->slots, fs_monotonic()))
+		wake->armed = true;
+}
+
+/* Nothing will come any more; sweep, and wait to be stopped. */
+static void linger(struct wake *wake)
+{
+	pthread_mutex_lock(&wake->lock);
+	while (!wake->stopping)
+		pthread_cond_wait(&wake->stop, &wake->lock);
+	pthread_mutex_unlock(&wake->lock);
+}
+
+static void *run(void *arg)
+{
+	struct wake *wake = arg;
+	int64_t sweep_ns = 0;
+
+	while (!wake->stopping) {
+		struct babus_event event;
+		int result;
+
+		if (!wake->armed)
+			sweep_ns = 0;
+		else if (!sweep_ns)
+			sweep_ns = fs_monotonic() + (int64_t)wake->fs->options.hold_ns + 1;
+		result = babus_waiter_wait(wake->waiter, sweep_ns ? sweep_ns : BABUS_FOREVER,
+					   &event);
+		if (!result)
+			handle_slot(wake, event.user, event.status);
+		else if (result == -ECANCELED)
+			answer_interrupted(wake);
+		else if (result != -ETIMEDOUT && result != -EINTR) {
+			log_line("domain '%s': %s", babus_domain_name(wake->fs->domain),
+				 babus_strerror(result));
+			end_parking(wake, result);
+			linger(wake);
+		}
+		if (sweep_ns && sweep_ns <= fs_monotonic()) {
+			sweep(wake);
+			sweep_ns = 0;
+		}
+	}
+	end_parking(wake, -ENODEV);
+	return NULL;
+}
+
+int wake_start(struct wake *wake)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	/* But what the guard handles. */
+	sigdelset(&all, SIGBUS);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&wake->thread, NULL, run, wake);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	wake->started = !error;
+	return -error;
+}
+
+void wake_stop(struct wake *wake)
+{
+	if (!wake->started)
+		return;
+	pthread_mutex_lock(&wake->lock);
+	wake->stopping = true;
+	pthread_cond_broadcast(&wake->stop);
+	pthread_mutex_unlock(&wake->lock);
+	babus_waiter_wake(wake->waiter);
+	pthread_join(wake->thread, NULL);
+	wake->started = false;
+}
