@@ -235,6 +235,7 @@ static int attach(babus_domain *domain, int rootfd, const char *leaf)
 
 static void destroy(babus_domain *domain)
 {
+	pthread_mutex_destroy(&domain->notifier_lock);
 	guard_remove(domain->guard);
 	shm_unmap(domain->map, DOMAIN_SIZE);
 	if (domain->dirfd >= 0)
@@ -304,6 +305,7 @@ int babus_domain_open(const char *name, unsigned flags, const struct babus_domai
 		goto out;
 	*domain = (babus_domain){.dirfd = -1, .trust_uid = opts->trust_uid};
 	domain_ref(domain);
+	pthread_mutex_init(&domain->notifier_lock, NULL);
 	domain->name = strdup(name);
 	domain->path = strdup(path);
 	if (!domain->name || !domain->path)
@@ -367,9 +369,12 @@ int domain_check_files(babus_domain *domain)
 {
 	struct stat st;
 
-	if (!fstatat(domain->dirfd, DOMAIN_FILE, &st, AT_SYMLINK_NOFOLLOW) &&
-	    st.st_dev == domain->device && st.st_ino == domain->inode)
-		return 0;
+	if (!fstatat(domain->dirfd, DOMAIN_FILE, &st, AT_SYMLINK_NOFOLLOW)) {
+		if (st.st_dev == domain->device && st.st_ino == domain->inode)
+			return 0;
+	} else if (errno != ENOENT) {
+		return 0; /* not for us to see, which says nothing */
+	}
 	waiting_mark(&domain->map->waiting, DOMAIN_GONE);
 	wait_kick(domain->map, WAIT_ALL);
 	return babus_fail(-ENODEV, "%s: the domain's files were deleted", domain->path);
@@ -442,9 +447,10 @@ int babus_domain_remove(const char *name, const struct babus_domain_options *opt
 				   domain->path);
 	if (!error && unlinkat(domain->dirfd, DOMAIN_FILE, 0) < 0)
 		error = -errno;
-	if (!error)
+	if (!error) {
 		domain_check_files(domain);
-	babus_fail_clear();
+		babus_fail_clear();
+	}
 	if (!error && rmdir(domain->path) < 0)
 		error = babus_fail(-errno, "%s: %s", domain->path, strerror(errno));
 	babus_domain_close(domain);

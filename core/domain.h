@@ -3,6 +3,8 @@
 #ifndef BABUS_DOMAIN_H
 #define BABUS_DOMAIN_H
 
+#include <pthread.h>
+
 #include <babus/babus.h>
 
 #include "layout.h"
@@ -21,7 +23,8 @@ struct babus_domain {
 	struct guard *guard;
 
 	shared64 references;
-	struct notifier *notifier; /* see notifier.c */
+	pthread_mutex_t notifier_lock; /* protects notifier */
+	struct notifier *notifier;     /* see notifier.c */
 };
 
 void domain_ref(babus_domain *domain);

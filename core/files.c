@@ -10,11 +10,9 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "guard.h"
 #include "shm.h"
 #include "wait.h"
-
-/* A byte no pin's index reaches: locked while the creation is under way. */
-#define CREATION_BYTE (UINT64_C(1) << 40)
 
 static const char *const suffixes[] = {
     [FILES_SLOT] = ".slot",
@@ -179,7 +177,7 @@ int files_create(babus_domain *domain, const char *name, const struct babus_slot
 	if (error >= 0)
 		error = fill_pins(pins_fd, instance, g);
 	if (!error)
-		error = shm_life_lock(pins_fd, CREATION_BYTE);
+		error = shm_life_lock(pins_fd, SHM_CREATION_BYTE);
 	if (!error) {
 		STEP("link_pins");
 		error = shm_link(pins_fd, dirfd, pins_file);
@@ -208,42 +206,100 @@ out:
 
 /* --- removing ----------------------------------------------------------------- */
 
-static void mark_removed(babus_domain *domain, int fd)
+/* A file of a slot that we may act on, with its header. Returns the descriptor. */
+static int open_slot_file(babus_domain *domain, const char *file, struct stat *st,
+			  struct layout_slot *header)
 {
-	struct layout_slot *map;
-	uint32_t channel;
+	int fd = shm_open_file(domain->dirfd, file, O_RDWR, st);
+	int error;
 
-	if (shm_map(fd, LAYOUT_PAGE, true, (void **)&map))
-		return;
-	channel = map->channel;
-	flag_raise(&map->removed, 1);
-	shm_unmap(map, LAYOUT_PAGE);
-	wait_notify(domain->map, 1u << channel % BABUS_CHANNELS);
+	if (fd < 0)
+		return fd;
+	error = shm_read_start(fd, header, sizeof(*header));
+	if (!error)
+		error = layout_check_head(&header->head, LAYOUT_SLOT_MAGIC, 0, file);
+	if (!error && !domain_trusts(domain, st->st_uid))
+		error = babus_fail(-EPERM, "%s: belongs to user %u, who is not trusted", file,
+				   (unsigned)st->st_uid);
+	if (!error)
+		return fd;
+	close(fd);
+	return error;
 }
 
-int files_finish_removal(babus_domain *domain, const char *gone)
+/* The commit of a removal. */
+static int mark_removed(babus_domain *domain, int fd)
 {
-	char name[BABUS_NAME_MAX + 1], pins_file[NAME_MAX + 1];
+	struct layout_slot *map;
+	struct guard *guard;
+	uint32_t channel;
+	int error = shm_map(fd, LAYOUT_PAGE, true, (void **)&map);
+
+	if (error)
+		return error;
+	guard = guard_add(map, LAYOUT_PAGE);
+	channel = map->channel;
+	flag_raise(&map->removed, 1);
+	guard_remove(guard);
+	shm_unmap(map, LAYOUT_PAGE);
+	wait_notify(domain->map, 1u << channel % BABUS_CHANNELS);
+	return 0;
+}
+
+/* Whether `instance` is the slot that has the name now. */
+static bool is_current(babus_domain *domain, const char *name, uint64_t instance)
+{
+	char slot_file[NAME_MAX + 1];
+	struct layout_head head;
+	struct stat st;
+	bool current;
+	int fd;
+
+	files_name(slot_file, FILES_SLOT, name, 0);
+	fd = shm_open_file(domain->dirfd, slot_file, O_RDONLY, &st);
+	if (fd < 0)
+		return fd != -ENOENT;
+	current = shm_read_start(fd, &head, sizeof(head)) || head.instance == instance;
+	close(fd);
+	return current;
+}
+
+/*
+ * Somebody who was stopped before his rename took the name of a later slot with
+ * it. Give it back. If the name is taken by now, that slot is lost to its users,
+ * who must know.
+ */
+static int restore(babus_domain *domain, const char *gone, const char *name, int fd)
+{
+	char slot_file[NAME_MAX + 1];
+
+	files_name(slot_file, FILES_SLOT, name, 0);
+	STEP("restore");
+	if (!linkat(domain->dirfd, gone, domain->dirfd, slot_file, 0))
+		return 0;
+	return errno == EEXIST ? mark_removed(domain, fd) : -errno;
+}
+
+static int finish_removal(babus_domain *domain, const char *gone, const char *name)
+{
+	char pins_file[NAME_MAX + 1];
 	struct layout_slot header;
 	struct stat st;
-	uint64_t instance;
-	int fd, error;
+	int error = 0;
+	int fd = open_slot_file(domain, gone, &st, &header);
 
-	if (!instance_of(gone, FILES_GONE, name, &instance))
-		return -EINVAL;
-	fd = shm_open_file(domain->dirfd, gone, O_RDWR, &st);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	error = shm_read_start(fd, &header, sizeof(header));
-	if (!error)
-		error = layout_check_head(&header.head, LAYOUT_SLOT_MAGIC, 0, gone);
-	if (!error) {
-		mark_removed(domain, fd);
+	if (!flag_get(&header.removed))
+		error = restore(domain, gone, name, fd);
+	close(fd);
+	if (error)
+		return error;
+	if (!is_current(domain, name, header.head.instance)) {
 		STEP("unlink_pins");
 		files_name(pins_file, FILES_PINS, name, header.head.instance);
 		unlinkat(domain->dirfd, pins_file, 0);
 	}
-	close(fd);
 	STEP("unlink_gone");
 	if (unlinkat(domain->dirfd, gone, 0) < 0 && errno != ENOENT)
 		return -errno;
@@ -252,32 +308,66 @@ int files_finish_removal(babus_domain *domain, const char *gone)
 	return 0;
 }
 
-int babus_slot_remove(babus_domain *domain, const char *name)
+int files_retire(babus_domain *domain, const char *name, dev_t device, ino_t inode)
 {
 	char slot_file[NAME_MAX + 1], gone[NAME_MAX + 1];
+	uint64_t number;
 	struct stat st;
-	uint64_t instance;
+	int error = shm_random(&number);
+
+	if (error)
+		return error;
+	files_name(slot_file, FILES_SLOT, name, 0);
+	files_name(gone, FILES_GONE, name, number);
+	if (fstatat(domain->dirfd, slot_file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (st.st_dev != device || st.st_ino != inode)
+		return 0; /* somebody else has done it */
+	STEP("rename_gone");
+	if (renameat(domain->dirfd, slot_file, domain->dirfd, gone) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return finish_removal(domain, gone, name);
+}
+
+/* What the kernel will say to the rename. */
+static int check_may_unlink(babus_domain *domain, uid_t owner, const char *name)
+{
+	struct stat st;
+
+	if (faccessat(domain->dirfd, ".", W_OK, AT_EACCESS) < 0)
+		return babus_fail(-errno, "slot '%s': you may not remove files from the domain",
+				  name);
+	if (fstat(domain->dirfd, &st) < 0)
+		return -errno;
+	if (st.st_mode & S_ISVTX && geteuid() != 0 && geteuid() != owner && geteuid() != st.st_uid)
+		return babus_fail(-EPERM, "slot '%s': only its owner may remove it", name);
+	return 0;
+}
+
+int babus_slot_remove(babus_domain *domain, const char *name)
+{
+	char slot_file[NAME_MAX + 1];
+	struct layout_slot header;
+	struct stat st;
 	int fd, error;
 
 	babus_fail_clear();
 	error = domain_check(domain);
 	if (!error)
 		error = babus_name_check(name);
-	if (!error)
-		error = shm_random(&instance);
 	if (error)
 		return error;
 	files_name(slot_file, FILES_SLOT, name, 0);
-	files_name(gone, FILES_GONE, name, instance);
 	/* Who may publish may say that it is over. */
-	fd = shm_open_file(domain->dirfd, slot_file, O_RDWR, &st);
+	fd = open_slot_file(domain, slot_file, &st, &header);
 	if (fd < 0)
 		return fd;
+	/* All or nothing: mark it only if its name can go too. */
+	error = check_may_unlink(domain, st.st_uid, name);
+	if (!error)
+		error = mark_removed(domain, fd);
 	close(fd);
-	STEP("rename_gone");
-	if (renameat(domain->dirfd, slot_file, domain->dirfd, gone) < 0)
-		return -errno;
-	return files_finish_removal(domain, gone);
+	return error ? error : files_retire(domain, name, st.st_dev, st.st_ino);
 }
 
 /* --- leftovers ---------------------------------------------------------------- */
@@ -285,40 +375,28 @@ int babus_slot_remove(babus_domain *domain, const char *name)
 /* Whether the pins belong to no slot, and nobody is about to link one. */
 static bool is_orphan(babus_domain *domain, const char *file, const char *name, uint64_t instance)
 {
-	char slot_file[NAME_MAX + 1];
-	struct layout_head head;
 	struct stat st;
-	bool orphan = false;
+	bool orphan;
 	int fd = shm_open_file(domain->dirfd, file, O_RDONLY, &st);
 
 	if (fd < 0)
 		return false;
-	orphan = shm_life_probe(fd, CREATION_BYTE) == 0;
+	orphan = shm_life_probe(fd, SHM_CREATION_BYTE) == 0;
 	close(fd);
-	if (!orphan)
-		return false;
 	/* Only now: a creator that has let go has linked the slot, or given up. */
-	files_name(slot_file, FILES_SLOT, name, 0);
-	fd = shm_open_file(domain->dirfd, slot_file, O_RDONLY, &st);
-	if (fd < 0)
-		return fd == -ENOENT;
-	if (!shm_read_start(fd, &head, sizeof(head)))
-		orphan = head.instance != instance;
-	close(fd);
-	return orphan;
+	return orphan && !is_current(domain, name, instance);
 }
 
 static int recover_file(babus_domain *domain, const char *file, bool repair, uint32_t *leftovers)
 {
 	char name[BABUS_NAME_MAX + 1];
-	uint64_t instance;
+	uint64_t number;
 
-	if (instance_of(file, FILES_GONE, name, &instance)) {
+	if (instance_of(file, FILES_GONE, name, &number)) {
 		++*leftovers;
-		return repair ? files_finish_removal(domain, file) : 0;
+		return repair ? finish_removal(domain, file, name) : 0;
 	}
-	if (instance_of(file, FILES_PINS, name, &instance) &&
-	    is_orphan(domain, file, name, instance)) {
+	if (instance_of(file, FILES_PINS, name, &number) && is_orphan(domain, file, name, number)) {
 		++*leftovers;
 		if (repair && unlinkat(domain->dirfd, file, 0) < 0 && errno != ENOENT)
 			return -errno;
@@ -334,8 +412,12 @@ int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers)
 
 	if (error)
 		return error;
-	while (!error && (entry = readdir(dir)))
-		error = recover_file(domain, entry->d_name, repair, leftovers);
+	/* One that cannot be dealt with does not keep the others. */
+	while ((entry = readdir(dir))) {
+		int result = recover_file(domain, entry->d_name, repair, leftovers);
+
+		error = error ? error : result;
+	}
 	closedir(dir);
 	return error;
 }

@@ -5,7 +5,10 @@
  *
  *     NAME.slot               the slot; linking it commits a creation
  *     NAME.<instance>.pins    its pins; linked first, its creator holds a lock
- *     NAME.<instance>.gone    a slot being removed; renaming commits a removal
+ *     NAME.<random>.gone      a removed slot on its way out
+ *
+ * Setting the removed mark in the slot commits a removal: its users see that at
+ * once. The name is taken away next, by renaming, and then the files.
  */
 #ifndef BABUS_FILES_H
 #define BABUS_FILES_H
@@ -41,10 +44,10 @@ int files_create(babus_domain *domain, const char *name, const struct babus_slot
 		 const struct layout_geometry *geometry);
 
 /*
- * Finish the removal of the slot in file `gone`: mark it, wake its waiters,
- * unlink its files. Harmless to repeat and to run at once with others.
+ * Take away the name of a slot that is marked as removed, if it is still this
+ * file's, and its files. Harmless to repeat and to run at once with others.
  */
-int files_finish_removal(babus_domain *domain, const char *gone);
+int files_retire(babus_domain *domain, const char *name, dev_t device, ino_t inode);
 
 /* Finish interrupted creations and removals; only count them without `repair`. */
 int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers);

@@ -2,6 +2,7 @@
 #include "fork.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <sys/mman.h>
 
@@ -11,6 +12,24 @@ shared64 *fork_page;
 
 static shared64 page_address; /* of fork_page, once one thread has made it */
 static shared64 generations;  /* used so far by this process and its ancestors */
+
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+void fork_hold(void)
+{
+	pthread_mutex_lock(&held);
+}
+
+void fork_release(void)
+{
+	pthread_mutex_unlock(&held);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(fork_hold, fork_release, fork_release);
+}
 
 static int make_page(void)
 {
@@ -36,6 +55,8 @@ static int make_page(void)
 int fork_generation(uint64_t *generation)
 {
 	int error = make_page();
+
+	pthread_once(&once, watch_forks);
 
 	if (error)
 		return error;

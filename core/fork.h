@@ -12,6 +12,13 @@
 
 extern shared64 *fork_page;
 
+/*
+ * Keep fork() off, in other threads, until fork_release(): while there is a
+ * descriptor that a child must not inherit.
+ */
+void fork_hold(void);
+void fork_release(void);
+
 /* This process's generation, for fork_is_ours(). 0 or negative errno. */
 int fork_generation(uint64_t *generation);
 

@@ -70,7 +70,7 @@ static bool replace(struct guard *g, uintptr_t at)
 	uint64_t base = local_get(&g->base);
 	uint64_t size = local_get(&g->size);
 
-	if (!base || at < base || at - base >= size)
+	if (!base || at < base || at - base >= size || local_get(&g->base) != base)
 		return false;
 	flag_raise(&g->hit, 1);
 	return mmap((void *)(uintptr_t)base, size, PROT_READ | PROT_WRITE,
@@ -81,7 +81,8 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 {
 	int saved = errno;
 
-	for (struct guard *g = first(); g; g = g->next) {
+	/* Not one that somebody sent with kill(). */
+	for (struct guard *g = info->si_code > 0 ? first() : NULL; g; g = g->next) {
 		if (replace(g, (uintptr_t)info->si_addr)) {
 			errno = saved;
 			return;
@@ -94,8 +95,11 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	} else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
 		previous.sa_handler(number);
 	} else {
-		/* The instruction is repeated, and then ends the process. */
+		/* The instruction is repeated, or the signal sent again, and
+		   then ends the process. */
 		signal(number, SIG_DFL);
+		if (info->si_code <= 0)
+			raise(number);
 	}
 }
 

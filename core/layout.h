@@ -40,12 +40,11 @@ enum {
  * Words. All fit 64 bits, so that each changes in one atomic step.
  *
  * cell, pin   63..16 sequence number (48), 15..0 buffer (16). 0: none.
- * claim       61..16 incarnation (46),     15..0 index of the client's own
- *             entry (16). 0: free. Incarnations count up from 1 for the life
- *             of the file and are never used twice.
+ * claim       an incarnation, 1 to 2^46 - 1; 0: free. Incarnations count up
+ *             for the life of the file and are never used twice.
  * state       63..62 kind, the rest by kind:
  *               FREE    0: in no cell, named by no valid pin, anybody's
- *               OWNED   the owner's claim word
+ *               OWNED   the owner's incarnation
  *               HISTORY the sequence number under which it was published
  */
 enum layout_kind {
@@ -71,16 +70,6 @@ static inline uint64_t cell_seq(uint64_t cell)
 static inline uint32_t cell_buffer(uint64_t cell)
 {
 	return (uint32_t)(cell & 0xffff);
-}
-
-static inline uint64_t word_claim(uint64_t incarnation, uint32_t entry)
-{
-	return incarnation << 16 | entry;
-}
-
-static inline uint32_t claim_entry(uint64_t claim)
-{
-	return (uint32_t)(claim & 0xffff);
 }
 
 static inline uint64_t word_state(enum layout_kind kind, uint64_t value)
@@ -165,8 +154,7 @@ struct layout_record {
 };
 
 /*
- * One line for a lease: a loan token in the slot, a pin in the pins file. The
- * entry through which a client registered is also its proof of life, see
+ * One line for a lease: a loan token in the slot, a pin in the pins file, see
  * lease.h. Written by its owner, except that anybody may clear the claim of a
  * dead one.
  */
@@ -176,11 +164,12 @@ struct layout_lease {
 	shared64 cursor;   /* readers: last sequence delivered */
 	shared64 received; /* readers */
 	shared64 lost;     /* readers */
-	shared64 pid;      /* as the owner sees itself, | LEASE_READER */
+	shared64 pid;      /* as the owner sees itself, with LEASE_ flags */
 	uint64_t spare[2];
 };
 
 #define LEASE_READER (UINT64_C(1) << 32) /* in pid: a reader with a cursor */
+#define LEASE_OWN    (UINT64_C(1) << 33) /* in pid: the client's own entry, one each */
 
 /* ROOT/babus.NAME/SLOT.<instance>.pins, followed by the leases at LAYOUT_PAGE. */
 struct layout_pins {

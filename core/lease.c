@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "fork.h"
 #include "shm.h"
 
 uint32_t lease_extent(const struct lease_table *table)
@@ -14,7 +15,9 @@ uint32_t lease_extent(const struct lease_table *table)
 	return extent < table->count ? extent : table->count;
 }
 
-/* A fresh entry, before anybody can hold anything through it. */
+/* --- entries ---------------------------------------------------------------------- */
+
+/* A fresh entry, before its owner holds anything through it. */
 static void prepare(const struct lease_table *table, uint32_t i, uint32_t pid)
 {
 	struct layout_lease *entry = &table->entries[i];
@@ -30,143 +33,137 @@ static void prepare(const struct lease_table *table, uint32_t i, uint32_t pid)
 int lease_take(const struct lease_table *table, const struct lease_client *client, uint32_t *entry)
 {
 	for (uint32_t i = 0; i < table->count; i++) {
-		if (claim_get(&table->entries[i].claim))
+		if (claim_get(&table->entries[i].claim) ||
+		    !claim_swap(&table->entries[i].claim, 0, client->incarnation))
 			continue;
-		if (claim_swap(&table->entries[i].claim, 0, client->word)) {
-			prepare(table, i, client->pid);
-			*entry = i;
-			return 0;
-		}
+		prepare(table, i, client->pid);
+		*entry = i;
+		return 0;
 	}
 	return -ENOBUFS;
 }
 
-/* Give an entry back to the table if `word` still holds it. */
-static void free_entry(const struct lease_table *table, uint32_t i, uint64_t word)
+/* Give an entry back to the table if `incarnation` still holds it. */
+static void free_entry(const struct lease_table *table, uint32_t i, uint64_t incarnation)
 {
 	struct layout_lease *entry = &table->entries[i];
 	bool reader = counter_get(&entry->pid) & LEASE_READER;
 	uint64_t lost = counter_get(&entry->lost);
 
-	if (claim_swap(&entry->claim, word, 0) && reader && table->lost)
+	if (claim_swap(&entry->claim, incarnation, 0) && reader && table->lost)
 		counter_add(table->lost, lost);
-}
-
-int lease_register(const struct lease_table *table, int fd, struct lease_client *client)
-{
-	uint64_t incarnation = ticket_take(table->next_incarnation);
-	int error = -ENOBUFS;
-
-	if (incarnation < 1 || incarnation > CLAIM_INCARNATION_MAX) {
-		close(fd);
-		return babus_fail(-EOVERFLOW, "incarnation numbers are used up or damaged");
-	}
-	for (uint32_t i = 0; i < table->count; i++) {
-		uint64_t word = word_claim(incarnation, i);
-
-		if (claim_get(&table->entries[i].claim))
-			continue;
-		/* The lock first: from the moment the word can be seen it must
-		   prove life. Somebody else may have locked the byte and be
-		   about to claim the entry, or only feign to. */
-		error = shm_life_lock(fd, i);
-		if (error == -EAGAIN)
-			continue;
-		if (error)
-			break;
-		if (!claim_swap(&table->entries[i].claim, 0, word)) {
-			shm_life_unlock(fd, i);
-			continue;
-		}
-		error = shm_life_keep(fd, &client->life);
-		if (error) {
-			claim_swap(&table->entries[i].claim, word, 0);
-			break;
-		}
-		client->pid = (uint32_t)getpid();
-		prepare(table, i, client->pid);
-		client->word = word;
-		return 0;
-	}
-	close(fd);
-	return error == -EAGAIN ? -ENOBUFS : error;
-}
-
-void lease_unregister(const struct lease_table *table, struct lease_client *client)
-{
-	if (!client->word)
-		return;
-	lease_give(table, client, lease_own_entry(client));
-	shm_life_end(client->life);
-	*client = (struct lease_client){0};
 }
 
 void lease_give(const struct lease_table *table, const struct lease_client *client, uint32_t entry)
 {
 	pin_clear(&table->entries[entry].hold);
-	free_entry(table, entry, client->word);
+	free_entry(table, entry, client->incarnation);
 }
 
-/* Whether the word's own entry has passed to somebody else. */
-static bool is_orphan(const struct lease_table *table, uint64_t word)
-{
-	uint32_t own = claim_entry(word);
+/* --- clients ---------------------------------------------------------------------- */
 
-	return own >= table->count || claim_get(&table->entries[own].claim) != word;
+/* A number with its byte locked. Others only ever lock the number they drew. */
+static int draw(const struct lease_table *table, int fd, uint64_t *incarnation)
+{
+	enum {
+		ATTEMPTS = 16
+	};
+
+	for (int i = 0; i < ATTEMPTS; i++) {
+		uint64_t number = ticket_take(table->next_incarnation);
+		int error;
+
+		if (number < 1 || number > CLAIM_INCARNATION_MAX)
+			return babus_fail(-EPROTO, "incarnation numbers are used up, or damaged");
+		error = shm_life_lock(fd, number);
+		if (!error)
+			*incarnation = number;
+		if (error != -EAGAIN)
+			return error;
+	}
+	return babus_fail(-ENOBUFS, "somebody blocks the locks that prove a client's life");
 }
 
-int lease_is_dead(const struct lease_table *table, int fd, uint64_t word)
+static int come_alive(const struct lease_table *table, int fd, struct lease_client *client)
 {
-	int locked;
+	int error = draw(table, fd, &client->incarnation);
 
-	if (is_orphan(table, word))
-		return 1;
-	locked = shm_life_probe(fd, claim_entry(word));
-	if (locked < 0)
-		return locked;
-	/* Unlocked, but by somebody who has just closed properly? Then the
-	   word is gone too, and all that can be seen of it is stale. */
-	return !locked;
+	if (!error)
+		error = shm_life_keep(fd, &client->life);
+	if (error)
+		close(fd);
+	return error;
 }
 
-static void bury(const struct lease_table *table, uint64_t word,
-		 void (*release)(void *arg, uint64_t word), void *arg)
+int lease_register(const struct lease_table *table, int fd, struct lease_client *client)
 {
-	uint32_t own = claim_entry(word);
+	struct lease_client new = {.pid = (uint32_t)getpid()};
+	int error = come_alive(table, fd, &new);
 
+	if (error)
+		return error;
+	error = lease_take(table, &new, &new.own);
+	if (error) {
+		shm_life_end(new.life);
+		return error;
+	}
+	counter_put(&table->entries[new.own].pid, new.pid | LEASE_OWN);
+	*client = new;
+	return 0;
+}
+
+void lease_unregister(const struct lease_table *table, struct lease_client *client)
+{
+	if (!client->incarnation)
+		return;
+	lease_give(table, client, client->own);
+	shm_life_end(client->life);
+	*client = (struct lease_client){0};
+}
+
+/* --- the dead --------------------------------------------------------------------- */
+
+static void bury(const struct lease_table *table, uint64_t incarnation,
+		 void (*release)(void *arg, uint64_t incarnation), void *arg)
+{
 	if (release)
-		release(arg, word);
+		release(arg, incarnation);
 	for (uint32_t i = 0; i < table->count; i++)
-		if (i != own && claim_get(&table->entries[i].claim) == word)
-			free_entry(table, i, word);
-	if (own < table->count)
-		free_entry(table, own, word);
+		if (claim_get(&table->entries[i].claim) == incarnation)
+			free_entry(table, i, incarnation);
+}
+
+/* Whether an earlier entry than `i` has the same client. */
+static bool seen_before(const struct lease_table *table, uint32_t i, uint64_t incarnation)
+{
+	for (uint32_t earlier = 0; earlier < i; earlier++)
+		if (claim_get(&table->entries[earlier].claim) == incarnation)
+			return true;
+	return false;
 }
 
 int lease_recover(const struct lease_table *table, int fd, bool repair,
-		  void (*release)(void *arg, uint64_t word), void *arg)
+		  void (*release)(void *arg, uint64_t incarnation), void *arg)
 {
 	int dead = 0;
 
-	/* All of them: one may have died between its claim and the extent. */
+	/* All entries: one may have died between its claim and the extent. */
 	for (uint32_t i = 0; i < table->count; i++) {
-		uint64_t word = claim_get(&table->entries[i].claim);
-		int result;
+		uint64_t incarnation = claim_get(&table->entries[i].claim);
+		int alive;
 
-		if (!word)
+		if (!incarnation)
 			continue;
-		/* A further entry is freed with its client's own one, unless
-		   that is gone already. */
-		if (claim_entry(word) != i && !is_orphan(table, word))
-			continue;
-		result = lease_is_dead(table, fd, word);
-		if (result < 0)
-			return result;
-		if (!result)
+		/* Not alive may also be: has just closed. Then the claims we saw
+		   are gone, and the swaps fail. */
+		alive = shm_life_probe(fd, incarnation);
+		if (alive < 0)
+			return alive;
+		if (alive || seen_before(table, i, incarnation))
 			continue;
 		dead++;
 		if (repair)
-			bury(table, word, release, arg);
+			bury(table, incarnation, release, arg);
 	}
 	return dead;
 }

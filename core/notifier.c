@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "domain.h"
-#include "shm.h"
 #include "wait.h"
 #include "waiter.h"
 
@@ -25,9 +24,6 @@ struct notifier {
 	size_t count, room;
 };
 
-/* One domain's notifier is started and ended at a time. */
-static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
-
 /* --- the thread ------------------------------------------------------------------ */
 
 /* The same steps as a sleeping waiter's, for all waiters: see waiter.c. */
@@ -36,24 +32,24 @@ static bool serve(struct notifier *notifier)
 	struct layout_domain *map = notifier->domain->map;
 	uint32_t listen = 1u << WAIT_CONTROL_CHANNEL, mark = 0;
 	uint32_t word = event_get(&map->event);
-	bool armed = false, stop;
-	int error;
+	uint64_t recheck_ns = INT64_MAX;
+	bool stop;
 
 	pthread_mutex_lock(&notifier->lock);
 	for (size_t i = 0; i < notifier->count; i++)
-		waiter_channels(notifier->waiters[i], &listen, &mark);
+		waiter_channels(notifier->waiters[i], &listen, &mark, &recheck_ns);
 	pthread_mutex_unlock(&notifier->lock);
 	waiting_mark(&map->waiting, mark);
 
 	pthread_mutex_lock(&notifier->lock);
 	for (size_t i = 0; i < notifier->count; i++)
-		armed |= waiter_signal(notifier->waiters[i]);
+		waiter_signal(notifier->waiters[i]);
 	stop = notifier->stop;
 	pthread_mutex_unlock(&notifier->lock);
 	if (stop)
 		return false;
-	error = wait_sleep(map, word, listen, armed ? shm_monotonic() + RECHECK_NS : BABUS_FOREVER);
-	if (error == -ETIMEDOUT)
+	/* Also when none is armed: one that arms itself does not tell us. */
+	if (wait_sleep(map, word, listen, babus_deadline((int64_t)recheck_ns)) == -ETIMEDOUT)
 		domain_check_files(notifier->domain);
 	return true;
 }
@@ -70,8 +66,12 @@ static int start(struct notifier *notifier)
 	sigset_t all, before;
 	int error;
 
-	/* The program's signals are not for this thread. */
+	/* The program's signals are not for this thread, but its own faults are. */
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS);
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGFPE);
+	sigdelset(&all, SIGILL);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&notifier->thread, NULL, run, notifier);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -144,14 +144,14 @@ int notifier_add(babus_domain *domain, babus_waiter *waiter)
 {
 	int error;
 
-	pthread_mutex_lock(&life);
+	pthread_mutex_lock(&domain->notifier_lock);
 	if (!domain->notifier) {
 		error = create(domain, waiter);
 	} else {
 		error = append(domain->notifier, waiter);
 		wait_kick(domain->map, 1u << WAIT_CONTROL_CHANNEL);
 	}
-	pthread_mutex_unlock(&life);
+	pthread_mutex_unlock(&domain->notifier_lock);
 	return error;
 }
 
@@ -159,7 +159,7 @@ void notifier_remove(babus_domain *domain, babus_waiter *waiter)
 {
 	struct notifier *notifier;
 
-	pthread_mutex_lock(&life);
+	pthread_mutex_lock(&domain->notifier_lock);
 	notifier = domain->notifier;
 	take_out(notifier, waiter);
 	if (notifier->stop) {
@@ -168,5 +168,5 @@ void notifier_remove(babus_domain *domain, babus_waiter *waiter)
 		domain->notifier = NULL;
 		destroy(notifier);
 	}
-	pthread_mutex_unlock(&life);
+	pthread_mutex_unlock(&domain->notifier_lock);
 }

@@ -21,18 +21,18 @@ static int take_token(babus_slot *slot, uint32_t *token)
 	int error;
 
 	if (local_take(&slot->token_busy)) {
-		*token = lease_own_entry(&slot->publisher);
+		*token = slot->publisher.own;
 		return 0;
 	}
 	error = lease_take(&slot->token_table, &slot->publisher, token);
-	if (error == -ENOBUFS && slot_recover(slot, SLOT_FILE, true, NULL) > 0)
+	if (error == -ENOBUFS && slot_recover(slot, SLOT_FILE, true, NULL) >= 0)
 		error = lease_take(&slot->token_table, &slot->publisher, token);
 	return error;
 }
 
 static void give_token(babus_slot *slot, uint32_t token)
 {
-	if (token == lease_own_entry(&slot->publisher))
+	if (token == slot->publisher.own)
 		local_give(&slot->token_busy);
 	else
 		lease_give(&slot->token_table, &slot->publisher, token);
@@ -105,7 +105,7 @@ static int populate(babus_slot *slot, uint32_t buffer, uint64_t size)
 static int take_buffer(babus_slot *slot, uint32_t *buffer)
 {
 	struct ring *ring = &slot->ring;
-	uint64_t owner = slot->publisher.word;
+	uint64_t owner = slot->publisher.incarnation;
 
 	if (!ring_take(ring, owner, false, buffer))
 		return 0;
@@ -280,7 +280,7 @@ int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size)
 	if (error)
 		return error;
 	for (uint32_t i = 0; i < ring->g.buffers && done < count && !error; i++) {
-		uint64_t owned = word_state(STATE_OWNED, slot->publisher.word);
+		uint64_t owned = word_state(STATE_OWNED, slot->publisher.incarnation);
 
 		if (record_get(&ring->marks[i]) < size) {
 			/* One that is in use is being populated by its user, or was. */
@@ -308,7 +308,7 @@ int babus_slot_trim(babus_slot *slot, uint64_t *freed)
 		return error;
 	ring_reclaim(ring, ring->g.buffers);
 	for (uint32_t i = 0; i < ring->g.buffers && ring->g.stride % page == 0 && !error; i++) {
-		uint64_t owned = word_state(STATE_OWNED, slot->publisher.word);
+		uint64_t owned = word_state(STATE_OWNED, slot->publisher.incarnation);
 		uint64_t mark = record_get(&ring->marks[i]);
 
 		if (!mark || !state_swap(&ring->states[i], STATE_FREE, owned))

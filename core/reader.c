@@ -62,6 +62,14 @@ int babus_reader_seek(babus_reader *reader, enum babus_start start, uint64_t n)
 	return 0;
 }
 
+/* Tell others whether the entry is a reader's now. */
+static void set_flag(babus_reader *reader, bool on)
+{
+	uint64_t own = reader->pin == reader->slot->reader.own ? LEASE_OWN : 0;
+
+	counter_put(&reader->entry->pid, reader->slot->pid | own | (on ? LEASE_READER : 0));
+}
+
 int babus_reader_open(babus_slot *slot, enum babus_start start, uint64_t n, babus_reader **result)
 {
 	babus_reader *reader;
@@ -82,7 +90,7 @@ int babus_reader_open(babus_slot *slot, enum babus_start start, uint64_t n, babu
 	error = babus_reader_seek(reader, start, n);
 	if (error)
 		goto drop_pin;
-	counter_put(&reader->entry->pid, slot->pid | LEASE_READER);
+	set_flag(reader, true);
 	*result = reader;
 	return 0;
 drop_pin:
@@ -99,7 +107,7 @@ void babus_reader_close(babus_reader *reader)
 	babus_waiter_close(reader->waiter);
 	if (fork_is_ours(reader->slot->generation)) {
 		counter_add(&reader->slot->pins_header->lost, reader->lost);
-		counter_put(&reader->entry->pid, reader->slot->pid);
+		set_flag(reader, false);
 		slot_drop_pin(reader->slot, reader->pin);
 	}
 	free(reader);

@@ -2,10 +2,12 @@
 /* Finding and taking back what the dead left behind; telling who is there. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "files.h"
+#include "shm.h"
 #include "slot.h"
 
 struct burial {
@@ -13,11 +15,11 @@ struct burial {
 	uint32_t buffers;
 };
 
-static void bury_publisher(void *arg, uint64_t word)
+static void bury_publisher(void *arg, uint64_t incarnation)
 {
 	struct burial *burial = arg;
 
-	burial->buffers += ring_bury_owner(burial->ring, word);
+	burial->buffers += ring_bury_owner(burial->ring, incarnation);
 }
 
 int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *buffers)
@@ -46,6 +48,7 @@ struct pass {
 	babus_domain *domain;
 	struct babus_report report;
 	bool repair;
+	char damage[256];
 };
 
 static int recover_slot(void *arg, const char *name)
@@ -53,16 +56,17 @@ static int recover_slot(void *arg, const char *name)
 	struct pass *pass = arg;
 	struct babus_report *report = &pass->report;
 	babus_slot *slot;
+	int error = slot_open_maintenance(pass->domain, name, &slot);
 	int dead;
-	int error = babus_slot_open(pass->domain, name, BABUS_PUBLISH | SLOT_MAINTAIN, NULL, &slot);
 
-	if (error == -EACCES) /* its readers at least */
-		error = babus_slot_open(pass->domain, name, BABUS_READ, NULL, &slot);
 	if (error == -ENOENT || error == -ENODEV)
 		return 0;
 	report->slots++;
 	if (error) {
+		/* The last of them stays to be told at the end. */
 		report->damaged++;
+		snprintf(pass->damage, sizeof(pass->damage), "slot '%s': %s", name,
+			 *babus_error_detail() ? babus_error_detail() : babus_strerror(error));
 		return 0;
 	}
 	dead = slot_recover(slot, SLOT_FILE, pass->repair, &report->buffers);
@@ -84,17 +88,19 @@ int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *
 		error = files_recover(domain, pass.repair, &pass.report.leftovers);
 	if (!error)
 		*report = pass.report;
+	if (!error && *pass.damage)
+		babus_fail(0, "%s", pass.damage);
 	return error;
 }
 
 /* --- clients ----------------------------------------------------------------------- */
 
-static uint32_t count_owned(const struct ring *ring, uint64_t word)
+static uint32_t count_owned(const struct ring *ring, uint64_t incarnation)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < ring->g.buffers; i++)
-		count += state_get(&ring->states[i]) == word_state(STATE_OWNED, word);
+		count += state_get(&ring->states[i]) == word_state(STATE_OWNED, incarnation);
 	return count;
 }
 
@@ -111,21 +117,21 @@ static int list_clients(babus_slot *slot, enum slot_file file,
 		return fd;
 	for (uint32_t i = 0; i < table->count && !result; i++) {
 		const struct layout_lease *entry = &table->entries[i];
-		uint64_t word = claim_get(&entry->claim);
+		uint64_t incarnation = claim_get(&entry->claim);
 		struct babus_client_info info = {.publisher = publisher};
-		int dead;
+		int alive;
 
-		if (!word || (publisher && claim_entry(word) != i))
+		if (!incarnation || (publisher && !(counter_get(&entry->pid) & LEASE_OWN)))
 			continue;
-		dead = lease_is_dead(table, fd, word);
-		info.alive = dead == 0;
+		alive = shm_life_probe(fd, incarnation);
+		info.alive = alive > 0;
 		info.pid = (uint32_t)counter_get(&entry->pid);
-		info.held = publisher ? count_owned(&slot->ring, word)
+		info.held = publisher ? count_owned(&slot->ring, incarnation)
 				      : record_get(&entry->hold) != 0;
 		info.cursor = counter_get(&entry->cursor);
 		info.received = counter_get(&entry->received);
 		info.lost = counter_get(&entry->lost);
-		result = dead < 0 ? dead : fn(arg, &info);
+		result = alive < 0 ? alive : fn(arg, &info);
 	}
 	close(fd);
 	return result;

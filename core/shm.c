@@ -138,13 +138,6 @@ int shm_life_lock(int fd, uint64_t byte)
 	return result < 0 ? result : 0;
 }
 
-int shm_life_unlock(int fd, uint64_t byte)
-{
-	int result = lock_byte(fd, F_OFD_SETLK, F_UNLCK, byte);
-
-	return result < 0 ? result : 0;
-}
-
 int shm_life_keep(int fd, void **life)
 {
 	void *page = mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);

@@ -47,6 +47,9 @@ int shm_read_start(int fd, void *buffer, size_t size);
  */
 int shm_populate(void *start, size_t size);
 
+/* Nobody's number: locked while a file's creator is about to link it. */
+#define SHM_CREATION_BYTE (UINT64_C(1) << 48)
+
 /*
  * Proof of life. A write lock on one byte of a file, tied to an address space
  * and nothing else: the file is opened for this alone (`fd`, which is closed),
@@ -55,9 +58,11 @@ int shm_populate(void *start, size_t size);
  *
  * shm_life_lock tries one byte: 0, or -EAGAIN if somebody holds it. After
  * success shm_life_keep turns the descriptor into the mapping.
+ *
+ * A fork() between opening the descriptor and closing it would give the child a
+ * share in the lock: fork_hold() keeps it off.
  */
 int shm_life_lock(int fd, uint64_t byte);
-int shm_life_unlock(int fd, uint64_t byte);
 int shm_life_keep(int fd, void **life);
 void shm_life_end(void *life);
 

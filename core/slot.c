@@ -61,11 +61,20 @@ int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *s
 	fd = shm_open_file(slot->domain->dirfd, name, flags, st);
 	if (fd < 0)
 		return fd == -ENOENT ? -ENODEV : fd;
-	if (file == SLOT_FILE && (st->st_dev != slot->device || st->st_ino != slot->inode)) {
+	if (st->st_dev != (file == SLOT_FILE ? slot->device : slot->pins_device) ||
+	    st->st_ino != (file == SLOT_FILE ? slot->inode : slot->pins_inode)) {
 		close(fd);
 		return -ENODEV;
 	}
 	return fd;
+}
+
+static int check_owner(const babus_slot *slot, const struct stat *st, const char *file)
+{
+	if (domain_trusts(slot->domain, st->st_uid))
+		return 0;
+	return babus_fail(-EPERM, "%s: belongs to user %u, who is not trusted", file,
+			  (unsigned)st->st_uid);
 }
 
 static int map_slot(babus_slot *slot, const char *file)
@@ -80,9 +89,8 @@ static int map_slot(babus_slot *slot, const char *file)
 	error = shm_read_start(fd, &header, sizeof(header));
 	if (!error)
 		error = layout_check_slot(&header, (uint64_t)st.st_size, &slot->ring.g, slot->name);
-	if (!error && !domain_trusts(slot->domain, st.st_uid))
-		error = babus_fail(-EPERM, "%s: belongs to user %u, who is not trusted", file,
-				   (unsigned)st.st_uid);
+	if (!error)
+		error = check_owner(slot, &st, file);
 	if (!error)
 		error = shm_map(fd, slot->ring.g.slot_size, slot->publishes,
 				(void **)&slot->header);
@@ -99,16 +107,20 @@ static int map_pins(babus_slot *slot)
 	struct layout_pins header;
 	char file[NAME_MAX + 1];
 	struct stat st;
-	int fd = slot_reopen(slot, SLOT_PINS_FILE, O_RDWR, &st);
-	int error;
+	int fd, error;
 
-	if (fd < 0)
-		return fd;
 	files_name(file, FILES_PINS, slot->name, slot->instance);
+	fd = shm_open_file(slot->domain->dirfd, file, O_RDWR, &st);
+	if (fd < 0)
+		return fd == -ENOENT ? -ENODEV : fd;
+	slot->pins_device = st.st_dev;
+	slot->pins_inode = st.st_ino;
 	error = shm_read_start(fd, &header, sizeof(header));
 	if (!error)
 		error = layout_check_pins(&header, (uint64_t)st.st_size, slot->instance,
 					  &slot->ring.g, file);
+	if (!error)
+		error = check_owner(slot, &st, file);
 	if (!error)
 		error = shm_map(fd, slot->ring.g.pins_size, true, (void **)&slot->pins_header);
 	close(fd);
@@ -167,21 +179,24 @@ static int attach(babus_slot *slot)
 static int try_register(babus_slot *slot, enum slot_file file, struct lease_client *client)
 {
 	struct stat st;
-	int fd = slot_reopen(slot, file, O_RDWR, &st);
+	int fd, error;
 
-	if (fd < 0)
-		return fd;
-	return lease_register(file == SLOT_FILE ? &slot->token_table : &slot->pin_table, fd,
-			      client);
+	fork_hold();
+	error = fd = slot_reopen(slot, file, O_RDWR, &st);
+	if (fd >= 0)
+		error = lease_register(file == SLOT_FILE ? &slot->token_table : &slot->pin_table,
+				       fd, client);
+	fork_release();
+	return error;
 }
 
 static int register_client(babus_slot *slot, enum slot_file file, struct lease_client *client)
 {
 	int error = try_register(slot, file, client);
 
-	if (error == -ENOBUFS && slot_recover(slot, file, true, NULL) > 0)
+	if (error == -ENOBUFS && slot_recover(slot, file, true, NULL) >= 0)
 		error = try_register(slot, file, client);
-	if (error == -ENOBUFS)
+	if (error == -ENOBUFS && !*babus_error_detail())
 		babus_fail(error, "slot '%s': all %" PRIu32 " %s are in use by live clients",
 			   slot->name, file == SLOT_FILE ? slot->ring.g.loans : slot->ring.g.pins,
 			   file == SLOT_FILE ? "loans" : "pins");
@@ -193,7 +208,7 @@ static int register_reader(babus_slot *slot)
 	int error = 0;
 
 	pthread_mutex_lock(&slot->reader_lock);
-	if (!slot->reader.word)
+	if (!slot->reader.incarnation)
 		error = register_client(slot, SLOT_PINS_FILE, &slot->reader);
 	pthread_mutex_unlock(&slot->reader_lock);
 	return error;
@@ -206,18 +221,18 @@ int slot_keep_pin(babus_slot *slot, uint32_t *pin)
 	if (error)
 		return error;
 	if (local_take(&slot->own_pin_lent)) {
-		*pin = lease_own_entry(&slot->reader);
+		*pin = slot->reader.own;
 		return 0;
 	}
 	error = lease_take(&slot->pin_table, &slot->reader, pin);
-	if (error == -ENOBUFS && slot_recover(slot, SLOT_PINS_FILE, true, NULL) > 0)
+	if (error == -ENOBUFS && slot_recover(slot, SLOT_PINS_FILE, true, NULL) >= 0)
 		error = lease_take(&slot->pin_table, &slot->reader, pin);
 	return error;
 }
 
 void slot_drop_pin(babus_slot *slot, uint32_t pin)
 {
-	if (pin == lease_own_entry(&slot->reader)) {
+	if (pin == slot->reader.own) {
 		pin_clear(&slot->pins[pin].hold);
 		local_give(&slot->own_pin_lent);
 	} else {
@@ -237,8 +252,8 @@ static void destroy(babus_slot *slot)
 			slot_drop_pin(slot, (uint32_t)kept - 1);
 		lease_unregister(&slot->pin_table, &slot->reader);
 		/* Loans the caller forgot. */
-		if (slot->publisher.word)
-			ring_bury_owner(&slot->ring, slot->publisher.word);
+		if (slot->publisher.incarnation)
+			ring_bury_owner(&slot->ring, slot->publisher.incarnation);
 		lease_unregister(&slot->token_table, &slot->publisher);
 	}
 	guard_remove(slot->slot_guard);
@@ -257,8 +272,8 @@ void babus_slot_close(babus_slot *slot)
 		destroy(slot);
 }
 
-static int open_existing(babus_domain *domain, const char *name, unsigned flags,
-			 babus_slot **result)
+static int open_handle(babus_domain *domain, const char *name, bool write, bool publish,
+		       babus_slot **result)
 {
 	babus_slot *slot = aligned_alloc(64, (sizeof(*slot) + 63) / 64 * 64);
 	int error = -ENOMEM;
@@ -272,16 +287,34 @@ static int open_existing(babus_domain *domain, const char *name, unsigned flags,
 	slot->domain_map = domain->map;
 	slot->generation = domain->generation;
 	slot->pid = (uint32_t)getpid();
-	slot->publishes = flags & BABUS_PUBLISH;
+	slot->publishes = write;
 	slot->name = strdup(name);
 	if (slot->name)
 		error = attach(slot);
-	if (!error && slot->publishes && !(flags & SLOT_MAINTAIN))
+	if (!error && publish)
 		error = register_client(slot, SLOT_FILE, &slot->publisher);
+	if (error == -ENODEV && slot->header && flag_get(&slot->header->removed))
+		files_retire(domain, name, slot->device, slot->inode);
 	if (error)
 		destroy(slot);
 	else
 		*result = slot;
+	return error;
+}
+
+static int open_existing(babus_domain *domain, const char *name, unsigned flags, babus_slot **slot)
+{
+	bool publish = flags & BABUS_PUBLISH;
+
+	return open_handle(domain, name, publish, publish, slot);
+}
+
+int slot_open_maintenance(babus_domain *domain, const char *name, babus_slot **slot)
+{
+	int error = open_handle(domain, name, true, false, slot);
+
+	if (error == -EACCES)
+		error = open_handle(domain, name, false, false, slot);
 	return error;
 }
 
@@ -355,6 +388,8 @@ int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 	if (!opts)
 		opts = &defaults;
 	error = domain_check(domain);
+	if (!error && flags & ~(unsigned)(BABUS_PUBLISH | BABUS_CREATE | BABUS_EXCLUSIVE))
+		error = babus_fail(-EINVAL, "slot '%s': unknown flags %#x", name, flags);
 	if (!error)
 		error = babus_name_check(name);
 	if (!error)
@@ -418,14 +453,14 @@ int babus_slot_set_access(babus_slot *slot, mode_t mode, uid_t uid, gid_t gid)
 	return error;
 }
 
-static uint32_t count_claims(const struct lease_table *table, bool clients_only)
+static uint32_t count_claims(const struct lease_table *table, uint64_t flags)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < lease_extent(table); i++) {
-		uint64_t word = claim_get(&table->entries[i].claim);
+		const struct layout_lease *entry = &table->entries[i];
 
-		count += word && (!clients_only || claim_entry(word) == i);
+		count += claim_get(&entry->claim) && (counter_get(&entry->pid) & flags) == flags;
 	}
 	return count;
 }
@@ -481,6 +516,26 @@ static void fill_newest(const babus_slot *slot, struct babus_slot_info *info)
 	info->pid = (uint32_t)record_get(&record->pid);
 }
 
+static int fill_messages(const babus_slot *slot, struct babus_slot_info *info)
+{
+	enum {
+		ATTEMPTS = 100
+	};
+	const struct ring *ring = &slot->ring;
+	int error = 0;
+
+	for (int i = 0; i < ATTEMPTS && !error; i++) {
+		error = ring_newest(ring, &info->seq);
+		if (!error)
+			fill_newest(slot, info);
+		/* The buffer is not reused before its cell is. */
+		if (info->seq < ring->g.first_seq ||
+		    cell_seq(cell_get(&ring->cells[ring_index(ring, info->seq)])) == info->seq)
+			break;
+	}
+	return error;
+}
+
 int babus_slot_info(babus_slot *slot, struct babus_slot_info *result)
 {
 	const struct layout_geometry *g = &slot->ring.g;
@@ -496,14 +551,13 @@ int babus_slot_info(babus_slot *slot, struct babus_slot_info *result)
 	int error = slot_check(slot);
 
 	if (!error)
-		error = ring_newest(&slot->ring, &info.seq);
+		error = fill_messages(slot, &info);
 	if (!error)
 		error = fill_files(slot, &info);
 	if (error)
 		return error;
-	fill_newest(slot, &info);
-	info.publishers = count_claims(&slot->token_table, true);
-	info.readers = count_claims(&slot->pin_table, false);
+	info.publishers = count_claims(&slot->token_table, LEASE_OWN);
+	info.readers = count_claims(&slot->pin_table, 0);
 	info.lost = count_lost(slot);
 	info.created_ns = slot->header->head.created_ns;
 	memcpy(info.type, slot->header->type, BABUS_TYPE_MAX);

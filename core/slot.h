@@ -38,8 +38,8 @@ struct babus_slot {
 	uint32_t channel_bit;
 	uint32_t pid;
 	bool publishes;
-	dev_t device;
-	ino_t inode;
+	dev_t device, pins_device;
+	ino_t inode, pins_inode;
 	char *name;
 
 	struct lease_client publisher; /* constant once open */
@@ -51,20 +51,23 @@ struct babus_slot {
 	shared64 view_pin;           /* index + 1 of the pin kept for views; 0: none yet */
 };
 
-/* Flag of babus_slot_open(), for maintenance: with BABUS_PUBLISH, write but do not register. */
-#define SLOT_MAINTAIN (1u << 31)
-
 enum slot_file {
 	SLOT_FILE,
 	SLOT_PINS_FILE
 };
+
+/* Whether one of the files was truncated under its mapping. */
+static inline bool slot_was_cut(const struct babus_slot *slot)
+{
+	return guard_was_hit(slot->slot_guard) || guard_was_hit(slot->pins_guard);
+}
 
 /* Whether the handle may be used: 0, -ECHILD, -EIO, -ENODEV. Costs loads only. */
 static inline int slot_check(const struct babus_slot *slot)
 {
 	if (__builtin_expect(!fork_is_ours(slot->generation), 0))
 		return -ECHILD;
-	if (__builtin_expect(guard_was_hit(slot->slot_guard) || guard_was_hit(slot->pins_guard), 0))
+	if (__builtin_expect(slot_was_cut(slot), 0))
 		return -EIO;
 	if (__builtin_expect(flag_get(&slot->header->removed) != 0, 0))
 		return -ENODEV;
@@ -72,6 +75,12 @@ static inline int slot_check(const struct babus_slot *slot)
 		return -ENODEV;
 	return 0;
 }
+
+/*
+ * Open a slot that exists for looking after it: it is written to if that is
+ * allowed, but no publisher registers.
+ */
+int slot_open_maintenance(babus_domain *domain, const char *name, babus_slot **slot);
 
 /*
  * Open the slot's own file again, for a lock, a probe or a stat. Returns the

@@ -85,17 +85,17 @@ static inline bool cell_set(shared64 *cell, uint64_t expected, uint64_t value)
 static inline uint64_t head_get(const shared64 *head)
 {
 	STEP("head_get");
-	return atomic_load_explicit(head, memory_order_relaxed);
+	return atomic_load_explicit(head, memory_order_acquire);
 }
 
-/* Raise head to at least `seq`. Orders nothing: who trusts head walks on from it. */
+/* Raise head to at least `seq`. Who trusts head finds its cell set, and walks on from there. */
 static inline void head_raise(shared64 *head, uint64_t seq)
 {
 	uint64_t old = atomic_load_explicit(head, memory_order_relaxed);
 
 	STEP("head_raise");
 	while (old < seq && !atomic_compare_exchange_weak_explicit(
-				head, &old, seq, memory_order_relaxed, memory_order_relaxed))
+				head, &old, seq, memory_order_release, memory_order_relaxed))
 		;
 }
 

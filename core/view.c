@@ -21,7 +21,8 @@ static int view_extra(babus_slot *slot, enum babus_which which, uint64_t n,
 		slot_drop_pin(slot, pin);
 	else
 		message->pin = pin | PIN_EXTRA;
-	return error;
+	/* A fresh pin in use: somebody scribbles over them. */
+	return error == -EBUSY ? -ENOBUFS : error;
 }
 
 int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
@@ -33,9 +34,15 @@ int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n
 		message->pin = pin;
 	else if (error == -EBUSY)
 		error = view_extra(slot, which, n, message);
-	if (!error)
-		message->slot = slot;
-	return error;
+	if (error)
+		return error;
+	message->slot = slot;
+	/* Cut off at that moment? Then no publisher sees the pin. */
+	if (__builtin_expect(slot_was_cut(slot), 0)) {
+		babus_message_release(message);
+		return -EIO;
+	}
+	return 0;
 }
 
 /* The pin that the handle keeps for views: leased at the first one. */
@@ -92,7 +99,7 @@ int slot_copy_out(struct babus_message *view, void *buffer, size_t capacity,
 		if (view->size)
 			memcpy(buffer, view->data, view->size);
 		/* Cut off while we read? Then what we have is zeros. */
-		if (guard_was_hit(slot->slot_guard))
+		if (slot_was_cut(slot))
 			error = -EIO;
 	}
 	babus_message_release(view);

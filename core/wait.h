@@ -17,8 +17,8 @@
 #define WAIT_ALL UINT32_MAX
 
 /*
- * The channel that also carries news of the domain itself and wakes a waiter
- * on another thread's request. Automatic channels leave it out.
+ * The channel that also carries news of the domain itself. Automatic channels
+ * leave it out.
  */
 #define WAIT_CONTROL_CHANNEL 31u
 

@@ -29,6 +29,9 @@ enum {
 	RECHECK_NS = 1000000000
 };
 
+/* Opened so far by this process: spreads them over the channels. */
+static shared32 waiters;
+
 struct entry {
 	babus_reader *reader;
 	void *user;
@@ -38,7 +41,10 @@ struct babus_waiter {
 	babus_domain *domain;
 	uint64_t recheck_ns;
 	uint64_t spin_max_ns;
-	uint64_t spin_ns; /* what has proved worth while lately; the waiting thread's */
+	int64_t check_files_ns; /* when to look at the domain's files next; the waiting thread's */
+	uint64_t spin_ns;       /* what has proved worth while lately; the waiting thread's */
+
+	uint32_t kick; /* the channel bit that wakes this waiter alone, or few others */
 
 	pthread_mutex_t lock; /* protects all that follows */
 	struct entry *entries;
@@ -96,6 +102,7 @@ int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *o
 	}
 	waiter->spin_ns = waiter->spin_max_ns;
 	waiter->fd = -1;
+	waiter->kick = 1u << (waiters++ + (uint32_t)getpid()) % BABUS_CHANNELS;
 	pthread_mutex_init(&waiter->lock, NULL);
 	domain_ref(domain);
 	waiter->domain = domain;
@@ -123,11 +130,13 @@ void babus_waiter_close(babus_waiter *waiter)
 /* Something changed that a sleeping waiter does not know of. Unlocks. */
 static void changed_unlock(babus_waiter *waiter)
 {
-	bool sleeping = waiter->sleeping || waiter->armed;
+	/* The notifier also sleeps for waiters that are not armed. */
+	uint32_t tell = (waiter->sleeping ? waiter->kick : 0) |
+			(waiter->fd >= 0 ? 1u << WAIT_CONTROL_CHANNEL : 0);
 
 	pthread_mutex_unlock(&waiter->lock);
-	if (sleeping)
-		wait_kick(waiter->domain->map, 1u << WAIT_CONTROL_CHANNEL);
+	if (tell)
+		wait_kick(waiter->domain->map, tell);
 }
 
 static size_t find(const babus_waiter *waiter, const babus_reader *reader)
@@ -176,6 +185,8 @@ int babus_waiter_remove(babus_waiter *waiter, babus_reader *reader)
 	size_t i;
 	int error = -ENOENT;
 
+	if (!fork_is_ours(waiter->domain->generation))
+		return -ECHILD;
 	pthread_mutex_lock(&waiter->lock);
 	i = find(waiter, reader);
 	if (i < waiter->count) {
@@ -287,12 +298,14 @@ static uint32_t wanted_channels(const babus_waiter *waiter)
 
 /* --- the descriptor ---------------------------------------------------------------- */
 
-void waiter_channels(babus_waiter *waiter, uint32_t *listen, uint32_t *mark)
+void waiter_channels(babus_waiter *waiter, uint32_t *listen, uint32_t *mark, uint64_t *recheck_ns)
 {
 	pthread_mutex_lock(&waiter->lock);
 	*listen |= wanted_channels(waiter);
 	if (waiter->armed)
 		*mark |= wanted_channels(waiter);
+	if (waiter->recheck_ns < *recheck_ns)
+		*recheck_ns = waiter->recheck_ns;
 	pthread_mutex_unlock(&waiter->lock);
 }
 
@@ -303,19 +316,16 @@ static void make_readable(babus_waiter *waiter)
 	eventfd_write(waiter->fd, 1);
 }
 
-bool waiter_signal(babus_waiter *waiter)
+void waiter_signal(babus_waiter *waiter)
 {
 	struct babus_event event;
-	bool armed;
 
 	pthread_mutex_lock(&waiter->lock);
 	if (waiter->armed &&
 	    (waiter->cancel || domain_check(waiter->domain) || domain_has_changed(waiter) ||
 	     find_news(waiter, &event) < waiter->count))
 		make_readable(waiter);
-	armed = waiter->armed;
 	pthread_mutex_unlock(&waiter->lock);
-	return armed;
 }
 
 /*
@@ -359,6 +369,7 @@ int babus_waiter_fd(babus_waiter *waiter, int *fd)
 		if (error) {
 			close(waiter->fd);
 			waiter->fd = -1;
+			waiter->kick = 1u << (waiters++ + (uint32_t)getpid()) % BABUS_CHANNELS;
 			return error;
 		}
 	}
@@ -368,15 +379,19 @@ int babus_waiter_fd(babus_waiter *waiter, int *fd)
 
 /* --- waiting --------------------------------------------------------------------- */
 
+/* The earlier of two deadlines, of which each may be never. */
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /* Look for a while without telling anybody, so that nobody has to wake us. */
 static int spin(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *event)
 {
-	int64_t now = shm_monotonic();
-	int64_t until = now + (int64_t)waiter->spin_ns;
+	int64_t until = babus_deadline((int64_t)waiter->spin_ns);
 	int result;
 
-	if (deadline_ns >= 0 && deadline_ns < until)
-		until = deadline_ns;
+	until = sooner(until, deadline_ns);
 	do {
 		for (int i = 0; i < 8; i++) {
 			result = look(waiter, event);
@@ -384,8 +399,7 @@ static int spin(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *e
 				return result;
 			spin_pause();
 		}
-		now = shm_monotonic();
-	} while (now < until);
+	} while (until < 0 || shm_monotonic() < until);
 	return -EAGAIN;
 }
 
@@ -415,7 +429,7 @@ static int sleep_once(babus_waiter *waiter, int64_t until_ns, struct babus_event
 	waiting_mark(&map->waiting, channels);
 	result = look(waiter, event);
 	if (result == -EAGAIN) {
-		result = wait_sleep(map, word, channels | 1u << WAIT_CONTROL_CHANNEL, until_ns);
+		result = wait_sleep(map, word, channels | waiter->kick, until_ns);
 		if (!result)
 			result = -EAGAIN;
 	}
@@ -425,19 +439,33 @@ static int sleep_once(babus_waiter *waiter, int64_t until_ns, struct babus_event
 	return result;
 }
 
+/* Whether the domain is still there: after a sleep, and not more often than needed. */
+static int check_files(babus_waiter *waiter, int64_t now)
+{
+	if (now < waiter->check_files_ns)
+		return 0;
+	waiter->check_files_ns = babus_deadline((int64_t)waiter->recheck_ns);
+	if (waiter->check_files_ns < 0)
+		waiter->check_files_ns = INT64_MAX;
+	return domain_check_files(waiter->domain);
+}
+
 static int sleep_until(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *event)
 {
-	int64_t until = shm_monotonic() + (int64_t)waiter->recheck_ns;
-	bool last = deadline_ns >= 0 && deadline_ns <= until;
-	int result = sleep_once(waiter, last ? deadline_ns : until, event);
+	int64_t recheck = babus_deadline((int64_t)waiter->recheck_ns);
+	int result = sleep_once(waiter, sooner(recheck, deadline_ns), event);
+	int64_t now;
+	int error;
 
-	if (result != -ETIMEDOUT)
+	if (result != -EAGAIN && result != -ETIMEDOUT)
 		return result;
-	/* Time for the re-check: of the messages by the caller, of the files here. */
-	result = domain_check_files(waiter->domain);
-	if (!result)
-		result = look(waiter, event);
-	return result == -EAGAIN && last ? -ETIMEDOUT : result;
+	now = shm_monotonic();
+	error = check_files(waiter, now);
+	if (error)
+		return error;
+	/* Woken, or time for the re-check: the message is what counts. */
+	result = look(waiter, event);
+	return result == -EAGAIN && deadline_ns >= 0 && now >= deadline_ns ? -ETIMEDOUT : result;
 }
 
 int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *event)
@@ -455,11 +483,8 @@ int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_ev
 	if (result == -EAGAIN && waiter->spin_ns)
 		result = spin(waiter, deadline_ns, &found);
 	start = result == -EAGAIN && waiter->spin_max_ns ? shm_monotonic() : 0;
-	while (result == -EAGAIN) {
+	while (result == -EAGAIN)
 		result = sleep_until(waiter, deadline_ns, &found);
-		if (result == -EAGAIN)
-			result = look(waiter, &found);
-	}
 	if (start)
 		adapt(waiter, result ? -1 : shm_monotonic() - start);
 	if (!result)
