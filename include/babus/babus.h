@@ -236,10 +236,10 @@ BABUS_API void babus_slot_options_init(struct babus_slot_options *opts);
 
 /*
  * Open slot `name`. Without BABUS_PUBLISH read permission on its file is
- * enough. With BABUS_CREATE a missing slot is created with `opts` (NULL: the
- * defaults); racing creators end up on one slot. An existing one must have the
- * same depth, loans, pins and max_size, or the call gives -EEXIST; so does any
- * existing one with BABUS_EXCLUSIVE.
+ * enough. With BABUS_CREATE a missing slot is created with `opts`, NULL: the
+ * defaults; racing creators end up on one slot. If `opts` is given, an existing
+ * slot must have the same depth, loans, pins and max_size, or the call gives
+ * -EEXIST. So does any existing one with BABUS_EXCLUSIVE.
  *
  * A handle holds no descriptor. It sees one instance of the slot: once that is
  * removed the handle gives -ENODEV, also if the name is created again.
@@ -444,7 +444,8 @@ enum babus_start {
 /*
  * A reader: a cursor over the slot, whose position and losses are visible in
  * babus_slot_clients(). Takes one pin of the slot while it is open. The slot's
- * handle must stay open as long. Errors: -ENOBUFS, -ENODEV, -EINVAL.
+ * handle must stay open as long, and what was read through it must have been
+ * released before it is closed. Errors: -ENOBUFS, -ENODEV, -EINVAL.
  */
 BABUS_API int babus_reader_open(babus_slot *slot, enum babus_start start, uint64_t n,
 				babus_reader **reader);
