@@ -34,57 +34,71 @@ static int keeper_pipe = -1;
 
 /* --- what is mounted ------------------------------------------------------------ */
 
-/* The next line of the kernel's table has the point in field 5, blanks as \040. */
-static bool line_names(const char *line, const char *point)
+/* The kernel's table of mounts, to be freed. */
+static char *read_table(int fd)
 {
-	char found[512];
+	size_t size = 0, room = 16384;
+	char *text = malloc(room);
+	ssize_t got;
 
-	return sscanf(line, "%*s %*s %*s %*s %511s", found) == 1 && strcmp(found, point) == 0;
+	if (!text || lseek(fd, 0, SEEK_SET) < 0)
+		abort();
+	while ((got = read(fd, text + size, room - size - 1)) > 0) {
+		size += (size_t)got;
+		if (room - size < 4096 && !(text = realloc(text, room *= 2)))
+			abort();
+	}
+	text[size] = '\0';
+	return text;
 }
 
-static bool table_names(FILE *table, const char *point)
+/* The point in a line of it; our own have no blanks. */
+static bool point_of(const char *line, char point[512])
 {
-	char *line = NULL;
-	size_t room = 0;
+	return sscanf(line, "%*s %*s %*s %*s %511s", point) == 1;
+}
+
+static bool table_names(int fd, const char *wanted)
+{
+	char *table = read_table(fd), *rest = NULL, point[512];
 	bool found = false;
 
-	rewind(table);
-	while (!found && getline(&line, &room, table) > 0)
-		found = line_names(line, point);
-	free(line);
+	for (char *line = strtok_r(table, "\n", &rest); line && !found;
+	     line = strtok_r(NULL, "\n", &rest))
+		found = point_of(line, point) && strcmp(point, wanted) == 0;
+	free(table);
 	return found;
 }
 
-static FILE *open_table(void)
+static int open_table(void)
 {
-	FILE *table = fopen("/proc/self/mountinfo", "re");
+	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 
-	assert_non_null(table);
-	/* Unbuffered reads would cut lines, kept ones would be old news: rewind() drops them. */
-	return table;
+	if (fd < 0)
+		abort();
+	return fd;
 }
 
 bool mount_exists(const char *point)
 {
-	FILE *table = open_table();
-	bool found = table_names(table, point);
+	int fd = open_table();
+	bool found = table_names(fd, point);
 
-	fclose(table);
+	close(fd);
 	return found;
 }
 
 bool mount_await(const char *point, bool mounted, pid_t process)
 {
 	int64_t deadline = now_ns() + MOUNT_TIMEOUT_MS * MILLISECOND;
-	FILE *table = open_table();
 	struct pollfd fds[2] = {
-	    {.fd = fileno(table), .events = POLLPRI},
+	    {.fd = open_table(), .events = POLLPRI},
 	    {.fd = process ? (int)syscall(SYS_pidfd_open, process, 0) : -1, .events = POLLIN},
 	};
 	bool done;
 
-	/* The table's descriptor polls as changed once for each change since it was read. */
-	while (!(done = table_names(table, point) == mounted)) {
+	/* A change between the look and the poll ends the poll. */
+	while (!(done = table_names(fds[0].fd, point) == mounted)) {
 		int64_t left = deadline - now_ns();
 
 		if (left <= 0 || fds[1].revents)
@@ -94,7 +108,7 @@ bool mount_await(const char *point, bool mounted, pid_t process)
 	}
 	if (fds[1].fd >= 0)
 		close(fds[1].fd);
-	fclose(table);
+	close(fds[0].fd);
 	return done;
 }
 
@@ -139,33 +153,32 @@ pid_t mount_find_daemon(const char *point)
 
 /* --- the keeper --------------------------------------------------------------------- */
 
-/* Every mount point below `directory`, last one first, after whoever serves it. */
+/* End whoever serves this mount, and the mount. */
+static void clean_point(const char *point)
+{
+	pid_t daemon;
+
+	while ((daemon = mount_find_daemon(point))) {
+		kill(daemon, SIGKILL);
+		umount2(point, MNT_DETACH);
+		while (waitpid(daemon, NULL, 0) < 0 && errno == EINTR)
+			;
+		if (kill(daemon, 0) == 0)
+			poll(NULL, 0, 1); /* somebody else's child, on its way */
+	}
+	umount2(point, MNT_DETACH);
+}
+
 static void clean_below(const char *directory)
 {
-	char *line = NULL, point[512];
-	size_t room = 0, length = strlen(directory);
-	FILE *table = fopen("/proc/self/mountinfo", "re");
+	int fd = open_table();
+	char *table = read_table(fd), *rest = NULL, point[512];
 
-	if (!table)
-		return;
-	while (getline(&line, &room, table) > 0) {
-		pid_t daemon;
-
-		if (sscanf(line, "%*s %*s %*s %*s %511s", point) != 1 ||
-		    strncmp(point, directory, length) != 0)
-			continue;
-		while ((daemon = mount_find_daemon(point))) {
-			kill(daemon, SIGKILL);
-			umount2(point, MNT_DETACH);
-			while (waitpid(daemon, NULL, 0) < 0 && errno == EINTR)
-				;
-			if (kill(daemon, 0) == 0)
-				poll(NULL, 0, 1); /* somebody else's child; it is on its way */
-		}
-		umount2(point, MNT_DETACH);
-	}
-	free(line);
-	fclose(table);
+	for (char *line = strtok_r(table, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (point_of(line, point) && strncmp(point, directory, strlen(directory)) == 0)
+			clean_point(point);
+	free(table);
+	close(fd);
 }
 
 /*

@@ -28,7 +28,7 @@ int mount_teardown(void **state);
 /* The same, not mounted yet. */
 int mount_setup_bare(void **state);
 
-#define MOUNTED(claim) cmocka_unit_test_setup_teardown(claim, mount_setup, mount_teardown)
+#define MOUNTED(claim)   cmocka_unit_test_setup_teardown(claim, mount_setup, mount_teardown)
 #define UNMOUNTED(claim) cmocka_unit_test_setup_teardown(claim, mount_setup_bare, mount_teardown)
 
 /* Serve the domain; `options` are "-o" and the like, ended by NULL, or NULL. */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Files as a test sees them. */
+#ifndef BABUS_TESTS_FILE_H
+#define BABUS_TESTS_FILE_H
+
+#include "support.h"
+
+/* All of an open file, from where it stands; at most `room` bytes. */
+size_t read_fd(int fd, char *buffer, size_t room);
+
+void write_file(const char *path, const void *data, size_t size);
+
+/* Assert that it holds this text; that there is none. */
+void assert_file(const char *path, const char *text);
+void assert_no_file(const char *path);
+
+/* Assert what a directory lists, sorted, separated by blanks, without "." and "..". */
+void assert_lists(const char *path, const char *wanted);
+
+#endif
