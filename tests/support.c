@@ -24,6 +24,7 @@ enum {
 };
 
 char support_root[64];
+char support_context[128];
 babus_domain *bus;
 
 static char base[32]; /* holds the directories of all cases */
@@ -82,6 +83,9 @@ int support_setup(void **state)
 int support_teardown(void **state)
 {
 	(void)state;
+	if (*support_context)
+		print_error("at: %s\n", support_context);
+	*support_context = '\0';
 	babus_domain_close(bus);
 	bus = NULL;
 	remove_tree(support_root);

@@ -46,6 +46,9 @@ int support_main(int (*run)(void), unsigned timeout_s);
 extern char support_root[64];
 extern babus_domain *bus;
 
+/* Where a long case is, printed if it fails; it leaves "" when it is done. */
+extern char support_context[128];
+
 /* Fixture of a case: a fresh directory, and in it an open domain. */
 int support_setup(void **state);
 int support_teardown(void **state);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The operations in which a victim dies or is stopped, and those who look on:
+ * a publisher, an in-order reader, and a listener that sleeps in a process of
+ * its own. They use the slot "s"; operations that make or remove a slot use
+ * "victim".
+ */
+#ifndef BABUS_TESTS_CRASH_OPS_H
+#define BABUS_TESTS_CRASH_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <babus/babus.h>
+
+struct crash_op {
+	const char *name;
+	void (*act)(babus_domain *domain); /* arms the steps around what matters */
+	bool victim_slot;                  /* there is a slot "victim" when it begins */
+	bool dead;                         /* there is somebody dead to be found */
+};
+
+extern const struct crash_op crash_ops[];
+extern const size_t crash_op_count;
+
+/* Of the slot "s" of a test. */
+struct crash_scene {
+	uint32_t depth;
+	uint64_t max_size;
+};
+
+/* Make the slot and those who look on. Asserts, as all of these. */
+void scene_begin(const struct crash_scene *scene);
+void scene_end(void);
+
+/* Start a victim that runs the operation. */
+pid_t scene_start(const struct crash_op *op);
+
+/*
+ * All go on: open, publish, read in order, sleep and be woken, without delay
+ * and without damage, whatever became of the victim.
+ */
+void scene_goes_on(void);
+
+/* Slot "victim" is there and whole, or it is not there and can be made. */
+void scene_victim_is_sound(void);
+
+/* After a recovery nothing is left in use but by those who look on, nor any file. */
+void scene_is_clean(void);
+
+#endif
