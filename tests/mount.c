@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -88,6 +89,20 @@ bool mount_exists(const char *point)
 	return found;
 }
 
+/* Whether somebody serves what is mounted there: not the stale mount of a dead daemon. */
+static bool answers(const char *point)
+{
+	struct statvfs fs;
+	struct stat st, above;
+	char parent[512];
+
+	/* The kernel may know the attributes of a dead one's root, but not this. */
+	if (statvfs(point, &fs) < 0)
+		return false;
+	snprintf(parent, sizeof(parent), "%s/..", point);
+	return stat(point, &st) == 0 && stat(parent, &above) == 0 && st.st_dev != above.st_dev;
+}
+
 bool mount_await(const char *point, bool mounted, pid_t process)
 {
 	int64_t deadline = now_ns() + MOUNT_TIMEOUT_MS * MILLISECOND;
@@ -98,7 +113,7 @@ bool mount_await(const char *point, bool mounted, pid_t process)
 	bool done;
 
 	/* A change between the look and the poll ends the poll. */
-	while (!(done = table_names(fds[0].fd, point) == mounted)) {
+	while (!(done = table_names(fds[0].fd, point) == mounted && (!mounted || answers(point)))) {
 		int64_t left = deadline - now_ns();
 
 		if (left <= 0 || fds[1].revents)

@@ -40,7 +40,7 @@ void mount_crash(void);
 
 /* Whether something is mounted there. */
 bool mount_exists(const char *point);
-/* Wait until it is, or is no longer. False if the process ends first, or too late. */
+/* Wait until it is and answers, or is no longer. False if the process ends first, or too late. */
 bool mount_await(const char *point, bool mounted, pid_t process);
 /* The process of this user's whose command line names `point`, 0: none. */
 pid_t mount_find_daemon(const char *point);
