@@ -419,40 +419,16 @@ int babus_domain_list(babus_domain *domain, int (*fn)(void *arg, const char *nam
 	return result;
 }
 
-/* --- removing ----------------------------------------------------------------- */
-
-static int remove_one(void *arg, const char *name)
+int domain_remove_files(babus_domain *domain)
 {
-	int error = babus_slot_remove(arg, name);
-
-	return error == -ENOENT ? 0 : error;
-}
-
-int babus_domain_remove(const char *name, const struct babus_domain_options *opts)
-{
-	struct babus_domain_options defaults;
-	struct babus_report report;
-	babus_domain *domain;
-	int error;
-
-	babus_domain_options_init(&defaults);
-	error = babus_domain_open(name, 0, opts ? opts : &defaults, &domain);
-	if (error)
-		return error;
-	error = babus_domain_list(domain, remove_one, domain);
-	if (!error)
-		error = babus_domain_recover(domain, 1, &report);
-	if (!error && files_count_foreign(domain->dirfd, DOMAIN_FILE) != 0)
-		error = babus_fail(-ENOTEMPTY, "%s: holds files that are not of babus",
-				   domain->path);
-	if (!error && unlinkat(domain->dirfd, DOMAIN_FILE, 0) < 0)
-		error = -errno;
-	if (!error) {
-		domain_check_files(domain);
-		babus_fail_clear();
-	}
-	if (!error && rmdir(domain->path) < 0)
-		error = babus_fail(-errno, "%s: %s", domain->path, strerror(errno));
-	babus_domain_close(domain);
-	return error;
+	if (files_count_foreign(domain->dirfd, DOMAIN_FILE) != 0)
+		return babus_fail(-ENOTEMPTY, "%s: holds files that are not of babus",
+				  domain->path);
+	if (unlinkat(domain->dirfd, DOMAIN_FILE, 0) < 0)
+		return -errno;
+	domain_check_files(domain); /* tells everybody */
+	babus_fail_clear();
+	if (rmdir(domain->path) < 0)
+		return babus_fail(-errno, "%s: %s", domain->path, strerror(errno));
+	return 0;
 }

@@ -360,6 +360,8 @@ int babus_slot_remove(babus_domain *domain, const char *name)
 	files_name(slot_file, FILES_SLOT, name, 0);
 	/* Who may publish may say that it is over. */
 	fd = open_slot_file(domain, slot_file, &st, &header);
+	if (fd == -EPROTO) /* no slot that anybody could use */
+		return unlinkat(domain->dirfd, slot_file, 0) < 0 ? -errno : 0;
 	if (fd < 0)
 		return fd;
 	/* All or nothing: mark it only if its name can go too. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Finding and taking back what the dead left behind; telling who is there. */
+/*
+ * Finding and taking back what the dead left behind; telling who is there;
+ * taking a whole domain away.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -90,6 +93,32 @@ int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *
 		*report = pass.report;
 	if (!error && *pass.damage)
 		babus_fail(0, "%s", pass.damage);
+	return error;
+}
+
+/* --- removing a domain --------------------------------------------------------------- */
+
+static int remove_one(void *arg, const char *name)
+{
+	int error = babus_slot_remove(arg, name);
+
+	return error == -ENOENT ? 0 : error;
+}
+
+int babus_domain_remove(const char *name, const struct babus_domain_options *opts)
+{
+	struct babus_report report;
+	babus_domain *domain;
+	int error = babus_domain_open(name, 0, opts, &domain);
+
+	if (error)
+		return error;
+	error = babus_domain_list(domain, remove_one, domain);
+	if (!error)
+		error = babus_domain_recover(domain, 1, &report);
+	if (!error)
+		error = domain_remove_files(domain);
+	babus_domain_close(domain);
 	return error;
 }
 

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* A slot's facts and counters, and who may use it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "files.h"
+#include "shm.h"
+#include "slot.h"
+
+int babus_slot_set_access(babus_slot *slot, mode_t mode, uid_t uid, gid_t gid)
+{
+	struct shm_access access = {mode == (mode_t)-1 ? mode : mode & 0777, uid, gid};
+	struct stat st;
+	int slot_fd, pins_fd, error;
+
+	babus_fail_clear();
+	error = slot_check(slot);
+	if (error)
+		return error;
+	slot_fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+	if (slot_fd < 0)
+		return slot_fd;
+	pins_fd = slot_reopen(slot, SLOT_PINS_FILE, O_RDONLY, &st);
+	error = pins_fd < 0 ? pins_fd : shm_set_access(slot_fd, &access);
+	if (!error) {
+		if (mode != (mode_t)-1)
+			access.mode = files_pins_mode(access.mode);
+		error = shm_set_access(pins_fd, &access);
+	}
+	if (!error)
+		domain_changed(slot->domain);
+	if (pins_fd >= 0)
+		close(pins_fd);
+	close(slot_fd);
+	return error;
+}
+
+static uint32_t count_claims(const struct lease_table *table, uint64_t flags)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < lease_extent(table); i++) {
+		const struct layout_lease *entry = &table->entries[i];
+
+		count += claim_get(&entry->claim) && (counter_get(&entry->pid) & flags) == flags;
+	}
+	return count;
+}
+
+/* Losses of readers that closed, and of those that are open. */
+static uint64_t count_lost(const babus_slot *slot)
+{
+	uint64_t lost = counter_get(&slot->pins_header->lost);
+
+	for (uint32_t i = 0; i < lease_extent(&slot->pin_table); i++)
+		if (claim_get(&slot->pins[i].claim) &&
+		    counter_get(&slot->pins[i].pid) & LEASE_READER)
+			lost += counter_get(&slot->pins[i].lost);
+	return lost;
+}
+
+static int fill_files(babus_slot *slot, struct babus_slot_info *info)
+{
+	struct stat st;
+	int fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	info->mode = st.st_mode & 0777;
+	info->uid = st.st_uid;
+	info->gid = st.st_gid;
+	info->bytes_used = (uint64_t)st.st_blocks * 512;
+	fd = slot_reopen(slot, SLOT_PINS_FILE, O_RDONLY, &st);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	info->bytes_used += (uint64_t)st.st_blocks * 512;
+	info->bytes_max = slot->ring.g.slot_size + slot->ring.g.pins_size;
+	return 0;
+}
+
+/* The newest message, from its record; nothing is pinned, so it may have gone. */
+static void fill_newest(const babus_slot *slot, struct babus_slot_info *info)
+{
+	const struct ring *ring = &slot->ring;
+	uint64_t cell = cell_get(&ring->cells[ring_index(ring, info->seq)]);
+	const struct layout_record *record;
+
+	info->kept = info->seq - (ring->g.first_seq - 1) < ring->g.depth
+			 ? (uint32_t)(info->seq - (ring->g.first_seq - 1))
+			 : ring->g.depth;
+	if (!info->kept || cell_buffer(cell) >= ring->g.buffers)
+		return;
+	record = &ring->records[cell_buffer(cell)];
+	info->size = record_get(&record->size);
+	info->time_ns = record_get(&record->time_ns);
+	info->pid = (uint32_t)record_get(&record->pid);
+}
+
+static int fill_messages(const babus_slot *slot, struct babus_slot_info *info)
+{
+	enum {
+		ATTEMPTS = 100
+	};
+	const struct ring *ring = &slot->ring;
+	int error = 0;
+
+	for (int i = 0; i < ATTEMPTS && !error; i++) {
+		error = ring_newest(ring, &info->seq);
+		if (!error)
+			fill_newest(slot, info);
+		/* The buffer is not reused before its cell is. */
+		if (info->seq < ring->g.first_seq ||
+		    cell_seq(cell_get(&ring->cells[ring_index(ring, info->seq)])) == info->seq)
+			break;
+	}
+	return error;
+}
+
+int babus_slot_info(babus_slot *slot, struct babus_slot_info *result)
+{
+	const struct layout_geometry *g = &slot->ring.g;
+	struct babus_slot_info info = {
+	    .instance = slot->instance,
+	    .depth = g->depth,
+	    .loans = g->loans,
+	    .pins = g->pins,
+	    .max_size = g->max_size,
+	    .first_seq = g->first_seq,
+	    .channel = (uint32_t)__builtin_ctz(slot->channel_bit),
+	};
+	int error = slot_check(slot);
+
+	if (!error)
+		error = fill_messages(slot, &info);
+	if (!error)
+		error = fill_files(slot, &info);
+	if (error)
+		return error;
+	info.publishers = count_claims(&slot->token_table, LEASE_OWN);
+	info.readers = count_claims(&slot->pin_table, 0);
+	info.lost = count_lost(slot);
+	info.created_ns = slot->header->head.created_ns;
+	memcpy(info.type, slot->header->type, BABUS_TYPE_MAX);
+	memcpy(info.description, slot->header->description, BABUS_DESCRIPTION_MAX);
+	error = slot_check(slot);
+	if (!error)
+		*result = info;
+	return error;
+}
