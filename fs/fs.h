@@ -10,6 +10,7 @@
  *     slots->lock    the table of slots and their references
  *     slot->lock     its snapshots, holds and publishing handle
  *     nodes->lock    the table of nodes; nothing is taken under it
+ *     handles->lock  the list of open files; nothing is taken under it
  *
  * The session's own locks come before wake->lock (an interrupt is reported
  * under them), so no reply is sent while holding that.
@@ -57,6 +58,7 @@ struct fs {
 	uint64_t start_ns; /* CLOCK_REALTIME */
 	struct slots *slots;
 	struct nodes *nodes;
+	struct handles *handles;
 	struct wake *wake;
 	struct budget memory; /* for pending messages and copies */
 	struct counters counters;

@@ -4,7 +4,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "log.h"
 #include "snapshot.h"
+
+int handles_open(struct handles **result)
+{
+	struct handles *handles = calloc(1, sizeof(*handles));
+
+	if (!handles)
+		return -ENOMEM;
+	pthread_mutex_init(&handles->lock, NULL);
+	LIST_INIT(&handles->list);
+	*result = handles;
+	return 0;
+}
 
 int handle_open(struct fs *fs, enum file file, struct slot *slot, struct handle **result)
 {
@@ -17,6 +30,9 @@ int handle_open(struct fs *fs, enum file file, struct slot *slot, struct handle 
 	handle->references = 1;
 	handle->slot = slot ? slot_get(slot) : NULL;
 	pthread_mutex_init(&handle->lock, NULL);
+	pthread_mutex_lock(&fs->handles->lock);
+	LIST_INSERT_HEAD(&fs->handles->list, handle, link);
+	pthread_mutex_unlock(&fs->handles->lock);
 	fs->counters.handles++;
 	*result = handle;
 	return 0;
@@ -24,6 +40,11 @@ int handle_open(struct fs *fs, enum file file, struct slot *slot, struct handle 
 
 static void destroy(struct handle *handle)
 {
+	struct handles *handles = handle->fs->handles;
+
+	pthread_mutex_lock(&handles->lock);
+	LIST_REMOVE(handle, link);
+	pthread_mutex_unlock(&handles->lock);
 	if (handle->slot) {
 		snapshot_put(handle->slot, handle->snapshot);
 		if (handle->writes)
@@ -47,4 +68,22 @@ void handle_put(struct handle *handle)
 {
 	if (--handle->references == 0)
 		destroy(handle);
+}
+
+void handles_close(struct handles *handles)
+{
+	if (!handles)
+		return;
+	while (!LIST_EMPTY(&handles->list)) {
+		struct handle *handle = LIST_FIRST(&handles->list);
+
+		if (handle->pending.dirty) {
+			handle->fs->counters.discarded++;
+			log_line("slot '%s': a message that was being written is lost",
+				 handle->slot->name);
+		}
+		destroy(handle);
+	}
+	pthread_mutex_destroy(&handles->lock);
+	free(handles);
 }

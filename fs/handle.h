@@ -22,6 +22,7 @@ struct handle {
 	struct text text;  /* of info files */
 
 	_Atomic unsigned references;
+	LIST_ENTRY(handle) link; /* protected by handles->lock */
 
 	pthread_mutex_t lock;      /* protects what follows */
 	struct snapshot *snapshot; /* the message being read; constant but for wait and stream */
@@ -36,6 +37,16 @@ struct handle {
 	/* protected by wake->lock */
 	struct poll_wait *poll; /* who polls it and is to be told; NULL: nobody */
 };
+
+/* All that are open. */
+struct handles {
+	pthread_mutex_t lock; /* protects what follows */
+	LIST_HEAD(handle_list, handle) list;
+};
+
+int handles_open(struct handles **handles);
+/* Of files that are still open at the end nobody will hear any more. */
+void handles_close(struct handles *handles);
 
 int handle_open(struct fs *fs, enum file file, struct slot *slot, struct handle **handle);
 struct handle *handle_get(struct handle *handle);

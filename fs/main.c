@@ -12,9 +12,9 @@
 
 #include "daemon.h"
 #include "fs.h"
+#include "handle.h"
 #include "log.h"
 #include "mount.h"
-#include "node.h"
 #include "ops.h"
 #include "wake.h"
 
@@ -73,6 +73,8 @@ static int open_parts(struct fs *fs)
 	if (!error)
 		error = nodes_open(&fs->nodes);
 	if (!error)
+		error = handles_open(&fs->handles);
+	if (!error)
 		error = wake_open(fs, &fs->wake);
 	if (error)
 		log_babus("babusfs", error);
@@ -81,6 +83,7 @@ static int open_parts(struct fs *fs)
 
 static void close_parts(struct fs *fs)
 {
+	handles_close(fs->handles);
 	nodes_close(fs->nodes);
 	slots_close(fs->slots);
 	wake_close(fs->wake);
