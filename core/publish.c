@@ -170,6 +170,9 @@ static int commit(babus_slot *slot, uint32_t token, uint32_t buffer, uint64_t si
 			full.pid = slot->pid;
 	}
 	error = ring_commit(&slot->ring, buffer, size, &full, &published);
+	/* Cut off meanwhile? Then it went to zero pages that nobody else sees. */
+	if (__builtin_expect(guard_was_hit(slot->slot_guard), 0))
+		error = -EIO;
 	if (error)
 		return error;
 	wait_notify(slot->domain_map, slot->channel_bit);
