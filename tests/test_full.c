@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* A full tmpfs: an error of the call that needs memory, and of nothing else. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "payload.h"
+#include "support.h"
+
+enum {
+	MESSAGE = 100000,
+	LARGEST = 1 << 20
+};
+
+static char data[LARGEST];
+
+static int mount_small(const char *directory)
+{
+	return mount("none", directory, "tmpfs", 0, "size=4m");
+}
+
+/* The root of the case is a tmpfs of its own. */
+static int setup(void **state)
+{
+	int error = support_setup_root(state);
+
+	if (!error)
+		error = mount_small(support_root);
+	return error ? error : babus_domain_open("test", BABUS_CREATE, NULL, &bus);
+}
+
+/* Take all the room that is left. */
+static void fill_up(void)
+{
+	int fd = open(root_file("filler"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	assert_true(fd >= 0);
+	while (write(fd, data, sizeof(data)) > 0 || write(fd, data, 4096) > 0)
+		;
+	assert_int_equal(errno, ENOSPC);
+	close(fd);
+}
+
+static void make_room(void)
+{
+	assert_int_equal(unlink(root_file("filler")), 0);
+}
+
+static int publish(babus_slot *slot, size_t size, uint64_t counter)
+{
+	struct babus_stamp stamp = payload_fill(data, size, payload_tag(1, counter));
+
+	return babus_slot_publish(slot, data, size, &stamp, NULL);
+}
+
+static void assert_latest(babus_slot *slot, uint64_t counter)
+{
+	struct babus_message message;
+
+	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
+	assert_int_equal(payload_counter(message.tag), counter);
+	assert_true(payload_matches(&message));
+	babus_message_release(&message);
+}
+
+static void publish_without_room_is_enospc_and_the_slot_goes_on(void **state)
+{
+	babus_slot *slot = make_slot("s", 2, LARGEST), *small = make_slot("small", 2, 64);
+	struct babus_loan loan;
+
+	(void)state;
+	for (uint64_t i = 0; i < 8; i++)
+		assert_int_equal(publish(slot, MESSAGE, i), 0);
+	publish_many(small, 1);
+	fill_up();
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(publish(slot, LARGEST, 99), -ENOSPC);
+		assert_int_equal(babus_slot_loan(slot, LARGEST, &loan), -ENOSPC);
+		assert_int_equal(babus_slot_reserve(slot, 3, LARGEST), -ENOSPC);
+	}
+	assert_latest(slot, 7);
+	/* What fits into memory that is there already still goes. */
+	for (uint64_t i = 8; i < 50; i++) {
+		assert_int_equal(publish(slot, MESSAGE, i), 0);
+		assert_latest(slot, i);
+		publish_many(small, 1);
+	}
+	make_room();
+	assert_int_equal(publish(slot, LARGEST, 51), 0);
+	assert_latest(slot, 51);
+	babus_slot_close(slot);
+	babus_slot_close(small);
+}
+
+static void removing_another_slot_makes_room(void **state)
+{
+	babus_slot *slot = make_slot("s", 2, LARGEST), *other = make_slot("other", 4, LARGEST);
+	uint64_t n = 0;
+	int error;
+
+	(void)state;
+	while (!(error = publish(other, LARGEST, n)))
+		assert_true(++n < 10);
+	assert_int_equal(error, -ENOSPC);
+	assert_int_equal(publish(slot, LARGEST, 1), -ENOSPC);
+	assert_int_equal(babus_slot_remove(bus, "other"), 0);
+	babus_slot_close(other);
+	assert_int_equal(publish(slot, LARGEST, 2), 0);
+	assert_latest(slot, 2);
+	babus_slot_close(slot);
+}
+
+static void trim_makes_room(void **state)
+{
+	babus_slot *slot = make_slot("s", 1, LARGEST), *other = make_slot("other", 1, LARGEST);
+	uint64_t freed;
+
+	(void)state;
+	assert_int_equal(babus_slot_reserve(slot, 3, LARGEST), 0);
+	assert_int_equal(publish(slot, 10, 1), 0);
+	assert_int_equal(publish(other, LARGEST, 2), -ENOSPC);
+	assert_int_equal(babus_slot_trim(slot, &freed), 0);
+	assert_int_equal(freed, 2 * LARGEST);
+	assert_int_equal(publish(other, LARGEST, 3), 0);
+	assert_latest(slot, 1);
+	assert_latest(other, 3);
+	babus_slot_close(slot);
+	babus_slot_close(other);
+}
+
+static void create_without_room_is_enospc_and_leaves_nothing(void **state)
+{
+	struct babus_slot_options opts = small_options(20000, 64);
+	struct babus_report report;
+	babus_slot *slot = NULL;
+	babus_domain *domain = NULL;
+
+	(void)state;
+	fill_up();
+	assert_int_equal(babus_slot_open(bus, "s", BABUS_CREATE, &opts, &slot), -ENOSPC);
+	assert_int_equal(babus_slot_open(bus, "s", BABUS_READ, NULL, &slot), -ENOENT);
+	assert_int_equal(babus_domain_open("second", BABUS_CREATE, NULL, &domain), -ENOSPC);
+	assert_int_equal(babus_domain_open("second", 0, NULL, &domain), -ENOENT);
+	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
+	assert_int_equal(report.slots + report.leftovers, 0);
+	make_room();
+	assert_int_equal(babus_domain_open("second", BABUS_CREATE, NULL, &domain), 0);
+	babus_domain_close(domain);
+	opts.depth = 2;
+	assert_int_equal(babus_slot_open(bus, "s", BABUS_CREATE, &opts, &slot), 0);
+	babus_slot_close(slot);
+}
+
+static void reading_never_touches_memory_that_is_not_there(void **state)
+{
+	babus_slot *slot = make_slot("s", 4, LARGEST);
+	struct babus_message message;
+	struct babus_slot_info info;
+	babus_reader *reader;
+
+	(void)state;
+	fill_up();
+	/* An empty message takes no memory, and reading it none. */
+	assert_int_equal(babus_reader_open(slot, BABUS_START_OLDEST, 0, &reader), 0);
+	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), -ENODATA);
+	assert_int_equal(babus_slot_publish(slot, "", 0, NULL, NULL), 0);
+	assert_int_equal(babus_reader_next(reader, &message), 0);
+	assert_int_equal(message.size, 0);
+	babus_message_release(&message);
+	assert_int_equal(babus_slot_info(slot, &info), 0);
+	assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), -ENOSPC);
+	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
+	assert_int_equal(message.seq, 1);
+	babus_message_release(&message);
+	babus_reader_close(reader);
+	babus_slot_close(slot);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest cases[] = {
+	    cmocka_unit_test_setup_teardown(publish_without_room_is_enospc_and_the_slot_goes_on,
+					    setup, support_teardown),
+	    cmocka_unit_test_setup_teardown(removing_another_slot_makes_room, setup,
+					    support_teardown),
+	    cmocka_unit_test_setup_teardown(trim_makes_room, setup, support_teardown),
+	    cmocka_unit_test_setup_teardown(create_without_room_is_enospc_and_leaves_nothing, setup,
+					    support_teardown),
+	    cmocka_unit_test_setup_teardown(reading_never_touches_memory_that_is_not_there, setup,
+					    support_teardown),
+	};
+
+	return cmocka_run_group_tests(cases, NULL, NULL);
+}
+
+int main(void)
+{
+	/* Mounts of a namespace of our own go with us. */
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount_small("/mnt") || umount("/mnt")) {
+		printf("skipped: cannot mount a small tmpfs: %s\n", strerror(errno));
+		return SKIPPED;
+	}
+	return support_main(run, 60);
+}
