@@ -117,6 +117,11 @@ void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	fi->fh = (uintptr_t)handle;
+	/*
+	 * A large message, read once in 1 MiB requests: 1.2 ms, through the page
+	 * cache 3.7 ms (and 0.65 ms for whoever reads the same one after that).
+	 * Writers send no lock owner otherwise.
+	 */
 	fi->direct_io = 1;
 	fi->noflush = !handle->writes;
 	/* Where reading does not go by offsets there are none. */

@@ -138,15 +138,15 @@ static int open_slot(struct slots *slots, const char *name, struct slot **result
 	return 0;
 }
 
-/* Removed natively, without a word to us? Costs a few loads. */
-static bool is_removed(struct slot *slot)
+/* Removed natively, or damaged? Then the name may mean another one. Costs a few loads. */
+static bool is_over(struct slot *slot)
 {
 	struct babus_message message;
 	int error = babus_slot_view(slot->bus, BABUS_SEQ, 0, &message);
 
 	if (!error)
 		babus_message_release(&message);
-	return error == -ENODEV;
+	return error == -ENODEV || error == -EIO || error == -EPROTO;
 }
 
 int slots_find(struct slots *slots, const char *name, struct slot **result)
@@ -157,7 +157,7 @@ int slots_find(struct slots *slots, const char *name, struct slot **result)
 	pthread_mutex_lock(&slots->lock);
 	slot = find_locked(slots, name);
 	pthread_mutex_unlock(&slots->lock);
-	if (slot && is_removed(slot)) {
+	if (slot && is_over(slot)) {
 		slot_gone(slot);
 		slot_put(slot);
 		slot = NULL;

@@ -287,8 +287,8 @@ static void *run(void *arg)
 		else if (result == -ECANCELED)
 			answer_interrupted(wake);
 		else if (result != -ETIMEDOUT && result != -EINTR) {
-			log_line("domain '%s': %s", babus_domain_name(wake->fs->domain),
-				 babus_strerror(result));
+			log_line("domain '%s': %s; nothing can be read here any more",
+				 babus_domain_name(wake->fs->domain), babus_strerror(result));
 			end_parking(wake, result);
 			linger(wake);
 		}
