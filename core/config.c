@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * babus.ini: one table says which key stands in which section, how its value
- * is read and what is expected of it; every message is made from that table.
+ * babus.ini: finding the file, its lines and sections, and what they say.
  *
  * inih splits the lines into keys and values. Sections are read here, from the
  * whole line: inih cuts their names at 49 bytes, ends a pattern such as
@@ -9,323 +8,37 @@
  *
  * A configuration is built aside and handed out only when the whole file is
  * right, so nothing is half-applied. This file opens nothing but that file and
- * knows neither domains nor slots beyond their options.
+ * knows neither domains nor slots beyond their options; config_keys.c knows the
+ * keys.
  */
 #include <babus/config.h>
 
-#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
-#include <grp.h>
 #include <ini.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "config_keys.h"
 #include "error.h"
-
-enum {
-	IN_NONE = 0,
-	IN_DOMAIN = 1 << 0,
-	IN_DEFAULTS = 1 << 1,
-	IN_SLOT = 1 << 2,
-	IN_BABUSFS = 1 << 3,
-	IN_SLOTS = IN_DEFAULTS | IN_SLOT,
-};
-
-enum {
-	KEYS = 23
-};
-
-/* What sections say; line[k] is where keys[k] was given, 0 if it was not. */
-struct values {
-	int line[KEYS];
-	const char *text[KEYS]; /* of [babusfs], as written */
-	const char *domain_name;
-	struct babus_domain_options domain;
-	struct babus_slot_options slot;
-};
 
 struct slot_section {
 	struct slot_section *next;
 	char *pattern;
 	int line;
-	struct values values;
+	struct config_values values;
 };
 
 struct babus_config {
 	char *path;
 	char *env_domain, *env_root;                  /* NULL: not set */
 	int line_domain, line_defaults, line_babusfs; /* 0: no such section */
-	struct values common;                         /* all but [slot PATTERN] */
+	struct config_values common;                  /* all but [slot PATTERN] */
 	struct slot_section *slots;                   /* in the order of the file */
 };
-
-/* ------------------------------------------------------------ values */
-
-/* These return 0, -EINVAL or -ENOMEM; `max` is the key's. No text: as if not given. */
-
-static int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
-{
-	uint64_t value;
-	char *end;
-
-	if (!isdigit((unsigned char)text[0]))
-		return -EINVAL;
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (errno || *end || value < min || value > max)
-		return -EINVAL;
-	*number = value;
-	return 0;
-}
-
-static int parse_count(const char *text, uint64_t max, void *out)
-{
-	uint64_t value;
-
-	if (parse_number(text, 1, max, &value))
-		return -EINVAL;
-	*(uint32_t *)out = (uint32_t)value;
-	return 0;
-}
-
-static int parse_size(const char *text, uint64_t max, void *out)
-{
-	uint64_t bytes;
-
-	if (babus_config_parse_size(text, &bytes) || bytes == 0 || bytes > max)
-		return -EINVAL;
-	*(uint64_t *)out = bytes;
-	return 0;
-}
-
-static int parse_duration(const char *text, uint64_t max, void *out)
-{
-	uint64_t ns;
-
-	if (babus_config_parse_duration(text, &ns) || ns > max)
-		return -EINVAL;
-	*(uint64_t *)out = ns;
-	return 0;
-}
-
-static int parse_channel(const char *text, uint64_t max, void *out)
-{
-	uint64_t value;
-
-	if (strcmp(text, "auto") == 0)
-		*(int32_t *)out = -1;
-	else if (parse_number(text, 0, max, &value) == 0)
-		*(int32_t *)out = (int32_t)value;
-	else
-		return -EINVAL;
-	return 0;
-}
-
-static int parse_mode(const char *text, uint64_t max, void *out)
-{
-	unsigned long value;
-	char *end;
-
-	if (text[0] < '0' || text[0] > '7')
-		return -EINVAL;
-	errno = 0;
-	value = strtoul(text, &end, 8);
-	if (errno || *end || value == 0 || value > max)
-		return -EINVAL;
-	*(mode_t *)out = (mode_t)value;
-	return 0;
-}
-
-static int parse_user(const char *text, uint64_t max, void *out)
-{
-	struct passwd entry, *found = NULL;
-	uint64_t number;
-	char space[8192];
-
-	if (!*text)
-		*(uid_t *)out = (uid_t)-1;
-	else if (parse_number(text, 0, max, &number) == 0)
-		*(uid_t *)out = (uid_t)number;
-	else if (getpwnam_r(text, &entry, space, sizeof(space), &found) == 0 && found)
-		*(uid_t *)out = found->pw_uid;
-	else
-		return -EINVAL;
-	return 0;
-}
-
-static int parse_group(const char *text, uint64_t max, void *out)
-{
-	struct group entry, *found = NULL;
-	char *space = NULL, *grown;
-	uint64_t number;
-	int error = ERANGE;
-
-	if (!*text || parse_number(text, 0, max, &number) == 0) {
-		*(gid_t *)out = *text ? (gid_t)number : (gid_t)-1;
-		return 0;
-	}
-	/* A group's entry names all its members: it may be long. */
-	for (size_t size = 8192; error == ERANGE; size *= 2) {
-		grown = realloc(space, size);
-		if (!grown)
-			break;
-		space = grown;
-		error = getgrnam_r(text, &entry, space, size, &found);
-	}
-	if (found)
-		*(gid_t *)out = found->gr_gid;
-	free(space);
-	return found ? 0 : error == ERANGE ? -ENOMEM : -EINVAL;
-}
-
-static int parse_text(const char *text, uint64_t max, void *out)
-{
-	char *copy;
-
-	if (strlen(text) > max)
-		return -EINVAL;
-	copy = strdup(text);
-	if (!copy)
-		return -ENOMEM;
-	*(const char **)out = copy;
-	return 0;
-}
-
-static int parse_name(const char *text, uint64_t max, void *out)
-{
-	return babus_name_check(text) ? -EINVAL : parse_text(text, max, out);
-}
-
-static int parse_path(const char *text, uint64_t max, void *out)
-{
-	return text[0] != '/' ? -EINVAL : parse_text(text, max, out);
-}
-
-static int parse_boolean(const char *text, uint64_t max, void *out)
-{
-	(void)max;
-	*(int *)out = strcmp(text, "yes") == 0;
-	return *(int *)out || strcmp(text, "no") == 0 ? 0 : -EINVAL;
-}
-
-/* ------------------------------------------------------------ the table */
-
-struct key {
-	const char *name;
-	unsigned sections;
-	int (*parse)(const char *text, uint64_t max, void *out);
-	uint64_t max;
-	const char *expected;
-	size_t offset, size;  /* of the value, in struct values; 0: only its text is kept */
-	const char *fallback; /* of such a text */
-};
-
-#define VALUE(field) offsetof(struct values, field), sizeof(((struct values *)0)->field), NULL
-#define TEXT(text)   0, 0, text
-
-#define A_NAME     "1 to 200 of A-Z a-z 0-9 . _ -, not starting with . or -"
-#define A_SIZE     "a size above 0 such as 4096, 64 KiB or 16 MiB"
-#define A_DURATION "a duration such as 0, 50 us, 20 ms or 1 s"
-#define A_MODE     "octal permissions such as "
-#define A_USER     "the name or number of a user, or nothing"
-#define A_GROUP    "the name or number of a group, or nothing"
-#define A_COUNT    "a whole number from 1 to "
-#define ID_MAX     (UINT32_MAX - 1)
-
-static const struct key keys[] = {
-    {"name", IN_DOMAIN, parse_name, BABUS_NAME_MAX, A_NAME, VALUE(domain_name)},
-    {"root", IN_DOMAIN, parse_path, UINT64_MAX, "an absolute path", VALUE(domain.root)},
-    {"mode", IN_DOMAIN, parse_mode, 03777, A_MODE "0700 or 2770", VALUE(domain.mode)},
-    {"owner", IN_DOMAIN, parse_user, ID_MAX, A_USER, VALUE(domain.uid)},
-    {"group", IN_DOMAIN, parse_group, ID_MAX, A_GROUP, VALUE(domain.gid)},
-    {"trust_owner", IN_DOMAIN, parse_user, ID_MAX, A_USER, VALUE(domain.trust_uid)},
-
-    {"depth", IN_SLOTS, parse_count, BABUS_BUFFERS_MAX, A_COUNT "65535", VALUE(slot.depth)},
-    {"size", IN_SLOTS, parse_size, UINT64_MAX, A_SIZE, VALUE(slot.max_size)},
-    {"loans", IN_SLOTS, parse_count, BABUS_LOANS_MAX, A_COUNT "16383", VALUE(slot.loans)},
-    {"pins", IN_SLOTS, parse_count, BABUS_BUFFERS_MAX, A_COUNT "65535", VALUE(slot.pins)},
-    {"channel", IN_SLOTS, parse_channel, BABUS_CHANNELS - 1, "auto or 0 to 31",
-     VALUE(slot.channel)},
-    {"mode", IN_SLOTS, parse_mode, 0777, A_MODE "0600 or 0640", VALUE(slot.mode)},
-    {"owner", IN_SLOTS, parse_user, ID_MAX, A_USER, VALUE(slot.uid)},
-    {"group", IN_SLOTS, parse_group, ID_MAX, A_GROUP, VALUE(slot.gid)},
-    {"type", IN_SLOT, parse_text, BABUS_TYPE_MAX, "a label of up to 63 bytes", VALUE(slot.type)},
-    {"description", IN_SLOT, parse_text, BABUS_DESCRIPTION_MAX, "a text of up to 191 bytes",
-     VALUE(slot.description)},
-
-    {"allow_other", IN_BABUSFS, parse_boolean, 0, "yes or no", TEXT("no")},
-    {"list_all", IN_BABUSFS, parse_boolean, 0, "yes or no", TEXT("no")},
-    {"hide_wait", IN_BABUSFS, parse_boolean, 0, "yes or no", TEXT("no")},
-    {"threads", IN_BABUSFS, parse_count, 1024, A_COUNT "1024", TEXT("4")},
-    {"max_pending", IN_BABUSFS, parse_size, UINT64_MAX, A_SIZE, TEXT("256 MiB")},
-    {"hold", IN_BABUSFS, parse_duration, UINT64_MAX, A_DURATION, TEXT("1 s")},
-    {"spin", IN_BABUSFS, parse_duration, UINT64_MAX, A_DURATION, TEXT("0")},
-};
-
-static_assert(sizeof(keys) / sizeof(keys[0]) == KEYS, "struct values has room for each key");
-
-/* Index of a key, or -1. */
-static int find_key(unsigned section, const char *name)
-{
-	for (int k = 0; k < KEYS; k++)
-		if (keys[k].sections & section && strcmp(keys[k].name, name) == 0)
-			return k;
-	return -1;
-}
-
-/* The keys of a section, for people. */
-static void list_keys(unsigned section, char *text, size_t size)
-{
-	size_t used = 0;
-
-	text[0] = '\0';
-	for (int k = 0; k < KEYS; k++)
-		if (keys[k].sections & section && used < size)
-			used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
-						 keys[k].name);
-}
-
-static int take_value(int k, const char *text, struct values *values)
-{
-	uint64_t scratch;
-	int error;
-
-	if (keys[k].size)
-		return keys[k].parse(text, keys[k].max, (char *)values + keys[k].offset);
-	error = keys[k].parse(text, keys[k].max, &scratch);
-	return error ? error : parse_text(text, UINT64_MAX, &values->text[k]);
-}
-
-static void init_values(struct values *values)
-{
-	memset(values, 0, sizeof(*values));
-	babus_domain_options_init(&values->domain);
-	babus_slot_options_init(&values->slot);
-}
-
-static void finish_values(struct values *values)
-{
-	for (int k = 0; k < KEYS; k++)
-		free((char *)values->text[k]);
-	free((char *)values->domain_name);
-	free((char *)values->domain.root);
-	free((char *)values->slot.type);
-	free((char *)values->slot.description);
-}
-
-/* Put what these sections say about slots over `opts`. */
-static void apply_slot(const struct values *values, struct babus_slot_options *opts)
-{
-	for (int k = 0; k < KEYS; k++)
-		if (values->line[k] && keys[k].sections & IN_SLOTS)
-			memcpy((char *)opts + (keys[k].offset - offsetof(struct values, slot)),
-			       (const char *)values + keys[k].offset, keys[k].size);
-}
 
 /* ------------------------------------------------------------ the file */
 
@@ -338,8 +51,8 @@ struct parser {
 	size_t line_size;
 	int line_number;
 	unsigned section;
-	struct values *values; /* of the section */
-	int error;             /* of the first thing wrong; its story is told */
+	struct config_values *values; /* of the section */
+	int error;                    /* of the first thing wrong; its story is told */
 };
 
 static int bad(struct parser *p, const char *what, const char *found, const char *expected)
@@ -372,13 +85,13 @@ static int open_slot_section(struct parser *p, const char *pattern)
 	section = calloc(1, sizeof(*section));
 	if (!section)
 		return no_memory(p);
-	init_values(&section->values);
+	babus_config_values_init(&section->values);
 	*end = section;
 	section->line = p->line_number;
 	section->pattern = strdup(pattern);
 	if (!section->pattern)
 		return no_memory(p);
-	p->section = IN_SLOT;
+	p->section = CONFIG_SLOT;
 	p->values = &section->values;
 	return 0;
 }
@@ -412,11 +125,11 @@ static int open_section(struct parser *p, char *text)
 	text[length - 1] = '\0';
 
 	if (strcmp(name, "domain") == 0)
-		return open_common_section(p, IN_DOMAIN, name, &config->line_domain);
+		return open_common_section(p, CONFIG_DOMAIN, name, &config->line_domain);
 	if (strcmp(name, "defaults") == 0)
-		return open_common_section(p, IN_DEFAULTS, name, &config->line_defaults);
+		return open_common_section(p, CONFIG_DEFAULTS, name, &config->line_defaults);
 	if (strcmp(name, "babusfs") == 0)
-		return open_common_section(p, IN_BABUSFS, name, &config->line_babusfs);
+		return open_common_section(p, CONFIG_BABUSFS, name, &config->line_babusfs);
 	if (strncmp(name, "slot ", 5) == 0 && name[5 + strspn(name + 5, " \t")])
 		return open_slot_section(p, name + 5 + strspn(name + 5, " \t"));
 	return bad(p, "unknown section", name, SECTIONS);
@@ -464,21 +177,21 @@ static int take_key(void *user, const char *ignored, const char *name, const cha
 	(void)ignored;
 	if (p->error)
 		return 0;
-	if (p->section == IN_NONE)
+	if (p->section == CONFIG_NO_SECTION)
 		return bad(p, "before the first section stands", name, SECTIONS), 0;
-	k = find_key(p->section, name);
+	k = babus_config_key_find(p->section, name);
 	if (k < 0) {
-		list_keys(p->section, what, sizeof(what));
+		babus_config_key_list(p->section, what, sizeof(what));
 		return bad(p, "unknown key", name, what), 0;
 	}
 	if (p->values->line[k])
 		return again(p, "key", name, p->values->line[k]), 0;
-	error = take_value(k, text, p->values);
+	error = babus_config_values_take(k, text, p->values);
 	if (error == -ENOMEM)
 		return no_memory(p), 0;
 	if (error) {
 		snprintf(what, sizeof(what), "%s is", name);
-		return bad(p, what, text, keys[k].expected), 0;
+		return bad(p, what, text, babus_config_key_expected(k)), 0;
 	}
 	p->values->line[k] = p->line_number;
 	return 1;
@@ -492,9 +205,9 @@ static int check_slot(const struct babus_config *config, const struct slot_secti
 	uint64_t buffers;
 
 	babus_slot_options_init(&opts);
-	apply_slot(&config->common, &opts);
+	babus_config_values_slot(&config->common, &opts);
 	if (section)
-		apply_slot(&section->values, &opts);
+		babus_config_values_slot(&section->values, &opts);
 	buffers = (uint64_t)opts.depth + opts.loans + opts.pins;
 	if (buffers <= BABUS_BUFFERS_MAX)
 		return 0;
@@ -603,7 +316,7 @@ int babus_config_load(const char *path, babus_config **config)
 	babus_fail_clear();
 	if (!loaded)
 		return -ENOMEM;
-	init_values(&loaded->common);
+	babus_config_values_init(&loaded->common);
 	loaded->path = strdup("");
 	error = loaded->path ? 0 : -ENOMEM;
 	if (!error)
@@ -631,11 +344,11 @@ void babus_config_free(babus_config *config)
 		return;
 	for (section = config->slots; section; section = next) {
 		next = section->next;
-		finish_values(&section->values);
+		babus_config_values_finish(&section->values);
 		free(section->pattern);
 		free(section);
 	}
-	finish_values(&config->common);
+	babus_config_values_finish(&config->common);
 	free(config->env_domain);
 	free(config->env_root);
 	free(config->path);
@@ -663,95 +376,15 @@ void babus_config_slot(const babus_config *config, const char *name,
 		       struct babus_slot_options *opts)
 {
 	babus_slot_options_init(opts);
-	apply_slot(&config->common, opts);
+	babus_config_values_slot(&config->common, opts);
 	for (const struct slot_section *s = config->slots; s; s = s->next)
 		if (fnmatch(s->pattern, name, 0) == 0)
-			apply_slot(&s->values, opts);
+			babus_config_values_slot(&s->values, opts);
 }
 
 const char *babus_config_babusfs(const babus_config *config, const char *key)
 {
-	int k = find_key(IN_BABUSFS, key);
+	int k = babus_config_key_find(CONFIG_BABUSFS, key);
 
-	if (k < 0)
-		return NULL;
-	return config->common.line[k] ? config->common.text[k] : keys[k].fallback;
-}
-
-/* Digits with an optional fraction of up to 9, in `unit`s; the rest in *end. */
-static int parse_decimal(const char *text, uint64_t unit, uint64_t *value, const char **end)
-{
-	uint64_t whole = 0, part = 0, scale = 1;
-
-	if (!isdigit((unsigned char)*text))
-		return -EINVAL;
-	for (; isdigit((unsigned char)*text); text++)
-		if (__builtin_mul_overflow(whole, 10u, &whole) ||
-		    __builtin_add_overflow(whole, (uint64_t)(*text - '0'), &whole))
-			return -EINVAL;
-	if (*text == '.') {
-		for (text++; isdigit((unsigned char)*text) && scale < 1000000000; text++) {
-			part = part * 10 + (uint64_t)(*text - '0');
-			scale *= 10;
-		}
-		if (scale == 1)
-			return -EINVAL;
-	}
-	/* unit * part / scale without its overflow. */
-	part = unit / scale * part + unit % scale * part / scale;
-	if (__builtin_mul_overflow(whole, unit, &whole) ||
-	    __builtin_add_overflow(whole, part, value))
-		return -EINVAL;
-	*end = text;
-	return 0;
-}
-
-struct unit {
-	const char *name;
-	uint64_t factor;
-};
-
-/* `units` ends with a NULL. */
-static int parse_quantity(const char *text, const struct unit *units, uint64_t *value)
-{
-	const char *name = text + strspn(text, "0123456789.");
-	const char *end;
-	uint64_t sum;
-
-	name += strspn(name, " \t");
-	while (units->name && strcmp(units->name, name) != 0)
-		units++;
-	if (!units->name || parse_decimal(text, units->factor, &sum, &end))
-		return -EINVAL;
-	if (end + strspn(end, " \t") != name)
-		return -EINVAL;
-	*value = sum;
-	return 0;
-}
-
-int babus_config_parse_size(const char *text, uint64_t *bytes)
-{
-	static const struct unit units[] = {
-	    {"", 1},           {"B", 1},           {"kB", 1000},
-	    {"MB", 1000000},   {"GB", 1000000000}, {"KiB", 1u << 10},
-	    {"MiB", 1u << 20}, {"GiB", 1u << 30},  {NULL, 0},
-	};
-
-	return parse_quantity(text, units, bytes);
-}
-
-int babus_config_parse_duration(const char *text, uint64_t *ns)
-{
-	static const struct unit units[] = {
-	    {"", 1000000000},
-	    {"ns", 1},
-	    {"us", 1000},
-	    {"ms", 1000000},
-	    {"s", 1000000000},
-	    {"min", UINT64_C(60000000000)},
-	    {"h", UINT64_C(3600000000000)},
-	    {NULL, 0},
-	};
-
-	return parse_quantity(text, units, ns);
+	return k < 0 ? NULL : babus_config_values_text(&config->common, k);
 }
