@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The shared library exports what the headers declare, and nothing else.
+# Arguments: source, build.
+set -u
+library=$2/core/libbabus.so
+list=$(mktemp -d /tmp/babus-test.XXXXXX) || exit 1
+trap 'rm -rf "$list"' EXIT
+
+nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
+	grep -v '^BABUS_0$' | sort -u >"$list/exported"
+cat "$1"/include/babus/*.h | tr '\n' ' ' | grep -oE 'BABUS_API [^;(]*\(' |
+	grep -oE 'babus_[a-z0-9_]+\(' | tr -d '(' | sort -u >"$list/declared"
+
+failed=0
+if grep -v '^babus_' "$list/exported"; then
+	echo 'FAILED: exported, and not of babus'
+	failed=1
+fi
+if ! diff "$list/declared" "$list/exported"; then
+	echo 'FAILED: < is declared and not exported, > exported and not declared'
+	failed=1
+fi
+if ! readelf -d "$library" | grep -q 'SONAME.*\[libbabus\.so\.0\]'; then
+	echo 'FAILED: the library has no versioned name'
+	failed=1
+fi
+if ! readelf -V "$library" | grep -q 'BABUS_0'; then
+	echo 'FAILED: the symbols have no version'
+	failed=1
+fi
+[ "$(wc -l <"$list/exported")" -ge 40 ] || failed=1
+echo "$(wc -l <"$list/exported") symbols"
+exit $failed

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whatever is in the files, they are input: each field of a header is checked,
+ * and what a peer scribbles into the tables is an error at most.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "layout.h"
+#include "payload.h"
+#include "slot.h"
+#include "support.h"
+
+static void put(const char *path, uint64_t offset, const void *bytes, size_t size)
+{
+	int fd = open(path, O_WRONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, size, (off_t)offset), size);
+	close(fd);
+}
+
+/* With `size` bytes at `offset` set to `value`, opening is `error`; and then put back. */
+static void check_field(const char *path, uint64_t offset, size_t size, uint64_t value, int error)
+{
+	int fd = open(path, O_RDONLY);
+	babus_slot *slot = NULL;
+	uint64_t before = 0;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &before, size, (off_t)offset), size);
+	close(fd);
+	put(path, offset, &value, size);
+	assert_int_equal(babus_slot_open(bus, "s", BABUS_PUBLISH, NULL, &slot), error);
+	if (error)
+		assert_true(strlen(babus_error_detail()) > 0);
+	babus_slot_close(slot);
+	put(path, offset, &before, size);
+	assert_int_equal(babus_slot_open(bus, "s", BABUS_PUBLISH, NULL, &slot), 0);
+	babus_slot_close(slot);
+}
+
+#define REFUSED(path, type, field, value) \
+	check_field(path, offsetof(type, field), sizeof(((type *)0)->field), value, -EPROTO)
+
+static void each_wrong_field_of_a_slot_is_eproto(void **state)
+{
+	const char *path = domain_file("s.slot");
+
+	(void)state;
+	babus_slot_close(make_slot("s", 4, 100));
+	REFUSED(path, struct layout_slot, head.magic, 0);
+	REFUSED(path, struct layout_slot, head.magic, LAYOUT_PINS_MAGIC);
+	REFUSED(path, struct layout_slot, head.abi, LAYOUT_ABI + 1);
+	REFUSED(path, struct layout_slot, head.abi, 0);
+	REFUSED(path, struct layout_slot, head.features_required, 1);
+	REFUSED(path, struct layout_slot, head.features_required, 0x80000000);
+	REFUSED(path, struct layout_slot, head.instance, 0);
+	REFUSED(path, struct layout_slot, depth, 0);
+	REFUSED(path, struct layout_slot, depth, 500);
+	REFUSED(path, struct layout_slot, depth, UINT32_MAX);
+	REFUSED(path, struct layout_slot, loans, 0);
+	REFUSED(path, struct layout_slot, loans, 500);
+	REFUSED(path, struct layout_slot, loans, UINT32_MAX);
+	REFUSED(path, struct layout_slot, pins, 0);
+	REFUSED(path, struct layout_slot, pins, 500);
+	REFUSED(path, struct layout_slot, pins, UINT32_MAX);
+	REFUSED(path, struct layout_slot, channel, 32);
+	REFUSED(path, struct layout_slot, channel, UINT32_MAX);
+	REFUSED(path, struct layout_slot, max_size, 0);
+	REFUSED(path, struct layout_slot, max_size, 5000);
+	REFUSED(path, struct layout_slot, max_size, UINT64_MAX);
+	REFUSED(path, struct layout_slot, first_seq, 0);
+	REFUSED(path, struct layout_slot, first_seq, UINT64_MAX);
+	REFUSED(path, struct layout_slot, file_size, 0);
+	REFUSED(path, struct layout_slot, file_size, UINT64_MAX);
+}
+
+static void each_wrong_field_of_the_pins_is_eproto(void **state)
+{
+	babus_slot *slot = make_slot("s", 4, 100);
+	char path[512];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s", pins_file(slot));
+	babus_slot_close(slot);
+	REFUSED(path, struct layout_pins, head.magic, 0);
+	REFUSED(path, struct layout_pins, head.magic, LAYOUT_SLOT_MAGIC);
+	REFUSED(path, struct layout_pins, head.abi, LAYOUT_ABI + 1);
+	REFUSED(path, struct layout_pins, head.features_required, 4);
+	REFUSED(path, struct layout_pins, head.instance, 0);
+	REFUSED(path, struct layout_pins, head.instance, 12345);
+	REFUSED(path, struct layout_pins, pins, 0);
+	REFUSED(path, struct layout_pins, pins, 9);
+	REFUSED(path, struct layout_pins, pins, UINT32_MAX);
+}
+
+static void optional_features_are_ignored(void **state)
+{
+	(void)state;
+	babus_slot_close(make_slot("s", 4, 100));
+	check_field(domain_file("s.slot"), offsetof(struct layout_head, features_optional), 4,
+		    UINT32_MAX, 0);
+}
+
+static void check_domain_field(uint64_t offset, size_t size, uint64_t value)
+{
+	const char *path = domain_file("domain");
+	int fd = open(path, O_RDONLY);
+	babus_domain *domain = NULL;
+	uint64_t before = 0;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &before, size, (off_t)offset), size);
+	close(fd);
+	put(path, offset, &value, size);
+	assert_int_equal(babus_domain_open("test", 0, NULL, &domain), -EPROTO);
+	assert_int_equal(babus_domain_open("test", BABUS_CREATE, NULL, &domain), -EPROTO);
+	assert_true(strlen(babus_error_detail()) > 0);
+	put(path, offset, &before, size);
+	assert_int_equal(babus_domain_open("test", 0, NULL, &domain), 0);
+	babus_domain_close(domain);
+}
+
+static void each_wrong_field_of_the_domain_is_eproto(void **state)
+{
+	(void)state;
+	check_domain_field(offsetof(struct layout_domain, head.magic), 8, 1);
+	check_domain_field(offsetof(struct layout_domain, head.abi), 4, 2);
+	check_domain_field(offsetof(struct layout_domain, head.features_required), 4, 1);
+	check_domain_field(offsetof(struct layout_domain, head.instance), 8, 0);
+}
+
+static void resize_and_check(const char *path, off_t size)
+{
+	babus_slot *slot = NULL;
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(truncate(path, size), 0);
+	assert_int_equal(babus_slot_open(bus, "s", BABUS_READ, NULL, &slot), -EPROTO);
+	assert_null(slot);
+}
+
+static void files_of_another_size_are_eproto(void **state)
+{
+	static const off_t sizes[] = {1 << 20, 4096, 100, 0};
+	char path[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		babus_slot_close(make_slot("s", 4, 100));
+		resize_and_check(domain_file("s.slot"), sizes[i]);
+		assert_int_equal(unlink(domain_file("s.slot")), 0);
+		babus_slot *slot = make_slot("s", 4, 100);
+		snprintf(path, sizeof(path), "%s", pins_file(slot));
+		babus_slot_close(slot);
+		resize_and_check(path, sizes[i] == 4096 ? 4095 : sizes[i]);
+		assert_int_equal(unlink(domain_file("s.slot")), 0);
+	}
+}
+
+/* --- while in use ----------------------------------------------------------------------- */
+
+static void assert_damaged(babus_slot *slot)
+{
+	struct babus_message message;
+
+	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), -EPROTO);
+}
+
+static void cell_that_names_no_buffer_is_eproto(void **state)
+{
+	babus_slot *slot = make_slot("s", 1, 100);
+
+	(void)state;
+	publish_text(slot, "x");
+	put(domain_file("s.slot"), slot->ring.g.cells, &(uint64_t){word_cell(1, 60000)}, 8);
+	assert_damaged(slot);
+	babus_slot_close(slot);
+}
+
+static void message_in_the_wrong_cell_is_eproto(void **state)
+{
+	babus_slot *slot = make_slot("s", 4, 100);
+
+	(void)state;
+	publish_text(slot, "x");
+	put(domain_file("s.slot"), slot->ring.g.cells + 16, &(uint64_t){word_cell(7, 0)}, 8);
+	assert_damaged(slot);
+	assert_int_equal(babus_slot_publish(slot, "y", 1, NULL, NULL), -EPROTO);
+	babus_slot_close(slot);
+}
+
+static void record_of_another_message_is_eproto(void **state)
+{
+	babus_slot *slot = make_slot("s", 1, 100);
+	uint32_t buffer;
+
+	(void)state;
+	publish_text(slot, "x");
+	buffer = cell_buffer(cell_get(&slot->ring.cells[0]));
+	record_put(&slot->ring.records[buffer].seq, 99);
+	assert_damaged(slot);
+	record_put(&slot->ring.records[buffer].seq, 1);
+	record_put(&slot->ring.records[buffer].size, 101);
+	assert_damaged(slot);
+	record_put(&slot->ring.records[buffer].size, UINT64_MAX);
+	assert_damaged(slot);
+	babus_slot_close(slot);
+}
+
+static void hint_at_the_newest_is_never_trusted(void **state)
+{
+	static const uint64_t hints[] = {0, 1, 7, 10, 11, 1000, BABUS_SEQ_MAX, UINT64_MAX};
+	babus_slot *slot = make_slot("s", 4, 100);
+	struct babus_message message;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++) {
+		publish_many(slot, 10);
+		counter_put(slot->ring.newest, hints[i]);
+		assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
+		assert_int_equal(message.seq, 11 * i + 10);
+		babus_message_release(&message);
+		publish_text(slot, "on");
+		assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
+		assert_text(&message, "on");
+	}
+	babus_slot_close(slot);
+}
+
+static void used_up_incarnations_are_eproto(void **state)
+{
+	babus_slot *slot = make_slot("s", 4, 100), *second = NULL;
+
+	(void)state;
+	counter_put(&slot->header->next_incarnation, CLAIM_INCARNATION_MAX + 1);
+	assert_int_equal(babus_slot_open(bus, "s", BABUS_PUBLISH, NULL, &second), -EPROTO);
+	publish_text(slot, "on");
+	babus_slot_close(slot);
+}
+
+/* --- scribbling ---------------------------------------------------------------------------- */
+
+enum {
+	SCRIBBLES = 300
+};
+
+static void call_everything(babus_slot *slot, babus_reader *reader, uint64_t *random)
+{
+	struct babus_message message;
+	struct babus_slot_info info;
+	struct babus_report report;
+	struct babus_event event;
+	babus_waiter *waiter;
+	char data[100];
+
+	for (int i = 0; i < 5; i++) {
+		enum babus_which which = (enum babus_which)(random_next(random) % 4);
+
+		babus_slot_publish(slot, data, random_next(random) % 100, NULL, NULL);
+		if (!babus_slot_view(slot, which, random_next(random) % 20, &message))
+			babus_message_release(&message);
+		if (!babus_reader_next(reader, &message))
+			babus_message_release(&message);
+		babus_slot_copy(slot, which, random_next(random), data, sizeof(data), &message);
+	}
+	babus_slot_info(slot, &info);
+	babus_slot_trim(slot, NULL);
+	babus_slot_reserve(slot, 3, 100);
+	babus_domain_recover(babus_slot_domain(slot), 1, &report);
+	if (!babus_waiter_open(babus_slot_domain(slot), NULL, &waiter)) {
+		babus_waiter_add(waiter, reader, NULL);
+		babus_waiter_wait(waiter, babus_deadline(1000), &event);
+		babus_waiter_close(waiter);
+	}
+}
+
+static uint64_t odd_value(uint64_t *random)
+{
+	static const uint64_t odd[] = {0, 1, UINT64_MAX, UINT64_C(1) << 63, BABUS_SEQ_MAX << 16};
+	uint64_t value = random_next(random);
+
+	switch (random_next(random) % 4) {
+	case 0:
+		return odd[value % 5];
+	case 1:
+		return word_cell(value % 30, (uint32_t)(value >> 32) % 30);
+	case 2:
+		return word_state((enum layout_kind)(value % 4), value >> 40);
+	default:
+		return value;
+	}
+}
+
+/* Anything may be returned; nothing may crash or hang. */
+static void scribble(void *arg)
+{
+	uint64_t random = *(uint64_t *)arg;
+	babus_domain *domain;
+	babus_slot *slot;
+	babus_reader *reader;
+
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH, NULL, &slot), 0);
+	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_OLDEST, 0, &reader), 0);
+	for (int i = 0; i < 10; i++) {
+		uint64_t words = slot->ring.g.payload / 8;
+		shared64 *word = (shared64 *)slot->header + random_next(&random) % words;
+
+		if (random_next(&random) % 3 == 0) {
+			words = slot->ring.g.pins_size / 8;
+			word = (shared64 *)slot->pins_header + random_next(&random) % words;
+		}
+		counter_put(word, odd_value(&random));
+		call_everything(slot, reader, &random);
+	}
+}
+
+static void scribbled_tables_crash_and_hang_nothing(void **state)
+{
+	uint64_t random = 1;
+
+	(void)state;
+	for (int i = 0; i < SCRIBBLES; i++) {
+		int64_t began = now_ns();
+		babus_slot *slot = make_slot("s", 3, 100);
+
+		snprintf(support_context, sizeof(support_context), "seed %llu",
+			 (unsigned long long)random);
+		publish_many(slot, 5);
+		child_join(child_start(scribble, &random));
+		assert_true(now_ns() - began < 20 * SECOND);
+		babus_slot_close(slot);
+		unlink(domain_file("s.slot"));
+		random_next(&random);
+	}
+	*support_context = '\0';
+}
+
+static int run(void)
+{
+	const struct CMUnitTest cases[] = {
+	    CASE(each_wrong_field_of_a_slot_is_eproto),
+	    CASE(each_wrong_field_of_the_pins_is_eproto),
+	    CASE(optional_features_are_ignored),
+	    CASE(each_wrong_field_of_the_domain_is_eproto),
+	    CASE(files_of_another_size_are_eproto),
+	    CASE(cell_that_names_no_buffer_is_eproto),
+	    CASE(message_in_the_wrong_cell_is_eproto),
+	    CASE(record_of_another_message_is_eproto),
+	    CASE(hint_at_the_newest_is_never_trusted),
+	    CASE(used_up_incarnations_are_eproto),
+	    CASE(scribbled_tables_crash_and_hang_nothing),
+	};
+
+	return cmocka_run_group_tests(cases, NULL, NULL);
+}
+
+int main(void)
+{
+	return support_main(run, 120);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Faults of the first implementation of this idea that must not come back:
+ *
+ *     every slot on channel 0                here, and test_slot.c
+ *     a wake-up that is lost                 stress_wake.c
+ *     the length read before the lock        here
+ *     32-bit numbers compared with >         test_seq.c
+ *     a race between create and open         here, and test_slot.c
+ *     somebody dies and stops everyone       crash_kill.c, crash_stop.c
+ *     a call for every message               test_quiet.c
+ *     no history                             test_read.c
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "payload.h"
+#include "support.h"
+
+/* --- every slot on channel 0 ---------------------------------------------------------- */
+
+static int ready, done;
+
+static void sleep_through_it(void *arg)
+{
+	struct babus_waiter_options opts = {.recheck_ns = 3600 * SECOND};
+	struct rusage before, after;
+	struct babus_event event;
+	babus_domain *domain;
+	babus_waiter *waiter;
+	babus_reader *reader;
+	babus_slot *slot;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "calm", BABUS_READ, NULL, &slot), 0);
+	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
+	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
+	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
+	gate_post(ready, 1);
+	getrusage(RUSAGE_SELF, &before);
+	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(60 * SECOND), &event), 0);
+	getrusage(RUSAGE_SELF, &after);
+	/* Went to sleep, and was woken: for its own message. */
+	EXPECT(after.ru_nvcsw - before.ru_nvcsw < 10);
+}
+
+static void listen_to_the_busy_one(void *arg)
+{
+	struct babus_message message;
+	babus_domain *domain;
+	babus_reader *reader;
+	babus_slot *slot;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "busy", BABUS_READ, NULL, &slot), 0);
+	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_OLDEST, 0, &reader), 0);
+	for (int i = 0; i < 500; i++) {
+		EXPECT_EQUAL(babus_reader_wait(reader, babus_deadline(60 * SECOND)), 0);
+		EXPECT_EQUAL(babus_reader_next(reader, &message), 0);
+		babus_message_release(&message);
+		gate_post(done, 1);
+	}
+}
+
+static void busy_slot_does_not_wake_those_who_wait_for_another(void **state)
+{
+	babus_slot *calm = make_slot("calm", 4, 16), *busy = make_slot("busy", 4, 16);
+	pid_t sleeper, listener;
+
+	(void)state;
+	ready = gate_open();
+	done = gate_open();
+	sleeper = child_start(sleep_through_it, NULL);
+	listener = child_start(listen_to_the_busy_one, NULL);
+	gate_wait(ready);
+	for (int i = 0; i < 500; i++) {
+		publish_many(busy, 1);
+		gate_wait(done);
+	}
+	publish_many(calm, 1);
+	child_join(sleeper);
+	child_join(listener);
+	babus_slot_close(calm);
+	babus_slot_close(busy);
+	gate_close(ready);
+	gate_close(done);
+}
+
+/* --- the length read before the lock ---------------------------------------------------- */
+
+static atomic_bool *stop;
+
+static void watch_lengths(void *arg)
+{
+	struct babus_message message;
+	babus_domain *domain;
+	babus_slot *slot;
+	uint64_t seen = 0;
+	char copy[4096];
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_READ, NULL, &slot), 0);
+	gate_post(ready, 1);
+	while (!atomic_load(stop)) {
+		int error = babus_slot_copy(slot, BABUS_LATEST, 0, copy, sizeof(copy), &message);
+
+		EXPECT(!error || error == -EAGAIN || error == -ENODATA);
+		if (error)
+			continue;
+		EXPECT(payload_matches(&message));
+		EXPECT(message.seq >= seen);
+		seen = message.seq;
+	}
+	EXPECT(seen > 0);
+}
+
+static void messages_that_grow_and_shrink_are_never_torn(void **state)
+{
+	babus_slot *slot = make_slot("s", 1, 4096);
+	char data[4096];
+	pid_t watchers[2];
+	int64_t until;
+
+	(void)state;
+	ready = gate_open();
+	stop = mmap(NULL, sizeof(*stop), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 2; i++)
+		watchers[i] = child_start(watch_lengths, NULL);
+	gate_wait(ready);
+	gate_wait(ready);
+	until = now_ns() + SECOND;
+	for (uint64_t n = 0; now_ns() < until; n++) {
+		size_t size = n % 2 ? 4096 : 1 + n % 64;
+		struct babus_stamp stamp = payload_fill(data, size, payload_tag(1, n));
+
+		assert_int_equal(babus_slot_publish(slot, data, size, &stamp, NULL), 0);
+	}
+	atomic_store(stop, true);
+	for (int i = 0; i < 2; i++)
+		child_join(watchers[i]);
+	gate_close(ready);
+	babus_slot_close(slot);
+}
+
+/* --- a race between create and open ------------------------------------------------------- */
+
+static void open_again_and_again(void *arg)
+{
+	struct babus_message message;
+	babus_domain *domain;
+	unsigned opened = 0;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	gate_post(ready, 1);
+	while (!atomic_load(stop)) {
+		babus_slot *slot = NULL;
+		int error = babus_slot_open(domain, "s", BABUS_READ, NULL, &slot);
+
+		/* There or not there; never half of it. */
+		EXPECT(!error || error == -ENOENT || error == -ENODEV);
+		if (error)
+			continue;
+		opened++;
+		error = babus_slot_view(slot, BABUS_LATEST, 0, &message);
+		EXPECT(!error || error == -ENODATA || error == -ENODEV);
+		if (!error)
+			babus_message_release(&message);
+		babus_slot_close(slot);
+	}
+	EXPECT(opened > 0);
+}
+
+static void slot_appears_complete_or_not_at_all(void **state)
+{
+	pid_t openers[2];
+	int64_t until;
+
+	(void)state;
+	ready = gate_open();
+	stop = mmap(NULL, sizeof(*stop), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 2; i++)
+		openers[i] = child_start(open_again_and_again, NULL);
+	gate_wait(ready);
+	gate_wait(ready);
+	until = now_ns() + SECOND;
+	while (now_ns() < until) {
+		babus_slot *slot = make_slot("s", 2, 64);
+
+		publish_text(slot, "x");
+		sched_yield();
+		babus_slot_close(slot);
+		assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	}
+	atomic_store(stop, true);
+	for (int i = 0; i < 2; i++)
+		child_join(openers[i]);
+	gate_close(ready);
+}
+
+static void open_domain_again_and_again(void *arg)
+{
+	unsigned opened = 0;
+
+	(void)arg;
+	gate_post(ready, 1);
+	while (!atomic_load(stop)) {
+		babus_domain *domain = NULL;
+		int error = babus_domain_open("brief", 0, NULL, &domain);
+
+		EXPECT(!error || error == -ENOENT || error == -ENODEV);
+		opened += !error;
+		babus_domain_close(domain);
+	}
+	EXPECT(opened > 0);
+}
+
+static void domain_appears_complete_or_not_at_all(void **state)
+{
+	int64_t until;
+	pid_t opener;
+
+	(void)state;
+	ready = gate_open();
+	stop = mmap(NULL, sizeof(*stop), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	opener = child_start(open_domain_again_and_again, NULL);
+	gate_wait(ready);
+	until = now_ns() + SECOND / 2;
+	while (now_ns() < until) {
+		babus_domain *domain = NULL;
+
+		assert_int_equal(babus_domain_open("brief", BABUS_CREATE, NULL, &domain), 0);
+		sched_yield();
+		babus_domain_close(domain);
+		assert_int_equal(babus_domain_remove("brief", NULL), 0);
+	}
+	atomic_store(stop, true);
+	child_join(opener);
+	gate_close(ready);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest cases[] = {
+	    CASE(busy_slot_does_not_wake_those_who_wait_for_another),
+	    CASE(messages_that_grow_and_shrink_are_never_torn),
+	    CASE(slot_appears_complete_or_not_at_all),
+	    CASE(domain_appears_complete_or_not_at_all),
+	};
+
+	return cmocka_run_group_tests(cases, NULL, NULL);
+}
+
+int main(void)
+{
+	return support_main(run, 60);
+}

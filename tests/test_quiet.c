@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The steady state costs no system call and no page fault. A seccomp filter
+ * ends the process at any call that is not on a short list, or, to count them,
+ * raises a signal.
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support.h"
+
+enum {
+	LARGE = 6220800
+};
+
+static bool clock_is_quiet = true;
+static char data[LARGE];
+
+/* From here on all calls but those to report and to end have this effect. */
+static void forbid_calls(uint32_t effect)
+{
+	struct sock_filter rules[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 5, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 4, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getrusage, 3, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 2, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, clock_is_quiet ? SYS_exit_group : SYS_clock_gettime,
+		     1, 0),
+	    BPF_STMT(BPF_RET | BPF_K, effect),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(rules) / sizeof(*rules), rules};
+
+	EXPECT(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	EXPECT(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+}
+
+static long faults(void)
+{
+	struct rusage usage;
+
+	EXPECT(!getrusage(RUSAGE_SELF, &usage));
+	return usage.ru_minflt + usage.ru_majflt;
+}
+
+/* All that a publisher and a reader do again and again. */
+struct handles {
+	babus_slot *slot;
+	babus_reader *each, *newest;
+	babus_waiter *waiter;
+	size_t size;
+};
+
+static void take(struct babus_message *message, size_t size)
+{
+	static volatile char sink;
+
+	EXPECT_EQUAL(message->size, size);
+	if (size)
+		sink = ((const char *)message->data)[size - 1];
+	(void)sink;
+	babus_message_release(message);
+}
+
+static void go_round(struct handles *h)
+{
+	struct iovec piece = {data, h->size};
+	struct babus_message message;
+	struct babus_loan loan;
+
+	EXPECT_EQUAL(babus_slot_publish(h->slot, data, h->size, NULL, NULL), 0);
+	EXPECT_EQUAL(babus_slot_publishv(h->slot, &piece, 1, NULL, NULL), 0);
+	EXPECT_EQUAL(babus_slot_loan(h->slot, h->size, &loan), 0);
+	babus_loan_discard(&loan);
+	EXPECT_EQUAL(babus_slot_loan(h->slot, h->size, &loan), 0);
+	EXPECT_EQUAL(babus_loan_commit(&loan, NULL), 0);
+	EXPECT_EQUAL(babus_slot_view(h->slot, BABUS_LATEST, 0, &message), 0);
+	take(&message, h->size);
+	EXPECT_EQUAL(babus_slot_copy(h->slot, BABUS_AGE, 1, data, h->size, &message), 0);
+	if (h->waiter) {
+		struct babus_event event;
+
+		EXPECT_EQUAL(babus_waiter_wait(h->waiter, BABUS_FOREVER, &event), 0);
+	}
+	while (!babus_reader_next(h->each, &message))
+		take(&message, h->size);
+	EXPECT_EQUAL(babus_reader_latest(h->newest, &message), 0);
+	take(&message, h->size);
+}
+
+static struct handles open_all(size_t size)
+{
+	struct handles h = {.size = size};
+	babus_domain *domain;
+
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH, NULL, &h.slot), 0);
+	EXPECT_EQUAL(babus_reader_open(h.slot, BABUS_START_NEXT, 0, &h.each), 0);
+	EXPECT_EQUAL(babus_reader_open(h.slot, BABUS_START_NEXT, 0, &h.newest), 0);
+	EXPECT_EQUAL(babus_waiter_open(domain, NULL, &h.waiter), 0);
+	EXPECT_EQUAL(babus_waiter_add(h.waiter, h.each, NULL), 0);
+	return h;
+}
+
+struct drill {
+	size_t size;
+	int rounds;
+};
+
+static void go_round_quietly(void *arg)
+{
+	const struct drill *drill = arg;
+	struct handles h = open_all(drill->size);
+	long before;
+
+	memset(data, 'q', drill->size);
+	for (int i = 0; i < 200; i++)
+		go_round(&h);
+	forbid_calls(SECCOMP_RET_KILL_PROCESS);
+	before = faults();
+	for (int i = 0; i < drill->rounds; i++)
+		go_round(&h);
+	/* Room for the odd page that the kernel moves; none for one a message. */
+	EXPECT(faults() - before < 3 + drill->rounds / 50);
+}
+
+static void run_drill(size_t size, uint32_t depth, int rounds)
+{
+	struct drill drill = {size, rounds};
+	struct babus_slot_options opts;
+
+	babus_slot_options_init(&opts);
+	opts.depth = depth;
+	opts.max_size = size;
+	babus_slot_close(make_slot_with("s", &opts));
+	child_join(child_start(go_round_quietly, &drill));
+}
+
+static void small_messages_cost_no_call_and_no_fault(void **state)
+{
+	(void)state;
+	run_drill(64, 8, 50000);
+}
+
+static void page_sized_messages_cost_no_call_and_no_fault(void **state)
+{
+	(void)state;
+	run_drill(4096, 2, 20000);
+}
+
+static void frames_cost_no_call_and_no_fault(void **state)
+{
+	(void)state;
+	run_drill(LARGE, 4, 150);
+}
+
+/* --- with somebody who waits --------------------------------------------------------- */
+
+static volatile sig_atomic_t calls, wakes;
+
+/* The call is counted and not made. */
+static void on_call(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	(void)context;
+	calls++;
+	wakes += info->si_syscall == SYS_futex;
+}
+
+static int ready;
+
+static void wait_for_one(void *arg)
+{
+	struct babus_waiter_options opts = {.recheck_ns = 20 * MILLISECOND};
+	babus_domain *domain;
+	babus_waiter *waiter;
+	babus_reader *reader;
+	babus_slot *slot;
+	struct babus_event event;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_READ, NULL, &slot), 0);
+	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
+	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
+	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
+	/* Sleeps, which leaves its mark, and is then never seen again. */
+	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(MILLISECOND), &event), -ETIMEDOUT);
+	gate_post(ready, 1);
+}
+
+static void publish_and_count(void *arg)
+{
+	struct sigaction action = {.sa_sigaction = on_call, .sa_flags = SA_SIGINFO};
+	struct handles h = open_all(64);
+
+	(void)arg;
+	for (int i = 0; i < 200; i++)
+		go_round(&h);
+	child_join(child_start(wait_for_one, NULL));
+	sigaction(SIGSYS, &action, NULL);
+	forbid_calls(SECCOMP_RET_TRAP);
+	for (int i = 0; i < 1000; i++)
+		EXPECT_EQUAL(babus_slot_publish(h.slot, data, 64, NULL, NULL), 0);
+	EXPECT_EQUAL(wakes, 1);
+	EXPECT_EQUAL(calls, 1);
+}
+
+static void a_waiter_costs_one_call_however_many_messages_follow(void **state)
+{
+	(void)state;
+	ready = gate_open();
+	babus_slot_close(make_slot("s", 8, 64));
+	child_join(child_start(publish_and_count, NULL));
+	gate_close(ready);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest cases[] = {
+	    CASE(small_messages_cost_no_call_and_no_fault),
+	    CASE(page_sized_messages_cost_no_call_and_no_fault),
+	    CASE(frames_cost_no_call_and_no_fault),
+	    CASE(a_waiter_costs_one_call_however_many_messages_follow),
+	};
+
+	return cmocka_run_group_tests(cases, NULL, NULL);
+}
+
+static void read_the_clock(void *arg)
+{
+	struct timespec now;
+
+	(void)arg;
+	forbid_calls(SECCOMP_RET_KILL_PROCESS);
+	clock_gettime(CLOCK_REALTIME, &now);
+}
+
+static int find_out_and_run(void)
+{
+	/* On some virtual machines reading the clock is a call. */
+	clock_is_quiet = child_wait(child_start(read_the_clock, NULL)) == 0;
+	if (!clock_is_quiet)
+		printf("# clock_gettime is a system call here, and allowed\n");
+	return run();
+}
+
+int main(void)
+{
+	if (SUPPORT_SLOWER > 1) {
+		printf("skipped: the sanitizer makes system calls of its own\n");
+		return SKIPPED;
+	}
+	return support_main(find_out_and_run, 60);
+}
