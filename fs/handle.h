@@ -27,8 +27,8 @@ struct handle {
 	pthread_mutex_t lock;      /* protects what follows */
 	struct snapshot *snapshot; /* the message being read; constant but for wait and stream */
 	uint64_t after;            /* wait, stream: the message read last */
-	bool ended;                /* wait: all of the message has been given */
-	size_t given;              /* stream: bytes of the message */
+	bool ended;                /* wait, stream: all of the message has been given */
+	uint64_t base;             /* stream: offset in the file of the message's start */
 	struct pending pending;    /* writers */
 	size_t probed;             /* bytes that are known to find memory */
 	int broken;                /* the error that ended the pending message */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,6 +100,7 @@ static int take_over(const char *path)
 int mount_prepare(const char *given, char **result)
 {
 	char *path;
+	struct statfs fs;
 	struct stat st;
 	int error = resolve(given, &path);
 
@@ -106,8 +108,11 @@ int mount_prepare(const char *given, char **result)
 		log_line("mount point '%s': %s", given, strerror(-error));
 		return error;
 	}
-	/* One for each time that a babusfs was killed. */
-	while (stat(path, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED)) {
+	/*
+	 * One for each time that a babusfs was killed. Attributes may be cached;
+	 * statfs() has to be answered.
+	 */
+	while (statfs(path, &fs) < 0 && (errno == ENOTCONN || errno == ECONNABORTED)) {
 		error = is_babusfs(path) ? take_over(path) : -ENOTCONN;
 		if (error) {
 			log_line("mount point '%s': a dead mount is in the way: %s; try "

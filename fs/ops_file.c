@@ -124,8 +124,6 @@ void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	 */
 	fi->direct_io = 1;
 	fi->noflush = !handle->writes;
-	/* Where reading does not go by offsets there are none. */
-	fi->nonseekable = node->file == FILE_STREAM;
 	if (fuse_reply_open(req, fi))
 		handle_put(handle);
 }

@@ -53,7 +53,6 @@ static int advance(struct handle *handle)
 	handle->snapshot = next;
 	handle->after = next->message.seq;
 	handle->ended = false;
-	handle->given = 0;
 	counters->delivered++;
 	counters->lost += next->message.lost;
 	return 0;
@@ -80,26 +79,27 @@ static int give_wait(struct handle *handle, fuse_req_t req, size_t size, uint64_
 	return 0;
 }
 
-/* `stream`: what is left of the message, or the next one that is not empty. */
-static int give_stream(struct handle *handle, fuse_req_t req, size_t size)
+/*
+ * `stream`: one message a read, or what is left of it; empty ones are skipped,
+ * for they would look like the end. One can seek within the message read last,
+ * as shells and head do to give back what they do not want; from anywhere else
+ * it goes on with the next message.
+ */
+static int give_stream(struct handle *handle, fuse_req_t req, size_t size, uint64_t offset)
 {
 	const struct babus_message *message;
-	size_t length;
 
-	while (!handle->snapshot || handle->given >= handle->snapshot->message.size) {
+	while (!handle->snapshot || offset - handle->base >= handle->snapshot->message.size) {
 		int error = advance(handle);
 
 		if (error)
 			return error;
+		handle->base = offset;
 	}
 	message = &handle->snapshot->message;
-	length = part(message->size, handle->given, size);
-	reply_part(req, message->data, message->size, handle->given, size);
-	handle->given += length;
-	if (handle->given == message->size) {
-		snapshot_put(handle->slot, handle->snapshot);
-		handle->snapshot = NULL;
-	}
+	offset -= handle->base;
+	handle->ended = size >= message->size - offset;
+	reply_part(req, message->data, message->size, offset, size);
 	return 0;
 }
 
@@ -114,7 +114,7 @@ static int give(struct handle *handle, fuse_req_t req, size_t size, uint64_t off
 	if (handle->file == FILE_WAIT)
 		error = give_wait(handle, req, size, offset);
 	else
-		error = give_stream(handle, req, size);
+		error = give_stream(handle, req, size, offset);
 	pthread_mutex_unlock(&handle->lock);
 	handle_put(handle);
 	return error == -ENODATA ? -EAGAIN : error;
@@ -195,6 +195,18 @@ static void answer_read(struct parked *parked, int status)
 	end_read(read);
 }
 
+/* Who waits for the next message is done with this one. */
+static void drop_snapshot(struct handle *handle)
+{
+	struct snapshot *snapshot;
+
+	pthread_mutex_lock(&handle->lock);
+	snapshot = handle->snapshot;
+	handle->snapshot = NULL;
+	pthread_mutex_unlock(&handle->lock);
+	snapshot_put(handle->slot, snapshot);
+}
+
 static void wait_and_read(fuse_req_t req, struct handle *handle, size_t size, uint64_t offset)
 {
 	struct read *read = calloc(1, sizeof(*read));
@@ -209,6 +221,7 @@ static void wait_and_read(fuse_req_t req, struct handle *handle, size_t size, ui
 			      .handle = handle,
 			      .size = size,
 			      .offset = offset};
+	drop_snapshot(handle);
 	handle->fs->counters.parked++;
 	fuse_req_interrupt_func(req, interrupted, read);
 	try_read(read);
