@@ -148,6 +148,11 @@ static char *next_line(char *line, int size, void *stream)
 		return NULL;
 	p->line_number++;
 	text = p->line;
+	if (strlen(text) < (size_t)length) {
+		p->error = babus_fail(-EINVAL, "%s:%d: a zero byte, expected text", p->config->path,
+				      p->line_number);
+		return NULL;
+	}
 	if (p->line_number == 1 && strncmp(text, "\xEF\xBB\xBF", 3) == 0)
 		text += 3;
 	/* inih would take an indented line for more of the value before it. */

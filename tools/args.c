@@ -170,11 +170,13 @@ int args_next(struct args *args)
 
 int args_number(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
+	/* A 0 before other digits is a filled-up number and not an octal one. */
+	int base = text[0] == '0' && tolower((unsigned char)text[1]) == 'x' ? 16 : 10;
 	char *end = NULL;
 	uint64_t number;
 
 	errno = 0;
-	number = isdigit((unsigned char)text[0]) ? strtoull(text, &end, 0) : 0;
+	number = isdigit((unsigned char)text[0]) ? strtoull(text, &end, base) : 0;
 	if (errno || !end || *end || number < min || number > max) {
 		complain("%s: '%s', expected a whole number from %ju to %ju", what, text,
 			 (uintmax_t)min, (uintmax_t)max);
