@@ -97,30 +97,32 @@ static int take_over(const char *path)
 	return error;
 }
 
-int mount_prepare(const char *given, char **result)
+/*
+ * One dead mount for each time that a babusfs was killed. Attributes may be
+ * cached; statfs() has to be answered.
+ */
+static int clear(const char *path)
 {
-	char *path;
 	struct statfs fs;
-	struct stat st;
-	int error = resolve(given, &path);
 
-	if (error) {
-		log_line("mount point '%s': %s", given, strerror(-error));
-		return error;
-	}
-	/*
-	 * One for each time that a babusfs was killed. Attributes may be cached;
-	 * statfs() has to be answered.
-	 */
 	while (statfs(path, &fs) < 0 && (errno == ENOTCONN || errno == ECONNABORTED)) {
-		error = is_babusfs(path) ? take_over(path) : -ENOTCONN;
+		int error = is_babusfs(path) ? take_over(path) : -ENOTCONN;
+
 		if (error) {
 			log_line("mount point '%s': a dead mount is in the way: %s; try "
 				 "fusermount3 -uz",
 				 path, strerror(-error));
-			goto fail;
+			return error;
 		}
 	}
+	return 0;
+}
+
+static int check(const char *path)
+{
+	struct stat st;
+	int error = 0;
+
 	if (stat(path, &st) < 0)
 		error = -errno;
 	else if (!S_ISDIR(st.st_mode))
@@ -131,11 +133,24 @@ int mount_prepare(const char *given, char **result)
 		log_line("mount point '%s': a babusfs is mounted there already", path);
 		error = -EBUSY;
 	}
+	return error;
+}
+
+int mount_prepare(const char *given, char **result)
+{
+	char *path;
+	int error = resolve(given, &path);
+
+	if (error) {
+		log_line("mount point '%s': %s", given, strerror(-error));
+		return error;
+	}
+	error = clear(path);
+	if (!error)
+		error = check(path);
 	if (error)
-		goto fail;
-	*result = path;
-	return 0;
-fail:
-	free(path);
+		free(path);
+	else
+		*result = path;
 	return error;
 }

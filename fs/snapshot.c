@@ -119,32 +119,17 @@ static bool pins_are_short(struct slot *slot)
 	return is_short;
 }
 
-int snapshot_take(struct slot *slot, enum babus_which which, uint64_t n, struct snapshot **result)
+/* A snapshot of a message that is pinned; takes over the pin. */
+static int make(struct slot *slot, struct babus_message *message, struct snapshot **result)
 {
-	struct babus_message message;
-	struct snapshot *snapshot;
-	int error;
+	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	int error = 0;
 
-	if (which == BABUS_SEQ) {
-		*result = share(slot, n);
-		if (*result)
-			return 0;
-	}
-	error = view(slot, which, n, &message);
-	if (error)
-		return error;
-	snapshot = share(slot, message.seq);
-	if (snapshot) {
-		babus_message_release(&message);
-		*result = snapshot;
-		return 0;
-	}
-	snapshot = calloc(1, sizeof(*snapshot));
 	if (!snapshot) {
-		babus_message_release(&message);
+		babus_message_release(message);
 		return -ENOMEM;
 	}
-	snapshot->message = message;
+	snapshot->message = *message;
 	snapshot->references = 1;
 	if (pins_are_short(slot)) {
 		snapshot_drop_holds(slot);
@@ -156,6 +141,27 @@ int snapshot_take(struct slot *slot, enum babus_which which, uint64_t n, struct 
 		return error;
 	}
 	*result = enter(slot, snapshot);
+	return 0;
+}
+
+int snapshot_take(struct slot *slot, enum babus_which which, uint64_t n, struct snapshot **result)
+{
+	struct babus_message message;
+	struct snapshot *shared = which == BABUS_SEQ ? share(slot, n) : NULL;
+	int error;
+
+	if (shared) {
+		*result = shared;
+		return 0;
+	}
+	error = view(slot, which, n, &message);
+	if (error)
+		return error;
+	shared = share(slot, message.seq);
+	if (!shared)
+		return make(slot, &message, result);
+	babus_message_release(&message);
+	*result = shared;
 	return 0;
 }
 
