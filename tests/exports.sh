@@ -4,7 +4,7 @@
 # Arguments: source, build.
 set -u
 library=$2/core/libbabus.so
-list=$(mktemp -d /tmp/babus-test.XXXXXX) || exit 1
+list=$(mktemp -d /tmp/babus-test."${BABUS_TEST_MARK:-0}"-XXXXXX) || exit 1
 trap 'rm -rf "$list"' EXIT
 
 nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |

@@ -4,7 +4,7 @@
 # program outside the tree through pkg-config. Arguments: source, build.
 set -eu
 source=$1 build=$2
-work=$(mktemp -d /dev/shm/babus-test.XXXXXX)
+work=$(mktemp -d /dev/shm/babus-test."${BABUS_TEST_MARK:-0}"-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 strict='-Wall -Wextra -Wpedantic -Wundef -Werror'
 

@@ -27,7 +27,7 @@ char support_root[64];
 char support_context[128];
 babus_domain *bus;
 
-static char base[32]; /* holds the directories of all cases */
+static char base[48]; /* holds the directories of all cases */
 
 int64_t now_ns(void)
 {
@@ -131,11 +131,13 @@ static int end_group(pid_t group)
 
 int support_main(int (*run)(void), unsigned timeout_s)
 {
+	const char *mark = getenv("BABUS_TEST_MARK");
 	sigset_t signals, before;
 	int status, left;
 	pid_t pid;
 
-	strcpy(base, "/dev/shm/babus-test.XXXXXX");
+	/* The mark tells the tests of one run from those of others. */
+	snprintf(base, sizeof(base), "/dev/shm/babus-test.%.10s-XXXXXX", mark ? mark : "0");
 	if (!mkdtemp(base)) {
 		perror("a directory in /dev/shm");
 		return 1;
