@@ -97,7 +97,7 @@ static bool answers(const char *point)
 	char parent[512];
 
 	/* The kernel may know the attributes of a dead one's root, but not this. */
-	if (statvfs(point, &fs) < 0)
+	if (!point || statvfs(point, &fs) < 0)
 		return false;
 	snprintf(parent, sizeof(parent), "%s/..", point);
 	return stat(point, &st) == 0 && stat(parent, &above) == 0 && st.st_dev != above.st_dev;
