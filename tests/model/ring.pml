@@ -21,7 +21,7 @@
  * this memory gives for nothing, are not tested.
  *
  * Parameters: DEPTH; START messages published before; PUBS, READS of each
- * process and life; CRASHES. A mutant is one macro M_..., see `check`.
+ * process and life; CRASHES, VICTIMS; READERS; SC; STEPWISE; DISCARD. A mutant is one macro M_..., see `check`.
  */
 
 #ifndef DEPTH
@@ -67,11 +67,11 @@ byte head = START;	/* layout_slot.newest */
 byte cells[DEPTH];
 byte states[BUFS];
 byte recs[BUFS];	/* layout_record.seq */
-byte tokens[LOANS];	/* claim words */
+byte tokens[LOANS];	/* claims: incarnations */
 byte claims[PINS];
 byte holds[PINS];	/* pins */
 
-/* The kernel's locks: bit w is set while the client with claim w lives. */
+/* The kernel's locks: bit w is set while the client with incarnation w lives. */
 short lives;
 #define ALIVE(w) (lives >> (w) & 1)
 
@@ -83,7 +83,8 @@ byte late_pin[2], entry[2];
 /* For the properties and the killer; nothing in the protocol reads these. */
 byte published = START;	/* the newest message there is */
 byte reading[2];	/* 1 + the buffer a reader has a valid pin of */
-byte word[4];		/* each process's claim, 0 if it is not registered */
+byte word[4];		/* each process's incarnation, 0 if it is not registered */
+bool here[4];		/* it may be killed */
 bool dead[4];		/* killed, and does not know it yet */
 byte done;
 
@@ -120,6 +121,25 @@ inline drain_pin(r)
 	fi
 }
 
+/* With SC stores are never late: crashes need not be combined with that. */
+inline settle_state(p)
+{
+#ifdef SC
+	drain_state(p)
+#else
+	skip
+#endif
+}
+
+inline settle_pin(r)
+{
+#ifdef SC
+	drain_pin(r)
+#else
+	skip
+#endif
+}
+
 proctype memory()
 {
 end:	do
@@ -136,7 +156,7 @@ end:	do
 inline kill_process(id)
 {
 	d_step {
-		word[id] && !dead[id] && (VICTIMS >> id & 1) ->
+		here[id] && (VICTIMS >> id & 1) ->
 		if
 		:: id < 2 -> drain_state(id)
 		:: else ->
@@ -145,6 +165,7 @@ inline kill_process(id)
 		fi;
 		lives = lives & ~(1 << word[id]);
 		word[id] = 0;
+		here[id] = false;
 		dead[id] = true
 	}
 }
@@ -169,21 +190,43 @@ proctype killer()
 
 /* --- ring.c, both sides -------------------------------------------------------- */
 
+/* The highest sequence number in a cell. */
+#define IN_CELLS (SEQ(cells[0]) > SEQ(cells[DEPTH - 1]) -> SEQ(cells[0]) : SEQ(cells[DEPTH - 1]))
+
 /*
- * ring_newest(): the hint, then on while the next cell holds a later one. That
- * the hint's own cell is not older than the hint is asserted, not read.
+ * ring_newest(): the hint, then on while the next cell holds a later one. With
+ * STEPWISE as it is, and it is asserted that what it finds is the newest at the
+ * moment of its last look. As it writes nothing, it can then be one step, which
+ * is what the other runs make of it. That the hint's own cell is not older than
+ * the hint is asserted, not read.
  */
 inline ring_newest(seq)
 {
-	d_step {
-		seq = head;
-		assert(seq == 0 || SEQ(PLACE(seq)) >= seq)
-	};
+#ifdef STEPWISE
+	if
+	:: d_step {
+			seq = head;
+			assert(seq == 0 || SEQ(PLACE(seq)) >= seq)
+		}
+	fi;
 	do
 	:: d_step { SEQ(PLACE(seq + 1)) > seq -> seq = SEQ(PLACE(seq + 1)) }
-	:: else -> break
+	:: d_step { SEQ(PLACE(seq + 1)) <= seq -> assert(seq == published) };
+		break
 	od
+#else
+	seq = IN_CELLS
+#endif
 }
+
+/* Where ring_newest() is followed by a look at a cell that makes up for it. */
+#ifdef STEPWISE
+#define RING_NEWEST(seq) ring_newest(seq);
+#define SET_NEWEST(seq)
+#else
+#define RING_NEWEST(seq)
+#define SET_NEWEST(seq) seq = IN_CELLS;
+#endif
 
 /* A state becomes FREE: nobody may have any use for the buffer. */
 inline set_free(b)
@@ -209,16 +252,31 @@ inline find_pinned(i)
 	fi
 }
 
-#define RECLAIMABLE(p, b) (b < BUFS && b >= scan && IS_HISTORY(STATE(p, (b) % BUFS)) && \
-			   STATE(p, (b) % BUFS) + DEPTH <= newest && !(pinned >> (b) & 1))
-#define ANY_RECLAIMABLE(p) (RECLAIMABLE(p, 0) || RECLAIMABLE(p, 1) || RECLAIMABLE(p, 2) || \
-			    RECLAIMABLE(p, 3) || RECLAIMABLE(p, 4) || RECLAIMABLE(p, 5))
+#define RECLAIMABLE(p, b) (IS_HISTORY(STATE(p, b)) && STATE(p, b) + DEPTH <= newest && \
+			   !(pinned >> (b) & 1))
+#if DEPTH > 1
+#define ANY(what, p) (what(p, 0) || what(p, 1) || what(p, 2) || what(p, 3) || what(p, 4) || \
+		      what(p, 5))
+#else
+#define ANY(what, p) (what(p, 0) || what(p, 1) || what(p, 2) || what(p, 3) || what(p, 4))
+#endif
+
+/* The first buffer of which `what` is true; there is one. Inside a d_step. */
+#define FIND(what, p, b) \
+	b = 0; \
+	do \
+	:: what(p, b) -> break \
+	:: else -> b++ \
+	od; \
+	skip
 
 /*
- * ring_reclaim(). The loop over the buffers stops only at those that pass; a
- * state_get that finds nothing to do changes nothing.
+ * ring_reclaim(), and with it whatever the caller does when it has come to its
+ * end: that is told by !ANY(RECLAIMABLE, p). state_get and state_swap are one
+ * step: whether to swap depends on the value and on what this process knew
+ * before, so a swap that succeeds might as well have read it just then.
  */
-inline ring_reclaim(p)
+inline reclaim_look(p)
 {
 #ifdef M_PINS_FIRST
 	find_pinned(0);
@@ -227,96 +285,93 @@ inline ring_reclaim(p)
 	ring_newest(newest);
 #if !defined(M_PINS_FIRST) && !defined(M_NO_PINS)
 	find_pinned(0);
-	find_pinned(1);
+	find_pinned(1)
 #endif
-	do
-	:: d_step {
-			ANY_RECLAIMABLE(p) ->
-			do
-			:: RECLAIMABLE(p, scan) -> break
-			:: else -> scan++
-			od;
-			expected = STATE(p, scan)
-		};
-		d_step { /* state_swap */
-			drain_state(p);
-			if
+}
+
+inline reclaim_swap(p)
+{
 #ifdef M_BLIND_FREE
-			:: true -> set_free(scan)
+	FIND(RECLAIMABLE, p, scan)
 #else
-			:: states[scan] == expected -> set_free(scan)
-			:: else
+	drain_state(p);
+	FIND(RECLAIMABLE, p, scan);
+	set_free(scan);
+	scan = 0
 #endif
-			fi;
-			expected = 0;
-			scan++
-		}
-	:: else -> break
-	od;
-	if :: d_step {
-		scan = 0;
-		pinned = 0;
-		newest = 0
-	} fi
+}
+
+inline reclaim_late(p)
+{
+#ifdef M_BLIND_FREE
+	d_step {
+		drain_state(p);
+		states[scan] = FREE;
+		scan = 0
+	}
+#else
+	skip
+#endif
+}
+
+inline reclaim_end()
+{
+	pinned = 0;
+	newest = 0
 }
 
 /* --- lease.c: recovery --------------------------------------------------------- */
 
 /*
  * lease_recover() of one pin. claim_get and the probe of the lock are one step:
- * the dead stay dead, and the swap expects the word.
+ * the dead stay dead, and the swap expects the incarnation.
  */
+#define DEAD_PIN(i) (claims[i] && !ALIVE(claims[i]))
+#define DEAD_TOKEN(i) (tokens[i] && !ALIVE(tokens[i]))
+
 inline lease_recover_pin(i)
 {
-	if
-	:: d_step { claims[i] && !ALIVE(claims[i]) -> expected = claims[i] };
+	d_step { DEAD_PIN(i) -> expected = claims[i] };
 #ifdef M_CLEAR_PIN
-		holds[i] = 0;
+	holds[i] = 0;
 #endif
-		d_step { /* free_entry */
-			if
+	d_step { /* free_entry */
+		if
 #ifdef M_NO_WORD
-			:: true -> claims[i] = 0
+		:: true -> claims[i] = 0
 #else
-			:: claims[i] == expected -> claims[i] = 0
-			:: else
+		:: claims[i] == expected -> claims[i] = 0
+		:: else
 #endif
-			fi;
-			expected = 0
-		}
-	:: else
-	fi
+		fi;
+		expected = 0
+	}
 }
 
-#define OWNED_BY(b, w) (states[b] == OWNED + (w))
-#if BUFS > 5
-#define OWNS_ANY(w) (OWNED_BY(0, w) || OWNED_BY(1, w) || OWNED_BY(2, w) || OWNED_BY(3, w) || \
-		     OWNED_BY(4, w) || OWNED_BY(5, w))
-#else
-#define OWNS_ANY(w) (OWNED_BY(0, w) || OWNED_BY(1, w) || OWNED_BY(2, w) || OWNED_BY(3, w) || \
-		     OWNED_BY(4, w))
-#endif
+#define OWNED_BY(w, b) (states[b] == OWNED + (w))
 
 /* state_after_death(). The record and the cell in one step: if the buffer has
  * passed on meanwhile, the swap after it fails whatever was read. */
 inline state_after_death(b, result)
 {
-	if :: d_step {
-		if
+	if
+	:: d_step {
+			if
 #ifdef M_BURY_FREE
-		:: true -> result = FREE
+			:: true -> result = FREE
 #elif defined(M_BURY_HISTORY)
-		:: recs[b] == 0 -> result = FREE
-		:: else -> result = recs[b]
+			:: true -> result = recs[b]
 #else
-		:: recs[b] < 1 || recs[b] > newest -> result = FREE
-		:: recs[b] >= 1 && recs[b] <= newest && recs[b] + DEPTH > newest &&
-		   SEQ(PLACE(recs[b])) == recs[b] && BUF(PLACE(recs[b])) != b -> result = FREE
-		:: else -> result = recs[b]
+			:: recs[b] < 1 || recs[b] > newest -> result = FREE
+			:: recs[b] >= 1 && recs[b] <= newest && recs[b] + DEPTH > newest &&
+			   SEQ(PLACE(recs[b])) == recs[b] && BUF(PLACE(recs[b])) != b ->
+				result = FREE
+			:: else -> result = recs[b]
 #endif
-		fi;
-		newest = 0
-	} fi
+			fi;
+			newest = 0
+		}
+	fi
 }
 
 /* ring_bury_owner(). No buffer becomes a dead owner's, so the scan that finds
@@ -324,20 +379,13 @@ inline state_after_death(b, result)
 inline ring_bury_owner(w)
 {
 	do
-	:: d_step {
-			OWNS_ANY(w) ->
-			do
-			:: OWNED_BY(scan, w) -> break
-			:: else -> scan++
-			od;
-			skip
-		};
+	:: d_step { ANY(OWNED_BY, w) -> FIND(OWNED_BY, w, scan) };
 		ring_newest(newest);
 		state_after_death(scan, value);
 		d_step { /* state_swap */
 			if
-			:: OWNED_BY(scan, w) && value == FREE -> set_free(scan)
-			:: OWNED_BY(scan, w) && value != FREE -> states[scan] = value
+			:: OWNED_BY(w, scan) && value == FREE -> set_free(scan)
+			:: OWNED_BY(w, scan) && value != FREE -> states[scan] = value
 			:: else
 			fi;
 			value = 0;
@@ -347,62 +395,111 @@ inline ring_bury_owner(w)
 	od
 }
 
+/* free_entry() of a token, inside a d_step. */
+inline free_token(i)
+{
+	if
+	:: tokens[i] == expected -> tokens[i] = 0
+	:: else
+	fi
+}
+
 /* lease_recover() and bury() of one token. */
 inline lease_recover_token(i)
 {
-	if
-	:: d_step { tokens[i] && !ALIVE(tokens[i]) -> expected = tokens[i] };
+	d_step { DEAD_TOKEN(i) -> expected = tokens[i] };
 #ifdef M_TOKEN_FIRST
-		d_step {
-			if
-			:: tokens[i] == expected -> tokens[i] = 0
-			:: else
-			fi
-		};
+	d_step { free_token(i) };
 #endif
-		ring_bury_owner(expected);
-		if :: d_step { /* free_entry */
-			if
-			:: tokens[i] == expected -> tokens[i] = 0
-			:: else
-			fi;
+	ring_bury_owner(expected);
+	if
+	:: d_step {
+			free_token(i);
 			expected = 0
-		} fi
+		}
+	fi
+}
+
+/* lease_recover() of a whole table, as a caller without an entry does it. */
+inline recover_pins()
+{
+	if
+	:: lease_recover_pin(0)
+	:: lease_recover_pin(1)
 	:: else
 	fi
+}
+
+inline recover_tokens()
+{
+	if
+	:: lease_recover_token(0)
+	:: lease_recover_token(1)
+	:: else
+	fi
+}
+
+/* draw(): an incarnation for each process and life. */
+#define WORD(id, life) (1 + (id) * (CRASHES + 1) + (life))
+
+inline be_born(id)
+{
+	here[id] = true;
+	word[id] = WORD(id, life);
+	lives = lives | 1 << word[id]
+}
+
+inline unregister(id)
+{
+	lives = lives & ~(1 << word[id]);
+	word[id] = 0;
+	here[id] = false
 }
 
 /* --- a reader -------------------------------------------------------------------- */
 
 #define ID (2 + r)
 
-/* A client's claim: a number for each process and life. */
-#define WORD(id, life) (1 + (id) * (CRASHES + 1) + (life))
-
-/* lease_register() and prepare(): the first free entry, whose pin is cleared.
- * claim_get and claim_swap are one step, as a swap that fails is a get. */
-inline lease_register_pin()
+/*
+ * lease_register() and prepare(): the first free entry, whose pin is cleared.
+ * claim_get and claim_swap are one step, as a swap that fails is a get. If no
+ * entry is free register_client() looks for dead ones, and gives up if there
+ * are none.
+ */
+inline register_pin()
 {
-	d_step {
-		claims[0] == 0 || claims[1] == 0 ->
-		entry[r] = (claims[0] == 0 -> 0 : 1);
-		word[ID] = WORD(ID, life);
-		claims[entry[r]] = word[ID];
-		lives = lives | 1 << word[ID]
-	};
-	late_pin[r] = PIN_CLEAR
+	do
+	:: d_step {
+			claims[0] == 0 || claims[1] == 0 ->
+			entry[r] = (claims[0] == 0 -> 0 : 1);
+			be_born(ID);
+			claims[entry[r]] = word[ID]
+		};
+		if
+		:: d_step {
+				late_pin[r] = PIN_CLEAR;
+				settle_pin(r)
+			}
+		fi;
+		break
+	:: claims[0] && claims[1] && (DEAD_PIN(0) || DEAD_PIN(1)) ->
+		recover_pins()
+	:: claims[0] && claims[1] && !DEAD_PIN(0) && !DEAD_PIN(1) ->
+		goto out
+	od
 }
 
 /* choose(): reader 0 follows its cursor (BABUS_AFTER), reader 1 wants BABUS_LATEST. */
 #define KEPT (newest > DEPTH -> DEPTH : newest)
 #define OLDEST (newest - KEPT + 1)
-#define NOTHING (r == 0 && cursor >= newest || newest == 0)
+#define NOTHING(top) (r == 0 && cursor >= (top) || (top) == 0)
+#define CHOICE (r == 1 -> newest : (cursor + 1 > OLDEST -> cursor + 1 : OLDEST))
 
-inline choose(seq)
-{
-	seq = (r == 1 -> newest : (cursor + 1 > OLDEST -> cursor + 1 : OLDEST));
-	newest = 0
-}
+#ifdef STEPWISE
+#define TOP newest
+#else
+#define TOP IN_CELLS
+#endif
 
 /* The look-again was passed: what describe() checks, and what the user is told. */
 inline begin_reading()
@@ -415,54 +512,55 @@ inline begin_reading()
 	cursor = (r == 0 -> SEQ(cell) : 0)
 }
 
+/*
+ * ring_pin() and pin_clear(). The cell is read in the step that finds the
+ * newest: sequence numbers are unique, so if it changed between the two, ring_pin
+ * starts over, here or at the look-again.
+ */
 inline ring_pin()
 {
-	do
-	:: ring_newest(newest);
-		if
-		:: NOTHING -> break
-		:: else
-		fi;
-		d_step { /* cell_get */
-			choose(cell);
-			cell = (SEQ(PLACE(cell)) == cell -> PLACE(cell) : 0)
-		};
-		if
-		:: cell == 0
-		:: cell != 0 ->
-			d_step { /* pin_set */
+	d_step {
+		!NOTHING(TOP) ->
+		SET_NEWEST(newest)
+		cell = PLACE(CHOICE);
+		cell = (SEQ(cell) == CHOICE -> cell : 0);
+		newest = 0
+	};
+	if
+	:: cell == 0
+	:: d_step { /* pin_set */
+			cell != 0 ->
+			drain_pin(r);
 #ifdef M_PIN_BUFFERED
-				drain_pin(r);
-				late_pin[r] = cell
+			late_pin[r] = cell
 #else
-				drain_pin(r);
-				assert(holds[entry[r]] == 0);
-				holds[entry[r]] = cell
+			assert(holds[entry[r]] == 0);
+			holds[entry[r]] = cell
 #endif
-			};
-			if /* cell_get: look again */
+		};
+		if /* cell_get: look again */
 #ifdef M_NO_LOOK_AGAIN
-			:: d_step { true -> begin_reading() };
+		:: d_step { true -> begin_reading() };
 #else
-			:: d_step { PLACE(SEQ(cell)) == cell -> begin_reading() };
+		:: d_step { PLACE(SEQ(cell)) == cell -> begin_reading() };
 #endif
-				d_step { /* pin_clear: the user is done */
-					reading[r] = 0;
-					cell = 0;
-					late_pin[r] = PIN_CLEAR
-				};
-				break
+			d_step { /* pin_clear: the user is done */
+				reading[r] = 0;
+				cell = 0;
+				late_pin[r] = PIN_CLEAR;
+				settle_pin(r);
+				n++
+			}
 #ifndef M_NO_LOOK_AGAIN
-			:: else ->
-				d_step { /* pin_clear */
-					cell = 0;
-					late_pin[r] = PIN_CLEAR
-				}
+		:: else ->
+			d_step { /* pin_clear */
+				cell = 0;
+				late_pin[r] = PIN_CLEAR;
+				settle_pin(r)
+			}
 #endif
-			fi
 		fi
-	od;
-	newest = 0
+	fi
 }
 
 proctype reader(byte r)
@@ -472,36 +570,43 @@ proctype reader(byte r)
 	byte expected;
 
 born:	{
-		do
-		:: lease_register_pin(); break
-		:: else ->
-			/* register_client(): no entry is free */
-			lease_recover_pin(0);
-			lease_recover_pin(1);
-			if
-			:: claims[0] == 0 || claims[1] == 0
-			:: else -> goto out
-			fi
-		od;
+		if
+		:: life == 0
+		:: life > 0 -> register_pin()
+		fi;
 		do
 		:: n < READS ->
-			ring_pin();
-			n++
-		:: else -> break
+			RING_NEWEST(newest)
+			if
+			:: ring_pin()
+			:: d_step { NOTHING(TOP) -> newest = 0; n = READS }
+			fi
+		:: d_step { /* lease_give() */
+				n >= READS ->
+				drain_pin(r);
+				assert(claims[entry[r]] == word[ID]);
+				claims[entry[r]] = 0;
+				unregister(ID);
+				n = 0;
+				cursor = 0;
+				life = 0;
+				entry[r] = 0;
+				done++
+			};
+			goto end
 		od;
-		if :: d_step { /* lease_give(): pin_clear, then the claim */
-			drain_pin(r);
-			assert(claims[entry[r]] == word[ID]);
-			claims[entry[r]] = 0;
-			lives = lives & ~(1 << word[ID]);
-			word[ID] = 0
-		} fi;
-out:		skip
+out:		if
+		:: d_step {
+				life = 0;
+				here[ID] = false;
+				done++
+			}
+		fi;
+		goto end
 	} unless {
 		d_step {
 			dead[ID] ->
 			dead[ID] = false;
-			life++;
 			n = 0;
 			newest = 0;
 			cell = 0;
@@ -509,63 +614,72 @@ out:		skip
 			expected = 0
 		};
 		if
-		:: goto born
-		:: skip
+		:: d_step { life++; here[ID] = true }; goto born
+		:: d_step {
+				life = 0;
+				entry[r] = 0;
+				done++
+			}
 		fi
 	};
-	d_step {
-		n = 0;
-		cursor = 0;
-		life = 0;
-		entry[r] = 0;
-		done++
-	}
+end:	skip
 }
 
 /* --- a publisher ------------------------------------------------------------------- */
 
-/* lease_register() of a token. */
-inline lease_register_token()
+inline register_token()
 {
-	d_step {
-		tokens[0] == 0 || tokens[1] == 0 ->
-		token = (tokens[0] == 0 -> 0 : 1);
-		word[p] = WORD(p, life);
-		tokens[token] = word[p];
-		lives = lives | 1 << word[p]
-	}
+	do
+	:: d_step {
+			tokens[0] == 0 || tokens[1] == 0 ->
+			token = (tokens[0] == 0 -> 0 : 1);
+			be_born(p);
+			tokens[token] = word[p]
+		};
+		break
+	:: tokens[0] && tokens[1] && (DEAD_TOKEN(0) || DEAD_TOKEN(1)) ->
+		recover_tokens()
+	:: tokens[0] && tokens[1] && !DEAD_TOKEN(0) && !DEAD_TOKEN(1) ->
+		goto out
+	od
 }
 
-#define FINDABLE(b) (STATE(p, (b) % BUFS) == FREE || \
-		     IS_HISTORY(STATE(p, (b) % BUFS)) && !PINNED((b) % BUFS) && \
-		     STATE(p, (b) % BUFS) + DEPTH <= published)
-#define CAN_TAKE(b) (states[(b) % BUFS] == FREE)
+#define CAN_TAKE(p, b) (states[b] == FREE)
+#define FINDABLE(p, b) (STATE(p, b) == FREE || \
+			IS_HISTORY(STATE(p, b)) && !PINNED(b) && STATE(p, b) + DEPTH <= published)
 
-/* A buffer can always be found: asserted whenever a pass has found none. */
+/*
+ * take_buffer(): ring_take() until there is one, as a slot of large messages
+ * does it, a reclaim and then the first one that is FREE; and when there is
+ * none, recovery of the readers. That a buffer can always be found is asserted
+ * whenever a pass has found none.
+ */
 inline take_buffer()
 {
 	do
-	:: ring_reclaim(p);
-		if
-		:: d_step { /* take_free(): the first one that is FREE; state_swap */
-				CAN_TAKE(0) || CAN_TAKE(1) || CAN_TAKE(2) || CAN_TAKE(3) ||
-				CAN_TAKE(4) || CAN_TAKE(5) ->
+	:: reclaim_look(p);
+		do
+		:: d_step { ANY(RECLAIMABLE, p) -> reclaim_swap(p) };
+			reclaim_late(p)
+		:: d_step { /* take_free(): state_swap */
+				!ANY(RECLAIMABLE, p) && ANY(CAN_TAKE, p) ->
 				drain_state(p);
-				do
-				:: states[buffer] == FREE -> break
-				:: else -> buffer++
-				od;
+				FIND(CAN_TAKE, p, buffer);
 				assert(!IN_CELL(buffer));
-				states[buffer] = OWNED + word[p]
+				states[buffer] = OWNED + word[p];
+				reclaim_end()
+			};
+			goto taken
+		:: d_step {
+				!ANY(RECLAIMABLE, p) && !ANY(CAN_TAKE, p) ->
+				assert(ANY(FINDABLE, p));
+				reclaim_end()
 			};
 			break
-		:: else ->
-			assert(FINDABLE(0) || FINDABLE(1) || FINDABLE(2) || FINDABLE(3) ||
-			       FINDABLE(4) || FINDABLE(5));
-			lease_recover_pin(0);
-			lease_recover_pin(1)
-		fi
-	od
+		od;
+		recover_pins()
+	od;
+taken:	skip
 }
 
 #define MINE (states[buffer] == OWNED + word[p])
@@ -573,15 +687,18 @@ inline take_buffer()
 /*
  * ring_commit(). Payload and record are written in the step in which the number
  * is: nobody else reads or writes them before or after in a correct protocol,
- * and a reader that has the buffer pinned still has it then. cell_get is in the
- * same step, because a cell that changes after it makes the swap fail.
+ * and a reader that has the buffer pinned still has it then. ring_newest() and
+ * cell_get are in the same step: a cell that is still the predecessor's says
+ * that the newest is still the newest, and one that changes after it makes the
+ * swap fail.
  */
 inline ring_commit()
 {
 	do
-	:: ring_newest(newest);
+	:: RING_NEWEST(newest)
 		if
 		:: d_step {
+				SET_NEWEST(newest)
 				SEQ(PLACE(newest + 1)) <= newest ->
 				expected = PLACE(newest + 1);
 				assert(newest + 1 <= DEPTH && expected == 0 ||
@@ -601,31 +718,41 @@ inline ring_commit()
 					assert(MINE);
 					assert(newest == published); /* one order, no gap */
 					PLACE(newest + 1) = CELL(newest + 1, buffer);
-					published = newest + 1
+					published = newest + 1;
+					expected = 0
 				};
 				break
 #ifndef M_NO_PREDECESSOR
 			:: else -> d_step { expected = 0; newest = 0 }
 #endif
 			fi
+#ifdef STEPWISE
 		:: else -> newest = 0
+#endif
 		fi
 	od;
-	if :: d_step { /* head_raise */
-		expected = 0;
-		if
-		:: head < newest + 1 -> head = newest + 1
-		:: else
-		fi
-	} fi;
-	d_step { /* state_set, late */
-		drain_state(p);
-		assert(MINE);
-		late_state[p] = newest + 1;
-		late_buffer[p] = buffer;
-		buffer = 0;
-		newest = 0
-	}
+#ifdef STEPWISE
+	if
+	:: d_step { /* head_raise */
+			if
+			:: head < newest + 1 -> head = newest + 1
+			:: else
+			fi
+		}
+	fi;
+#endif
+	if
+	:: d_step { /* state_set, late */
+			drain_state(p);
+			assert(MINE);
+			late_state[p] = newest + 1;
+			late_buffer[p] = buffer;
+			settle_state(p);
+			buffer = 0;
+			newest = 0;
+			n++
+		}
+	fi
 }
 
 /* ring_discard(): a loan that is given back. */
@@ -635,7 +762,8 @@ inline ring_discard()
 		drain_state(p);
 		assert(MINE);
 		set_free(buffer);
-		buffer = 0
+		buffer = 0;
+		n++
 	}
 }
 
@@ -645,17 +773,12 @@ proctype publisher(byte p)
 	byte buffer, newest, expected;
 	byte scan, pinned, hold, value;
 
+	token = p;
 born:	{
-		do
-		:: lease_register_token(); break
-		:: else ->
-			lease_recover_token(0);
-			lease_recover_token(1);
-			if
-			:: tokens[0] == 0 || tokens[1] == 0
-			:: else -> goto out
-			fi
-		od;
+		if
+		:: life == 0
+		:: life > 0 -> register_token()
+		fi;
 		do
 		:: n < (p == 0 -> PUBS : PUBS1) ->
 			take_buffer();
@@ -663,26 +786,37 @@ born:	{
 			if
 			:: ring_commit()
 			:: ring_discard()
-			fi;
+			fi
 #else
-			ring_commit();
+			ring_commit()
 #endif
-			n++
-		:: else -> break
+		:: d_step { /* lease_unregister() */
+				n >= (p == 0 -> PUBS : PUBS1) ->
+				drain_state(p);
+				assert(tokens[token] == word[p]);
+				tokens[token] = 0;
+				unregister(p);
+				n = 0;
+				token = 0;
+				life = 0;
+				done++
+			};
+			goto end
 		od;
-		if :: d_step { /* lease_unregister() */
-			drain_state(p);
-			assert(tokens[token] == word[p]);
-			tokens[token] = 0;
-			lives = lives & ~(1 << word[p]);
-			word[p] = 0
-		} fi;
-out:		skip
+out:		if
+		:: d_step {
+				n = 0;
+				token = 0;
+				life = 0;
+				here[p] = false;
+				done++
+			}
+		fi;
+		goto end
 	} unless {
 		d_step {
 			dead[p] ->
 			dead[p] = false;
-			life++;
 			n = 0;
 			buffer = 0;
 			newest = 0;
@@ -694,52 +828,53 @@ out:		skip
 			token = 0
 		};
 		if
-		:: goto born
-		:: skip
+		:: d_step { life++; here[p] = true }; goto born
+		:: d_step {
+				life = 0;
+				done++
+			}
 		fi
 	};
-	d_step {
-		n = 0;
-		token = 0;
-		life = 0;
-		done++
-	}
+end:	skip
 }
 
 /* --- recover.c ----------------------------------------------------------------------- */
 
+#define ALL_DONE (done == 2 + READERS)
+#define DEAD_CLAIMS (DEAD_TOKEN(0) || DEAD_TOKEN(1) || DEAD_PIN(0) || DEAD_PIN(1))
+
 /* After the last recovery: a buffer is in a cell and says so, or is FREE. */
-#define WHOLE(b) (states[(b) % BUFS] == FREE && !IN_CELL((b) % BUFS) || \
-		  states[(b) % BUFS] != FREE && IN_CELL((b) % BUFS) && \
-		  states[(b) % BUFS] == SEQ(PLACE(states[(b) % BUFS])) && \
-		  BUF(PLACE(states[(b) % BUFS])) == (b) % BUFS)
+#define BROKEN(p, b) !(states[b] == FREE && !IN_CELL(b) || \
+		       states[b] != FREE && states[b] < OWNED && \
+		       PLACE(states[b]) == CELL(states[b], b))
 
 proctype janitor()
 {
 	byte newest, expected, scan, pinned, hold, value;
 
-#if CRASHES
-	/* babus_domain_recover(), at any time. */
-	lease_recover_token(0);
-	lease_recover_token(1);
-	lease_recover_pin(0);
-	lease_recover_pin(1);
-#endif
-	done == 2 + READERS ->
-	lease_recover_token(0);
-	lease_recover_token(1);
-	lease_recover_pin(0);
-	lease_recover_pin(1);
-	ring_reclaim(JANITOR);
-	d_step {
-		assert(tokens[0] == 0 && tokens[1] == 0 && claims[0] == 0 && claims[1] == 0);
-		assert(WHOLE(0) && WHOLE(1) && WHOLE(2) && WHOLE(3) && WHOLE(4) && WHOLE(5));
-		assert(SEQ(PLACE(published)) == published)
-	}
+	do /* babus_domain_recover(), at any time */
+	:: lease_recover_pin(0)
+	:: lease_recover_pin(1)
+	:: lease_recover_token(0)
+	:: lease_recover_token(1)
+	:: ALL_DONE && !DEAD_CLAIMS -> break
+	od;
+	reclaim_look(JANITOR);
+	do
+	:: d_step { ANY(RECLAIMABLE, JANITOR) -> reclaim_swap(JANITOR) };
+		reclaim_late(JANITOR)
+	:: d_step {
+			!ANY(RECLAIMABLE, JANITOR) ->
+			assert(tokens[0] == 0 && tokens[1] == 0 && claims[0] == 0 && claims[1] == 0);
+			assert(!ANY(BROKEN, 0));
+			assert(SEQ(PLACE(published)) == published)
+		};
+		break
+	od
 }
 
 init {
-	byte s;
+	byte s, life;
 
 	atomic {
 		s = 1;
@@ -752,13 +887,24 @@ init {
 		:: else -> break
 		od;
 		s = 0;
+		be_born(0);
+		tokens[0] = word[0];
+		be_born(1);
+		tokens[1] = word[1];
+		be_born(2);
+		claims[0] = word[2];
+#if READERS > 1
+		be_born(3);
+		claims[1] = word[3];
+		entry[1] = 1;
+		run reader(1);
+#endif
 		run publisher(0);
 		run publisher(1);
 		run reader(0);
-#if READERS > 1
-		run reader(1);
-#endif
+#ifndef SC
 		run memory();
+#endif
 		run janitor();
 #if CRASHES
 		run killer();
