@@ -51,7 +51,11 @@
 
 #define LOANS 2
 #define PINS  2
+#ifdef M_BUFFER_LESS
+#define BUFS  (DEPTH + LOANS + PINS - 1)
+#else
 #define BUFS  (DEPTH + LOANS + PINS)	/* the fewest a slot can have */
+#endif
 #define JANITOR 4
 
 /* Words, as in layout.h. FREE is 0, HISTORY(s) is s. */
@@ -254,12 +258,8 @@ inline find_pinned(i)
 
 #define RECLAIMABLE(p, b) (IS_HISTORY(STATE(p, b)) && STATE(p, b) + DEPTH <= newest && \
 			   !(pinned >> (b) & 1))
-#if DEPTH > 1
-#define ANY(what, p) (what(p, 0) || what(p, 1) || what(p, 2) || what(p, 3) || what(p, 4) || \
-		      what(p, 5))
-#else
-#define ANY(what, p) (what(p, 0) || what(p, 1) || what(p, 2) || what(p, 3) || what(p, 4))
-#endif
+#define ANY(what, p) (what(p, 0) || what(p, 1) || what(p, 2) || what(p, 3) || \
+		      4 < BUFS && what(p, 4 % BUFS) || 5 < BUFS && what(p, 5 % BUFS))
 
 /* The first buffer of which `what` is true; there is one. Inside a d_step. */
 #define FIND(what, p, b) \
