@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* babus doctor and mounts of babusfs: alive, silent, stale. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static int setup(void **state)
+{
+	int error;
+
+	/* That of the case before is gone. */
+	unsetenv("BABUS_CONFIG");
+	error = mount_setup(state);
+	return error ? error : cli_prepare();
+}
+
+#define MOUNT(claim) cmocka_unit_test_setup_teardown(claim, setup, mount_teardown)
+
+/* What doctor tells about our mount, then whether it is still there for it. */
+static void assert_doctor(const char *options, const char *state, int mounted)
+{
+	char text[1024], expected[512];
+
+	setenv("M", mount_point, 1);
+	snprintf(text, sizeof(text),
+		 CLI_PRIVATE "sh -c 'babus doctor %s >out; grep -F \"$M\" out; "
+			     "grep -cF \" $M \" /proc/self/mountinfo || true'",
+		 options);
+	snprintf(expected, sizeof(expected), "mount '%s' of babus:test: %s\n%d\n", mount_point,
+		 state, mounted);
+	cli_gives(text, expected);
+}
+
+static void a_mount_that_answers_is_left_alone(void **state)
+{
+	(void)state;
+	assert_doctor("", "alive", 1);
+}
+
+static void a_mount_that_does_not_answer_is_told_and_left_alone(void **state)
+{
+	int status;
+
+	(void)state;
+	kill(mount_daemon, SIGSTOP);
+	assert_true(child_wait_stopped(mount_daemon, &status));
+	assert_doctor("", "silent", 1);
+	kill(mount_daemon, SIGCONT);
+	assert_doctor("", "alive", 1);
+}
+
+static void a_stale_mount_is_told_by_a_dry_run_and_else_taken_away(void **state)
+{
+	(void)state;
+	mount_crash();
+	assert_doctor("-n", "stale", 1);
+	assert_doctor("", "stale", 0);
+	/* For others it stayed. */
+	assert_int_equal(umount2(mount_point, MNT_DETACH), 0);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest cases[] = {
+	    MOUNT(a_mount_that_answers_is_left_alone),
+	    MOUNT(a_mount_that_does_not_answer_is_told_and_left_alone),
+	    MOUNT(a_stale_mount_is_told_by_a_dry_run_and_else_taken_away),
+	};
+
+	return cmocka_run_group_tests(cases, NULL, NULL);
+}
+
+int main(void)
+{
+	if (cli_find())
+		return 1;
+	/* doctor takes away what is stale on the whole machine. */
+	if (system(CLI_PRIVATE "true 2>/dev/null") != 0) {
+		printf("skipped: no mount namespace of our own\n");
+		return SKIPPED;
+	}
+	return mount_main(run, 120);
+}
