@@ -114,5 +114,8 @@ int tool_open_slot(babus_domain *domain, const char *name, unsigned flags,
 	if (status)
 		return status;
 	error = babus_slot_open(domain, name, flags, opts, slot);
-	return error ? fail_on("slot", name, error) : 0;
+	if (error)
+		status = fail_on("slot", name, error);
+	/* What was asked for can never be. */
+	return error == -EINVAL ? STATUS_USAGE : status;
 }
