@@ -36,6 +36,11 @@ flags=$(pkg-config --cflags --libs babus)
 libdir=$work/root$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --variable=libdir babus)
 say "pkg-config: $(pkg-config --modversion babus)"
 
+for file in bin/babus bin/babusfs share/man/man1/babus.1 share/man/man1/babusfs.1 \
+	share/doc/babus/babus.ini; do
+	[ -n "$(find "$work/root" -path "*/$file")" ] || { echo "no $file was installed"; exit 1; }
+done
+
 # The example of the header itself.
 sed -n '/^ \*     #include/,/^ \*     }/s/^ \*     \{0,1\}//p' \
 	"$work/root"/usr/*/include/babus/babus.h "$work/root"/usr/include/babus/babus.h \
