@@ -233,8 +233,20 @@ static void it_ends_when_the_last_slot_is_removed(void **state)
 	(void)state;
 	make("s", 4);
 	cli_start_waiting(&job, "sub", "s", NULL);
-	cli_gives("babus rm --domain", "");
+	cli_gives("babus rm s", "");
 	cli_finish(&job, 1, "", "babus: slot 's': removed\n");
+}
+
+static void it_ends_when_the_domain_is_removed(void **state)
+{
+	struct job job;
+
+	(void)state;
+	make("s", 4);
+	cli_start_waiting(&job, "sub", "s", NULL);
+	cli_gives("babus rm --domain", "");
+	/* It may find the slot or the domain gone first. */
+	cli_finish(&job, 1, "", NULL);
 }
 
 static void one_missing_slot_is_a_failure_of_all(void **state)
@@ -328,6 +340,7 @@ static int run(void)
 	    CLI(a_slot_that_is_made_again_is_followed_again),
 	    CLI(the_others_go_on_when_a_slot_is_removed),
 	    CLI(it_ends_when_the_last_slot_is_removed),
+	    CLI(it_ends_when_the_domain_is_removed),
 	    CLI(one_missing_slot_is_a_failure_of_all),
 	    CLI(signals_end_it_and_it_dies_of_them),
 	    CLI(what_is_ignored_stays_ignored),
