@@ -242,6 +242,9 @@ void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fus
 			fuse_reply_err(req, ops_errno(error));
 		return;
 	}
+	/* The reader may close as soon as it has the answer, and its memory must
+	   outlast the reply. */
+	handle_get(handle);
 	snapshot = handle->snapshot;
 	if (handle->text.data)
 		reply_part(req, handle->text.data, handle->text.size, (uint64_t)off, size);
@@ -250,6 +253,7 @@ void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fus
 			   size);
 	else
 		fuse_reply_buf(req, NULL, 0);
+	handle_put(handle);
 }
 
 /* --- poll ----------------------------------------------------------------------------------- */
@@ -283,31 +287,45 @@ static void answer_poll(struct parked *parked, int status)
 	free_poll(wait);
 }
 
+/*
+ * From here on `handle` has none. What is returned is the caller's to free; one
+ * that the wake thread has is on its way, and that thread's. Needs wake->lock.
+ */
+static struct poll_wait *take_poll_locked(struct handle *handle)
+{
+	struct poll_wait *wait = handle->poll;
+
+	handle->poll = NULL;
+	if (wait && !wake_unpark_locked(&wait->parked)) {
+		wait->handle = NULL;
+		wait = NULL;
+	}
+	return wait;
+}
+
 void ops_forget_poll(struct handle *handle)
 {
 	struct wake *wake = handle->fs->wake;
 	struct poll_wait *wait;
 
 	wake_lock(wake);
-	wait = handle->poll;
-	handle->poll = NULL;
-	if (wait && !wake_unpark_locked(&wait->parked)) {
-		/* The wake thread has it. */
-		wait->handle = NULL;
-		wait = NULL;
-	}
+	wait = take_poll_locked(handle);
 	wake_unlock(wake);
 	if (wait)
 		free_poll(wait);
 }
 
-/* Have `ph` told of the next news after `after`. Takes over `ph`. */
+/*
+ * Have `ph` told of the next news after `after`. Takes over `ph`. The kernel
+ * knows all who poll one open file by the same handle, so one is enough; it
+ * must be told of what any of them has not seen.
+ */
 static void arm_poll(struct handle *handle, struct fuse_pollhandle *ph, uint64_t after)
 {
-	struct poll_wait *wait = calloc(1, sizeof(*wait));
+	struct poll_wait *old, *wait = calloc(1, sizeof(*wait));
+	struct wake *wake = handle->fs->wake;
 	int error;
 
-	ops_forget_poll(handle);
 	if (!wait) {
 		fuse_lowlevel_notify_poll(ph);
 		fuse_pollhandle_destroy(ph);
@@ -316,11 +334,17 @@ static void arm_poll(struct handle *handle, struct fuse_pollhandle *ph, uint64_t
 	wait->parked = (struct parked){.slot = handle->slot, .after = after, .answer = answer_poll};
 	wait->ph = ph;
 	wait->handle = handle;
-	wake_lock(handle->fs->wake);
-	error = wake_park_locked(handle->fs->wake, &wait->parked);
+	/* Two threads may be here with the same file: exchange the old one at once. */
+	wake_lock(wake);
+	old = take_poll_locked(handle);
+	if (old && old->parked.after < after)
+		wait->parked.after = old->parked.after;
+	error = wake_park_locked(wake, &wait->parked);
 	if (!error)
 		handle->poll = wait;
-	wake_unlock(handle->fs->wake);
+	wake_unlock(wake);
+	if (old)
+		free_poll(old);
 	if (error) {
 		fuse_lowlevel_notify_poll(ph);
 		free_poll(wait);
