@@ -230,26 +230,41 @@ long process_status(pid_t pid, const char *key)
 	return line ? strtol(line + strlen(key) + 1, NULL, 10) : -1;
 }
 
-void await_sleep(pid_t pid, const char *where)
+/* Whether it sleeps there, in that system call (-1: any). */
+static bool sleeps(pid_t pid, const char *where, long number)
+{
+	char found[128], call[256], *end;
+
+	read_proc(pid, "wchan", found, sizeof(found));
+	if (!strstr(found, where))
+		return false;
+	if (number < 0)
+		return true;
+	read_proc(pid, "syscall", call, sizeof(call));
+	return strtol(call, &end, 10) == number && end != call;
+}
+
+static void await_sleep_in(pid_t pid, const char *where, long number)
 {
 	int64_t deadline = now_ns() + SHELL_TIMEOUT_MS * MILLISECOND;
-	char found[128];
 
 	/* The kernel tells nobody that a process went to sleep: look until it has. */
-	for (;;) {
-		read_proc(pid, "wchan", found, sizeof(found));
-		if (strstr(found, where))
-			return;
+	while (!sleeps(pid, where, number)) {
 		if (now_ns() > deadline)
-			fail_msg("process %d does not sleep in '%s' but in '%s', state %c",
-				 (int)pid, where, found, process_state(pid));
+			fail_msg("process %d, in state %c, does not sleep in '%s'", (int)pid,
+				 process_state(pid), where);
 		poll(NULL, 0, 1);
 	}
 }
 
+void await_sleep(pid_t pid, const char *where)
+{
+	await_sleep_in(pid, where, -1);
+}
+
 void await_blocked(pid_t pid)
 {
-	await_sleep(pid, "request_wait");
+	await_sleep_in(pid, "request_wait", SYS_read);
 }
 
 int64_t await_end(pid_t pid, int64_t since, int *status)

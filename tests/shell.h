@@ -46,7 +46,7 @@ void python_run(const char *text);
 
 /* Wait until the process sleeps in a function of the kernel with such a name. */
 void await_sleep(pid_t pid, const char *where);
-/* Wait until the process sleeps inside a request to a FUSE file system. */
+/* Wait until the process sleeps in read() of a file of a FUSE file system. */
 void await_blocked(pid_t pid);
 /* Its state as one letter of ps. */
 char process_state(pid_t pid);
