@@ -39,6 +39,7 @@ int wait_sleep(struct layout_domain *domain, uint32_t event, uint32_t channels, 
 	struct timespec deadline = {.tv_sec = deadline_ns / 1000000000,
 				    .tv_nsec = deadline_ns % 1000000000};
 
+	STEP("futex_wait");
 	if (!syscall(SYS_futex, &domain->event, FUTEX_WAIT_BITSET, event,
 		     deadline_ns < 0 ? NULL : &deadline, NULL, channels))
 		return 0;

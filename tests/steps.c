@@ -11,7 +11,9 @@
 
 struct steps *steps;
 
-static bool armed; /* of this process */
+/* Of this process: the target at the time when it was armed. */
+static bool armed;
+static unsigned my_target, taken;
 
 void steps_init(void)
 {
@@ -27,6 +29,8 @@ void steps_set(int signal, unsigned target)
 
 void steps_arm(void)
 {
+	my_target = steps->target;
+	taken = 0;
 	armed = true;
 }
 
@@ -39,7 +43,7 @@ void babus_step(const char *name)
 {
 	if (!armed)
 		return;
-	if (++steps->reached != steps->target)
+	if (++taken != my_target)
 		return;
 	snprintf(steps->name, sizeof(steps->name), "%s", name);
 	armed = false;

@@ -10,9 +10,8 @@
 /* In memory shared with the parent, who reads where the child was. */
 struct steps {
 	int signal;
-	unsigned target;  /* at which step, from 1 */
-	unsigned reached; /* steps taken so far */
-	char name[32];    /* of the last step */
+	unsigned target; /* at which step, from 1 */
+	char name[32];   /* of the last step */
 };
 
 extern struct steps *steps;
@@ -20,7 +19,7 @@ extern struct steps *steps;
 void steps_init(void);
 void steps_set(int signal, unsigned target);
 
-/* Count from here to there, in the child. */
+/* Count from here to there, in the child. What is set then no longer matters to it. */
 void steps_arm(void);
 void steps_disarm(void);
 

@@ -36,7 +36,7 @@ static struct board {
 struct party {
 	unsigned first, count; /* its slots */
 	uint64_t messages;     /* to each */
-	bool one_cpu;
+	int cpu;               /* stay on this one */
 };
 
 static void make_board(void)
@@ -64,13 +64,17 @@ static void make_slots(unsigned count, int32_t channel)
 	}
 }
 
-static void stay_on_one_cpu(void)
+/*
+ * Left alone the scheduler puts a waiter next to who wakes it, and the two never
+ * run at the same time, which is when wake-ups get lost.
+ */
+static void stay_on(int cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	sched_setaffinity(0, sizeof(set), &set); /* only makes it faster */
+	CPU_SET((size_t)cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set); /* fails where there is only one */
 }
 
 /* Spin until the word is `value` or more; give way if others need the processor. */
@@ -105,8 +109,7 @@ static void wait_for_all(void *arg)
 	babus_domain *domain;
 	babus_waiter *waiter;
 
-	if (party->one_cpu)
-		stay_on_one_cpu();
+	stay_on(party->cpu);
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
 	EXPECT_EQUAL(babus_waiter_open(domain, &patient, &waiter), 0);
 	for (unsigned i = 0; i < party->count; i++) {
@@ -140,8 +143,7 @@ static void publish_to_all(void *arg)
 	babus_slot *slots[MAX_SLOTS];
 	babus_domain *domain;
 
-	if (party->one_cpu)
-		stay_on_one_cpu();
+	stay_on(party->cpu);
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
 	for (unsigned i = 0; i < party->count; i++) {
 		char name[16];
@@ -170,20 +172,20 @@ static uint64_t scaled(uint64_t n)
 
 static void message_to_one_who_is_falling_asleep_wakes_it(void **state)
 {
-	struct party party = {0, 1, scaled(100000), false};
+	struct party here = {0, 1, scaled(100000), 0}, there = {0, 1, scaled(100000), 1};
 	pid_t waiter, publisher;
 
 	(void)state;
 	make_slots(1, -1);
-	waiter = child_start(wait_for_all, &party);
-	publisher = child_start(publish_to_all, &party);
+	waiter = child_start(wait_for_all, &here);
+	publisher = child_start(publish_to_all, &there);
 	child_join(publisher);
 	child_join(waiter);
 }
 
 static void and_so_on_a_single_processor(void **state)
 {
-	struct party party = {0, 1, scaled(150000), true};
+	struct party party = {0, 1, scaled(150000), 0};
 	pid_t waiter, publisher;
 
 	(void)state;
@@ -200,14 +202,14 @@ static void publishers_on_one_channel_do_not_steal_each_others_wake_up(void **st
 	enum {
 		PUBLISHERS = 3
 	};
-	struct party all = {0, PUBLISHERS, scaled(30000), false}, one[PUBLISHERS];
+	struct party all = {0, PUBLISHERS, scaled(30000), 0}, one[PUBLISHERS];
 	pid_t waiter, publishers[PUBLISHERS];
 
 	(void)state;
 	make_slots(PUBLISHERS, 5);
 	waiter = child_start(wait_for_all, &all);
 	for (unsigned i = 0; i < PUBLISHERS; i++) {
-		one[i] = (struct party){i, 1, all.messages, false};
+		one[i] = (struct party){i, 1, all.messages, (int)(i % 2)};
 		publishers[i] = child_start(publish_to_all, &one[i]);
 	}
 	for (unsigned i = 0; i < PUBLISHERS; i++)
@@ -218,13 +220,13 @@ static void publishers_on_one_channel_do_not_steal_each_others_wake_up(void **st
 /* One publisher's mark wakes several, who look, find nothing, and mark again. */
 static void waiters_of_more_slots_than_channels_are_woken_each(void **state)
 {
-	struct party all = {0, MAX_SLOTS, scaled(400), false}, one[MAX_SLOTS];
+	struct party all = {0, MAX_SLOTS, scaled(400), 1}, one[MAX_SLOTS];
 	pid_t publisher, waiters[MAX_SLOTS];
 
 	(void)state;
 	make_slots(MAX_SLOTS, -1);
 	for (unsigned i = 0; i < MAX_SLOTS; i++) {
-		one[i] = (struct party){i, 1, all.messages, false};
+		one[i] = (struct party){i, 1, all.messages, (int)(i % 2)};
 		waiters[i] = child_start(wait_for_all, &one[i]);
 	}
 	publisher = child_start(publish_to_all, &all);
@@ -260,6 +262,7 @@ static void *wake_again_and_again(void *arg)
 	uint64_t random = 7, n = 1;
 	bool last;
 
+	stay_on(1);
 	do {
 		await(&pair->woken, n - 1);
 		last = tell_last(pair, n++, end);
@@ -277,6 +280,7 @@ static void wake_of_one_who_is_falling_asleep_is_not_lost(void **state)
 
 	(void)state;
 	assert_int_equal(babus_waiter_open(bus, &patient, &pair.waiter), 0);
+	stay_on(0);
 	assert_int_equal(pthread_create(&thread, NULL, wake_again_and_again, &pair), 0);
 	do
 		assert_int_equal(
@@ -294,6 +298,7 @@ static void *add_again_and_again(void *arg)
 	uint64_t random = 7, n = 1;
 	bool last;
 
+	stay_on(1);
 	do {
 		await(&pair->woken, n - 1);
 		EXPECT_EQUAL(babus_waiter_remove(pair->waiter, pair->reader), n > 1 ? 0 : -ENOENT);
@@ -316,6 +321,7 @@ static void reader_added_to_one_who_is_falling_asleep_is_seen(void **state)
 	(void)state;
 	assert_int_equal(babus_reader_open(pair.slot, BABUS_START_NEXT, 0, &pair.reader), 0);
 	assert_int_equal(babus_waiter_open(bus, &patient, &pair.waiter), 0);
+	stay_on(0);
 	assert_int_equal(pthread_create(&thread, NULL, add_again_and_again, &pair), 0);
 	for (uintptr_t n = 1; n - 1 != atomic_load(&pair.last) || n == 1; n++) {
 		/* The last round's is reported until it is taken out. */

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * No lost wake-up, step by step. A waiter on its way to sleep is stopped before
+ * each of its steps in shared memory, a publisher on its way to wake it before
+ * each of its own, and they go on in either order; a second publisher, whose
+ * slot shares the channel, takes the mark in between. The re-check is an hour:
+ * whoever is not woken stays asleep.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "steps.h"
+#include "support.h"
+
+static babus_slot *mine, *neighbour; /* on one channel */
+
+enum settled {
+	ASLEEP,
+	STOPPED,
+	ENDED
+};
+
+/* Until a child sleeps on a futex, is stopped, or has ended well. */
+static enum settled settle(pid_t pid)
+{
+	int64_t patience = now_ns() + 20 * SECOND;
+	char path[64], call[64];
+	int status;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
+	while (now_ns() < patience) {
+		FILE *file = fopen(path, "r");
+		bool asleep = file && fgets(call, sizeof(call), file) && atoi(call) == SYS_futex;
+
+		if (file)
+			fclose(file);
+		if (waitpid(pid, &status, WNOHANG | WUNTRACED) == pid) {
+			if (WIFSTOPPED(status))
+				return STOPPED;
+			assert_int_equal(status, 0);
+			return ENDED;
+		}
+		if (asleep)
+			return ASLEEP;
+		sched_yield();
+	}
+	fail_msg("process %d neither sleeps nor stops nor ends", (int)pid);
+	return ENDED;
+}
+
+/* Let it run as far as it gets on its own: to sleep, or to its end. */
+static enum settled go_on(pid_t pid)
+{
+	enum settled settled;
+
+	do {
+		kill(pid, SIGCONT);
+		settled = settle(pid);
+	} while (settled == STOPPED);
+	return settled;
+}
+
+/* It ends, soon. */
+static void assert_ends(pid_t pid)
+{
+	int64_t patience = now_ns() + 5 * SECOND * SUPPORT_SLOWER;
+	enum settled settled;
+
+	/* Seen asleep for a moment before it takes notice is not asleep. */
+	while ((settled = go_on(pid)) == ASLEEP && now_ns() < patience)
+		sched_yield();
+	assert_int_equal(settled, ENDED);
+}
+
+static void wait_for_one(void *arg)
+{
+	struct babus_waiter_options opts = {.recheck_ns = 3600 * SECOND};
+	struct babus_event event;
+	babus_domain *domain;
+	babus_waiter *waiter;
+	babus_reader *reader;
+	babus_slot *slot;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "mine", BABUS_READ, NULL, &slot), 0);
+	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
+	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
+	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
+	steps_arm();
+	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_FOREVER, &event), 0);
+	steps_disarm();
+	EXPECT(event.reader == reader && event.status == 0);
+	babus_waiter_close(waiter);
+	babus_reader_close(reader);
+	babus_slot_close(slot);
+}
+
+static void publish_one(void *arg)
+{
+	babus_domain *domain;
+	babus_slot *slot;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "mine", BABUS_PUBLISH, NULL, &slot), 0);
+	steps_arm();
+	EXPECT_EQUAL(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
+	steps_disarm();
+	babus_slot_close(slot);
+}
+
+/* Start a child that stops before step n, if it gets there. */
+static pid_t start(void (*act)(void *arg), unsigned n, enum settled *settled)
+{
+	pid_t pid;
+
+	steps_set(SIGSTOP, n);
+	pid = child_start(act, NULL);
+	*settled = settle(pid);
+	return pid;
+}
+
+enum order {
+	WAITER_FIRST,
+	PUBLISHER_FIRST,
+	NEIGHBOUR_BETWEEN, /* then the waiter */
+	ORDERS
+};
+
+static const char *const order_names[] = {"waiter first", "publisher first", "neighbour between"};
+
+/* One meeting. Returns whether each of them was stopped at its step. */
+static void meet(unsigned waiter_step, unsigned publisher_step, enum order order,
+		 bool *waiter_stopped, bool *publisher_stopped)
+{
+	enum settled waits, publishes;
+	pid_t waiter, publisher;
+
+	snprintf(support_context, sizeof(support_context),
+		 "waiter at step %u, publisher at step %u, %s", waiter_step, publisher_step,
+		 order_names[order]);
+	waiter = start(wait_for_one, waiter_step, &waits);
+	assert_int_not_equal(waits, ENDED);
+	publisher = start(publish_one, publisher_step, &publishes);
+	*waiter_stopped = waits == STOPPED;
+	*publisher_stopped = publishes == STOPPED;
+	if (order == NEIGHBOUR_BETWEEN)
+		publish_many(neighbour, 1);
+	if (order == PUBLISHER_FIRST && publishes == STOPPED) {
+		kill(publisher, SIGCONT);
+		child_join(publisher);
+		publishes = ENDED;
+	}
+	if (publishes == STOPPED) {
+		waits = go_on(waiter);
+		kill(publisher, SIGCONT);
+		child_join(publisher);
+	}
+	if (waits != ENDED)
+		assert_ends(waiter);
+}
+
+static void waiter_is_woken_whichever_step_either_is_at(void **state)
+{
+	struct babus_slot_options opts = small_options(2, 16);
+	unsigned meetings = 0;
+
+	(void)state;
+	opts.channel = 3;
+	mine = make_slot_with("mine", &opts);
+	neighbour = make_slot_with("neighbour", &opts);
+	for (enum order order = 0; order < ORDERS; order++) {
+		bool waiter_stopped = true;
+
+		for (unsigned i = 1; waiter_stopped; i++) {
+			bool publisher_stopped = true;
+
+			for (unsigned j = 1; publisher_stopped; j++, meetings++)
+				meet(i, j, order, &waiter_stopped, &publisher_stopped);
+		}
+	}
+	printf("# %u meetings\n", meetings);
+	assert_true(meetings > 100);
+	*support_context = '\0';
+	babus_slot_close(mine);
+	babus_slot_close(neighbour);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest cases[] = {
+	    CASE(waiter_is_woken_whichever_step_either_is_at),
+	};
+
+	steps_init();
+	return cmocka_run_group_tests(cases, NULL, NULL);
+}
+
+int main(void)
+{
+	return support_main(run, 120);
+}
