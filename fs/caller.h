@@ -26,9 +26,9 @@ bool caller_owns(fuse_req_t req, const struct access *access);
 bool caller_in_group(fuse_req_t req, gid_t gid);
 
 /*
- * Whether thread `pid` of user `uid` is dying of a signal that it did not
- * handle. No if nothing can be found out about it.
+ * Whether thread `pid` is dying of a signal that it did not handle. No if
+ * nothing can be found out about it.
  */
-bool caller_is_killed(pid_t pid, uid_t uid);
+bool caller_is_killed(pid_t pid);
 
 #endif

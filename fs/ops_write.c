@@ -123,7 +123,7 @@ static int flush(struct handle *handle, const struct fuse_ctx *ctx, uint64_t own
 	}
 	if (!handle->pending.dirty || handle->pending.owner != owner)
 		return error;
-	if (caller_is_killed(ctx->pid, ctx->uid)) {
+	if (caller_is_killed(ctx->pid)) {
 		handle->fs->counters.discarded++;
 		pending_clear(&handle->pending, &handle->fs->memory);
 		handle->probed = 0;
