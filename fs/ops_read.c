@@ -80,6 +80,22 @@ static int give_wait(struct handle *handle, fuse_req_t req, size_t size, uint64_
 }
 
 /*
+ * A read(2) larger than a request comes as several, and the kernel goes on to
+ * the next one as long as they are answered in full. Where a message ends with
+ * a request that may be such a part, a byte is kept for the next read(2):
+ * else this one would wait for another message. Parts are as large as requests
+ * get, less a page if the reader's memory is not aligned.
+ */
+static size_t stop_short(size_t size, size_t left)
+{
+	enum {
+		PART_MIN = FS_REQUEST_MAX - 4096
+	};
+
+	return size == left && size > PART_MIN ? size - 1 : size;
+}
+
+/*
  * `stream`: one message a read, or what is left of it; empty ones are skipped,
  * for they would look like the end. One can seek within the message read last,
  * as shells and head do to give back what they do not want; from anywhere else
@@ -98,6 +114,7 @@ static int give_stream(struct handle *handle, fuse_req_t req, size_t size, uint6
 	}
 	message = &handle->snapshot->message;
 	offset -= handle->base;
+	size = stop_short(size, message->size - offset);
 	handle->ended = size >= message->size - offset;
 	reply_part(req, message->data, message->size, offset, size);
 	return 0;
