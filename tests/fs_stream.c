@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,30 @@ static void stream_gives_every_message_from_now_on_in_order(void **state)
 	publish_text(slot, "two\n");
 	shell_run("bash", "echo three > x/latest; echo four > x/pub; echo five > x/latest");
 	assert_says(&job, "one\ntwo\nthree\nfour\n");
+	babus_slot_close(slot);
+}
+
+/* The kernel splits such a read, and would go on with the next message. */
+static void a_message_as_large_as_a_request_is_given_without_waiting(void **state)
+{
+	enum {
+		SIZE = 1 << 20
+	};
+	const char *const argv[] = {"dd", "if=x/stream", "of=/dev/null", "bs=4M", "count=1", NULL};
+	babus_slot *slot = make_slot("x", 8, SIZE);
+	char *data = calloc(1, SIZE);
+	struct outcome outcome;
+	struct job job;
+
+	(void)state;
+	assert_non_null(data);
+	job_start(&job, argv);
+	await_blocked(job.pid);
+	assert_int_equal(babus_slot_publish(slot, data, SIZE, NULL, NULL), 0);
+	job_finish(&job, &outcome);
+	assert_int_equal(outcome.status, 0);
+	outcome_free(&outcome);
+	free(data);
 	babus_slot_close(slot);
 }
 
@@ -356,6 +381,43 @@ static void removal_of_the_slot_wakes_who_polls(void **state)
 	}
 }
 
+struct poller {
+	int fd;
+	pthread_barrier_t *both;
+};
+
+static void *poll_briefly(void *arg)
+{
+	const struct poller *poller = arg;
+	struct pollfd wait = {.fd = poller->fd, .events = POLLIN};
+
+	pthread_barrier_wait(poller->both);
+	poll(&wait, 1, 1);
+	return NULL;
+}
+
+static void two_threads_can_poll_a_file_and_close_it(void **state)
+{
+	babus_slot *slot = make_slot("x", 8, 4096);
+	pthread_barrier_t both;
+
+	(void)state;
+	pthread_barrier_init(&both, NULL, 2);
+	for (int i = 0; i < 200; i++) {
+		struct poller poller = {open_file("wait", 0), &both};
+		pthread_t thread;
+
+		assert_int_equal(pthread_create(&thread, NULL, poll_briefly, &poller), 0);
+		poll_briefly(&poller);
+		pthread_join(thread, NULL);
+		close(poller.fd);
+	}
+	pthread_barrier_destroy(&both);
+	publish_text(slot, "news");
+	shell_expect("bash", "cat x/latest", "news");
+	babus_slot_close(slot);
+}
+
 static void latest_is_always_ready(void **state)
 {
 	int fd;
@@ -405,6 +467,7 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 	    STREAMING(stream_gives_every_message_from_now_on_in_order),
+	    STREAMING(a_message_as_large_as_a_request_is_given_without_waiting),
 	    STREAMING(head_takes_lines_from_a_stream_without_complaint),
 	    STREAMING(a_shell_loop_reads_lines_from_a_stream),
 	    STREAMING(a_long_message_comes_in_parts_and_whole),
@@ -415,6 +478,7 @@ static int run(void)
 	    STREAMING(poll_tells_whether_a_read_would_block),
 	    STREAMING(poll_select_and_epoll_wake_for_each_message_of_a_stream),
 	    STREAMING(removal_of_the_slot_wakes_who_polls),
+	    STREAMING(two_threads_can_poll_a_file_and_close_it),
 	    STREAMING(latest_is_always_ready),
 	    STREAMING(one_epoll_watches_many_slots),
 	};
