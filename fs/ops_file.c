@@ -83,10 +83,10 @@ static int open_node(fuse_req_t req, const struct node *node, struct handle *han
 		error = render_slot(node->slot, &handle->text);
 		break;
 	case FILE_BUS_INFO:
-		error = render_bus(handle->fs, &handle->text);
+		error = render_bus(req, handle->fs, &handle->text);
 		break;
 	case FILE_BUS_METRICS:
-		error = render_metrics(handle->fs, &handle->text);
+		error = render_metrics(req, handle->fs, &handle->text);
 		break;
 	case FILE_PUB:
 		break;

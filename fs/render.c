@@ -138,11 +138,24 @@ int render_slot(struct slot *slot, struct text *text)
 /* --- the domain ------------------------------------------------------------------------ */
 
 struct visit {
+	fuse_req_t req;
 	struct text *text;
 	struct fs *fs;
 	const char *metric; /* NULL: JSON */
 	uint64_t (*value)(const struct babus_slot_info *info);
 };
+
+/* Others' slots are theirs; as natively, only the name is for everybody. */
+static int look_at_slot(const struct visit *visit, struct slot *slot, struct babus_slot_info *info)
+{
+	struct access access;
+	int error = babus_slot_info(slot->bus, info);
+
+	if (error)
+		return error;
+	access = (struct access){info->mode, info->uid, info->gid};
+	return caller_may(visit->req, &access, MAY_READ) ? 0 : -EACCES;
+}
 
 static int visit_slot(void *arg, const char *name)
 {
@@ -153,7 +166,7 @@ static int visit_slot(void *arg, const char *name)
 
 	if (error)
 		return 0;
-	error = babus_slot_info(slot->bus, &info);
+	error = look_at_slot(visit, slot, &info);
 	slot_put(slot);
 	if (error)
 		return 0;
@@ -195,9 +208,9 @@ static void add_mount(struct fs *fs, struct text *text)
 	text_close(text, '}');
 }
 
-int render_bus(struct fs *fs, struct text *text)
+int render_bus(fuse_req_t req, struct fs *fs, struct text *text)
 {
-	struct visit visit = {.text = text, .fs = fs};
+	struct visit visit = {.req = req, .text = text, .fs = fs};
 	int error;
 
 	text_open(text, NULL, '{');
@@ -295,13 +308,13 @@ static void add_mount_metrics(struct fs *fs, struct text *text)
 		   slots_count(fs->slots));
 }
 
-int render_metrics(struct fs *fs, struct text *text)
+int render_metrics(fuse_req_t req, struct fs *fs, struct text *text)
 {
 	int error = 0;
 
 	for (size_t i = 0; !error && i < sizeof(slot_metrics) / sizeof(slot_metrics[0]); i++) {
 		const struct slot_metric *metric = &slot_metrics[i];
-		struct visit visit = {text, fs, metric->name, metric->value};
+		struct visit visit = {req, text, fs, metric->name, metric->value};
 
 		text_add(text, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help,
 			 metric->name, metric->type);
