@@ -291,6 +291,18 @@ static void chown_acts_on_the_slot(void **state)
 	babus_slot_close(slot);
 }
 
+static void the_domain_s_files_tell_only_of_slots_that_may_be_read(void **state)
+{
+	(void)state;
+	babus_slot_close(slot_with_mode("x", 0600, 0, 0));
+	babus_slot_close(slot_with_mode("y", 0644, 0, 0));
+	shell_run("bash",
+		  "as_alice() { setpriv --reuid 12345 --regid 12345 --clear-groups \"$@\"; };"
+		  "for f in info metrics; do as_alice cat .bus/$f > $T/told;"
+		  "grep -q '\"y\"' $T/told || exit 1; ! grep -q '\"x\"' $T/told || exit 2;"
+		  "grep -q '\"x\"' .bus/$f || exit 3; done");
+}
+
 static void an_open_file_keeps_the_access_that_it_had(void **state)
 {
 	babus_slot *slot = slot_with_mode("x", 0666, 0, 0);
@@ -322,6 +334,7 @@ static int run(void)
 	    SHARED(a_slot_belongs_to_who_made_it),
 	    SHARED(chmod_acts_on_the_slot),
 	    SHARED(chown_acts_on_the_slot),
+	    SHARED(the_domain_s_files_tell_only_of_slots_that_may_be_read),
 	    SHARED(an_open_file_keeps_the_access_that_it_had),
 	};
 
