@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
 #include <mntent.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -23,8 +24,12 @@
 
 extern char **environ;
 
+enum {
+	LINKS_MAX = 40 /* as the kernel's */
+};
+
 /* As realpath(), without asking the last component, which may not answer. */
-static int resolve(const char *given, char **result)
+static int resolve_entry(const char *given, char **result)
 {
 	char *copy = strdup(given), *copy2 = strdup(given), *parent = NULL;
 	const char *leaf;
@@ -51,6 +56,37 @@ out:
 	free(copy);
 	free(copy2);
 	free(parent);
+	return error;
+}
+
+/* The same, and the last one followed: readlink() does not ask a mount either. */
+static int resolve(const char *given, char **result)
+{
+	char *path, *target, *slash;
+	char link[PATH_MAX];
+	ssize_t length;
+	int error = resolve_entry(given, &path);
+
+	for (int links = 0; !error; links++) {
+		length = readlink(path, link, sizeof(link) - 1);
+		if (length < 0)
+			break;
+		link[length] = '\0';
+		slash = strrchr(path, '/');
+		*slash = '\0';
+		if (links == LINKS_MAX)
+			error = -ELOOP;
+		else if (asprintf(&target, "%s%s%s", link[0] == '/' ? "" : path,
+				  link[0] == '/' ? "" : "/", link) < 0)
+			error = -ENOMEM;
+		free(path);
+		if (error)
+			return error;
+		error = resolve_entry(target, &path);
+		free(target);
+	}
+	if (!error)
+		*result = path;
 	return error;
 }
 
