@@ -115,6 +115,6 @@ int node_stat(struct fs *fs, const struct node *node, struct stat *st)
 	}
 	if (node->file == FILE_WAIT || node->file == FILE_STREAM)
 		st->st_blksize = FS_REQUEST_MAX;
-	set_times(st, is_message && node->seq ? node->time_ns : newest_time(node));
+	set_times(st, is_message && node_has_message(node) ? node->time_ns : newest_time(node));
 	return 0;
 }

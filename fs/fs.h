@@ -60,7 +60,8 @@ struct fs {
 	struct nodes *nodes;
 	struct handles *handles;
 	struct wake *wake;
-	struct budget memory; /* for pending messages and copies */
+	struct budget memory; /* for pending messages */
+	struct budget copies; /* for readers' copies, so that they do not stop writers */
 	struct counters counters;
 };
 

@@ -68,6 +68,7 @@ static int open_parts(struct fs *fs)
 	if (error)
 		return error;
 	fs->memory.max = fs->options.max_pending;
+	fs->copies.max = fs->options.max_pending;
 	fs->start_ns = fs_realtime();
 	error = slots_open(fs, &fs->slots);
 	if (!error)

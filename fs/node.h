@@ -35,13 +35,19 @@ enum file {
 	FILE_BUS_METRICS
 };
 
+#define NODE_EMPTY  UINT64_C(0)
+#define NODE_UNSEEN UINT64_MAX
+
 struct node {
 	/* constant */
 	uint64_t id;
 	enum file file;
 	uint32_t age;      /* FILE_AGE */
 	struct slot *slot; /* referenced; NULL outside of slots */
-	/* FILE_LATEST and FILE_AGE: the message; seq 0: the slot was empty */
+	/*
+	 * FILE_LATEST and FILE_AGE: the message; NODE_EMPTY: the slot was empty;
+	 * NODE_UNSEEN: no pin was left to look at it, which is enough to write.
+	 */
 	uint64_t seq;
 	uint64_t size;
 	uint64_t time_ns;
@@ -82,6 +88,12 @@ double node_attr_s(const struct node *node);
 static inline bool node_is_message(const struct node *node)
 {
 	return node->file == FILE_LATEST || node->file == FILE_AGE;
+}
+
+/* Whether it stands for a message that was there. */
+static inline bool node_has_message(const struct node *node)
+{
+	return node->seq != NODE_EMPTY && node->seq != NODE_UNSEEN;
 }
 
 #endif

@@ -110,7 +110,7 @@ static bool find_message(const struct node *node, struct node *message)
 
 	*message = *node;
 	if (node_is_message(node))
-		return node->seq != 0;
+		return node_has_message(node);
 	if (!node->slot || snapshot_take(node->slot, BABUS_LATEST, 0, &newest))
 		return false;
 	message->seq = newest->message.seq;

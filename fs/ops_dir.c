@@ -92,6 +92,12 @@ static void lookup_message(fuse_req_t req, struct slot *slot, enum file file, ui
 		name_and_reply(req, file, slot, age, NULL);
 		return;
 	}
+	/* Readers take all pins, or all memory for copies: that is no matter of writers. */
+	if (error == -ENOBUFS && file == FILE_LATEST) {
+		message = (struct babus_message){.seq = NODE_UNSEEN};
+		name_and_reply(req, file, slot, age, &message);
+		return;
+	}
 	if (error) {
 		bool none = file == FILE_AGE &&
 			    (error == -ESTALE || error == -ENODATA || error == -EINVAL);

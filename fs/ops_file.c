@@ -45,7 +45,9 @@ static int open_message(fuse_req_t req, const struct node *node, struct handle *
 {
 	int error = 0;
 
-	if (node->seq)
+	if (node->seq == NODE_UNSEEN)
+		error = -ENOBUFS;
+	else if (node->seq != NODE_EMPTY)
 		error = snapshot_take(node->slot, BABUS_SEQ, node->seq, &handle->snapshot);
 	snapshot_unhold(node->slot, fuse_req_ctx(req)->pid);
 	/* Gone: the kernel looks up again. */

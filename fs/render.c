@@ -204,6 +204,7 @@ static void add_mount(struct fs *fs, struct text *text)
 	text_number(text, "open_files", counters->handles);
 	text_number(text, "nodes", nodes_count(fs->nodes));
 	text_number(text, "pending_bytes", fs->memory.used);
+	text_number(text, "copied_bytes", fs->copies.used);
 	text_number(text, "max_pending", fs->memory.max);
 	text_close(text, '}');
 }
@@ -302,8 +303,10 @@ static void add_mount_metrics(struct fs *fs, struct text *text)
 		   "Blocked reads ended by a signal.", counters->interrupted);
 	add_metric(text, "babus_fs_waiting", "gauge", "Blocked reads now.", counters->parked);
 	add_metric(text, "babus_fs_open_files", "gauge", "Open files.", counters->handles);
-	add_metric(text, "babus_fs_pending_bytes", "gauge",
-		   "Memory of messages being written or copied.", fs->memory.used);
+	add_metric(text, "babus_fs_pending_bytes", "gauge", "Memory of messages being written.",
+		   fs->memory.used);
+	add_metric(text, "babus_fs_copied_bytes", "gauge", "Memory of messages copied for readers.",
+		   fs->copies.used);
 	add_metric(text, "babus_fs_slots", "gauge", "Slots that are looked up or open.",
 		   slots_count(fs->slots));
 }

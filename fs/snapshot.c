@@ -40,15 +40,15 @@ static int view(struct slot *slot, enum babus_which which, uint64_t n,
 static int copy(struct slot *slot, struct snapshot *snapshot)
 {
 	struct babus_message *message = &snapshot->message;
-	struct budget *memory = &slot->fs->memory;
+	struct budget *copies = &slot->fs->copies;
 	struct babus_slot_info info;
 	int error;
 
-	if (!budget_take(memory, message->size))
+	if (!budget_take(copies, message->size))
 		return -ENOBUFS;
 	snapshot->copy = malloc(message->size + 1);
 	if (!snapshot->copy) {
-		budget_give(memory, message->size);
+		budget_give(copies, message->size);
 		return -ENOMEM;
 	}
 	memcpy(snapshot->copy, message->data, message->size);
@@ -57,7 +57,7 @@ static int copy(struct slot *slot, struct snapshot *snapshot)
 	/* Cut off while we read? Then what we have is zeros. */
 	error = babus_slot_info(slot->bus, &info);
 	if (error == -EIO) {
-		budget_give(memory, message->size);
+		budget_give(copies, message->size);
 		free(snapshot->copy);
 		return error;
 	}
@@ -67,7 +67,7 @@ static int copy(struct slot *slot, struct snapshot *snapshot)
 static void destroy(struct slot *slot, struct snapshot *snapshot)
 {
 	if (snapshot->copy) {
-		budget_give(&slot->fs->memory, snapshot->message.size);
+		budget_give(&slot->fs->copies, snapshot->message.size);
 		free(snapshot->copy);
 	} else {
 		babus_message_release(&snapshot->message);
