@@ -316,6 +316,29 @@ static void the_publisher_s_pid_is_the_writer_s(void **state)
 	babus_slot_close(slot);
 }
 
+static void readers_that_hold_all_pins_do_not_stop_a_writer(void **state)
+{
+	struct babus_slot_options opts;
+	babus_reader *readers[2];
+	babus_slot *slot;
+
+	(void)state;
+	babus_slot_options_init(&opts);
+	opts.depth = 2;
+	opts.max_size = 4096;
+	opts.pins = 2;
+	slot = make_slot_with("pins", &opts);
+	publish_text(slot, "old");
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(babus_reader_open(slot, BABUS_START_NEXT, 0, &readers[i]), 0);
+	shell_run("bash", "echo new > pins/latest; ! cat pins/latest 2> $T/error; "
+			  "grep -q 'No buffer space' $T/error");
+	for (int i = 0; i < 2; i++)
+		babus_reader_close(readers[i]);
+	shell_expect("bash", "cat pins/latest", "new\n");
+	babus_slot_close(slot);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +358,7 @@ static int run(void)
 	    MOUNTED(a_child_that_wrote_nothing_publishes_nothing),
 	    MOUNTED(a_child_that_writes_publishes_when_it_ends),
 	    MOUNTED(the_publisher_s_pid_is_the_writer_s),
+	    MOUNTED(readers_that_hold_all_pins_do_not_stop_a_writer),
 	};
 
 	return cmocka_run_group_tests_name("fs_write", tests, NULL, NULL);
