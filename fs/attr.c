@@ -70,14 +70,11 @@ static mode_t slot_file_mode(enum file file, mode_t slot)
 
 static uint64_t newest_time(const struct node *node)
 {
-	struct snapshot *newest;
-	uint64_t time_ns;
+	struct babus_message newest;
 
-	if (snapshot_take(node->slot, BABUS_LATEST, 0, &newest))
+	if (snapshot_describe(node->slot, &newest))
 		return node->slot->created_ns;
-	time_ns = newest->message.time_ns;
-	snapshot_put(node->slot, newest);
-	return time_ns;
+	return newest.time_ns;
 }
 
 double node_attr_s(const struct node *node)

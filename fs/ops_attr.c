@@ -106,19 +106,18 @@ enum {
 /* The message that a file stands for; of other files of a slot the newest. */
 static bool find_message(const struct node *node, struct node *message)
 {
-	struct snapshot *newest;
+	struct babus_message newest;
 
 	*message = *node;
 	if (node_is_message(node))
 		return node_has_message(node);
-	if (!node->slot || snapshot_take(node->slot, BABUS_LATEST, 0, &newest))
+	if (!node->slot || snapshot_describe(node->slot, &newest))
 		return false;
-	message->seq = newest->message.seq;
-	message->time_ns = newest->message.time_ns;
-	message->source_time_ns = newest->message.source_time_ns;
-	message->tag = newest->message.tag;
-	message->pid = newest->message.pid;
-	snapshot_put(node->slot, newest);
+	message->seq = newest.seq;
+	message->time_ns = newest.time_ns;
+	message->source_time_ns = newest.source_time_ns;
+	message->tag = newest.tag;
+	message->pid = newest.pid;
 	return true;
 }
 

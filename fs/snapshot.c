@@ -196,10 +196,23 @@ int snapshot_is_after(struct slot *slot, uint64_t after)
 	return error;
 }
 
+int snapshot_describe(struct slot *slot, struct babus_message *message)
+{
+	struct babus_message pinned;
+	int error = view(slot, BABUS_LATEST, 0, &pinned);
+
+	if (error)
+		return error;
+	*message = pinned;
+	message->data = NULL;
+	babus_message_release(&pinned);
+	return 0;
+}
+
 int snapshot_newest(struct slot *slot, uint64_t *seq)
 {
 	struct babus_message message;
-	int error = view(slot, BABUS_LATEST, 0, &message);
+	int error = snapshot_describe(slot, &message);
 
 	if (error == -ENODATA) {
 		*seq = 0;
@@ -208,7 +221,6 @@ int snapshot_newest(struct slot *slot, uint64_t *seq)
 	if (error)
 		return error;
 	*seq = message.seq;
-	babus_message_release(&message);
 	return 0;
 }
 

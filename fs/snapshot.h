@@ -31,6 +31,9 @@ int snapshot_is_after(struct slot *slot, uint64_t after);
 /* Sequence number of the newest message, 0: none yet. */
 int snapshot_newest(struct slot *slot, uint64_t *seq);
 
+/* What is known of it but its data; as babus_slot_view(). */
+int snapshot_describe(struct slot *slot, struct babus_message *message);
+
 /*
  * Keep it for the open of `pid` that will follow, for a moment. Takes over the
  * caller's reference.
