@@ -40,21 +40,34 @@ static void reply_part(fuse_req_t req, const void *data, size_t have, uint64_t o
 	fuse_reply_buf(req, length ? (const char *)data + offset : NULL, length);
 }
 
+/* Messages between what was read last and `seq`; the message itself may be shared. */
+static uint64_t lost_before(const struct handle *handle, uint64_t seq)
+{
+	uint64_t before = handle->slot->first_seq - 1;
+
+	if (handle->after > before)
+		before = handle->after;
+	return seq > before ? seq - before - 1 : 0;
+}
+
 /* Go on to the message after the cursor. Needs handle->lock. */
 static int advance(struct handle *handle)
 {
 	struct counters *counters = &handle->fs->counters;
 	struct snapshot *next;
+	uint64_t lost;
 	int error = snapshot_take(handle->slot, BABUS_AFTER, handle->after, &next);
 
 	if (error)
 		return error;
 	snapshot_put(handle->slot, handle->snapshot);
 	handle->snapshot = next;
+	lost = lost_before(handle, next->message.seq);
 	handle->after = next->message.seq;
 	handle->ended = false;
 	counters->delivered++;
-	counters->lost += next->message.lost;
+	counters->lost += lost;
+	handle->slot->lost += lost;
 	return 0;
 }
 

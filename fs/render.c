@@ -119,6 +119,7 @@ int render_slot(struct slot *slot, struct text *text)
 
 	if (error)
 		return error;
+	info.lost += slot->lost;
 	measure_rate(slot, info.seq, &messages, &bytes);
 	text_open(text, NULL, '{');
 	text_string(text, "slot", slot->name);
@@ -153,6 +154,7 @@ static int look_at_slot(const struct visit *visit, struct slot *slot, struct bab
 
 	if (error)
 		return error;
+	info->lost += slot->lost;
 	access = (struct access){info->mode, info->uid, info->gid};
 	return caller_may(visit->req, &access, MAY_READ) ? 0 : -EACCES;
 }

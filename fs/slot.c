@@ -132,6 +132,7 @@ static int open_slot(struct slots *slots, const char *name, struct slot **result
 	slot->instance = info.instance;
 	slot->created_ns = info.created_ns;
 	slot->max_size = info.max_size;
+	slot->first_seq = info.first_seq;
 	slot->depth = info.depth;
 	slot->pins = info.pins;
 	*result = slot;
@@ -362,8 +363,10 @@ static bool sweep_publisher(struct slot *slot, int64_t now_ns, babus_slot **clos
 {
 	bool left = false;
 
-	pthread_mutex_lock(&slot->publish_lock);
 	*close = NULL;
+	/* Publishing, which may take long: not overdue. */
+	if (pthread_mutex_trylock(&slot->publish_lock))
+		return true;
 	if (slot->publisher && !slot->writers) {
 		if (slot->publisher_until_ns <= now_ns) {
 			*close = slot->publisher;

@@ -38,7 +38,10 @@ struct slot {
 	uint64_t instance;
 	uint64_t created_ns;
 	uint64_t max_size;
+	uint64_t first_seq;
 	uint32_t depth, pins;
+
+	_Atomic uint64_t lost; /* messages that readers of wait and stream missed */
 
 	/* protected by slots->lock */
 	LIST_ENTRY(slot) link;
