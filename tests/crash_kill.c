@@ -29,8 +29,12 @@ static bool kill_at(const struct crash_op *op, unsigned n)
 	return true;
 }
 
-/* `deaths` at each step before the recovery. */
-static void kill_at_every_step(const struct crash_op *op, unsigned deaths)
+/*
+ * `deaths` at each step before the recovery. The recovery comes when the others
+ * have gone on for a while, or at once, when what the dead published last is
+ * still there.
+ */
+static void kill_at_every_step(const struct crash_op *op, unsigned deaths, bool recover_at_once)
 {
 	unsigned n = 1;
 	bool killed = true;
@@ -38,6 +42,8 @@ static void kill_at_every_step(const struct crash_op *op, unsigned deaths)
 	for (; killed; n++) {
 		for (unsigned i = 0; i < deaths && killed; i++) {
 			killed = kill_at(op, n);
+			if (recover_at_once)
+				scene_recover();
 			scene_goes_on();
 			scene_victim_is_sound();
 		}
@@ -47,11 +53,13 @@ static void kill_at_every_step(const struct crash_op *op, unsigned deaths)
 	assert_true(n > 2);
 }
 
-static void every_op(const struct crash_scene *scene, unsigned deaths)
+/* With more than one death a step only those that leave something behind. */
+static void every_op(const struct crash_scene *scene, unsigned deaths, bool recover_at_once)
 {
 	scene_begin(scene);
 	for (size_t i = 0; i < crash_op_count; i++)
-		kill_at_every_step(&crash_ops[i], deaths);
+		if (deaths == 1 || crash_ops[i].kind == OP_HOLDS)
+			kill_at_every_step(&crash_ops[i], deaths, recover_at_once);
 	scene_end();
 	*support_context = '\0';
 }
@@ -59,20 +67,26 @@ static void every_op(const struct crash_scene *scene, unsigned deaths)
 static void death_at_any_step_at_depth_one(void **state)
 {
 	(void)state;
-	every_op(&one_small, 1);
+	every_op(&one_small, 1, false);
 }
 
 static void death_at_any_step_of_large_messages(void **state)
 {
 	(void)state;
-	every_op(&two_large, 1);
+	every_op(&two_large, 1, false);
+}
+
+static void recovery_right_after_a_death_at_any_step(void **state)
+{
+	(void)state;
+	every_op(&three_small, 1, true);
 }
 
 /* More deaths than there are tokens and pins, and no recovery in between. */
 static void many_deaths_at_the_same_step(void **state)
 {
 	(void)state;
-	every_op(&three_small, 10);
+	every_op(&three_small, 13, false);
 }
 
 static int run(void)
@@ -80,6 +94,7 @@ static int run(void)
 	const struct CMUnitTest cases[] = {
 	    CASE(death_at_any_step_at_depth_one),
 	    CASE(death_at_any_step_of_large_messages),
+	    CASE(recovery_right_after_a_death_at_any_step),
 	    CASE(many_deaths_at_the_same_step),
 	};
 

@@ -241,21 +241,21 @@ static void op_remove(babus_domain *domain)
 }
 
 const struct crash_op crash_ops[] = {
-    {"open", op_open, false, false},
-    {"publish", op_publish, false, false},
-    {"publish many", op_publish_many, false, false},
-    {"loan", op_loan, false, false},
-    {"commit", op_commit, false, false},
-    {"discard", op_discard, false, false},
-    {"reserve and trim", op_reserve_and_trim, false, false},
-    {"view and release", op_view_and_release, false, false},
-    {"read in order", op_read_in_order, false, false},
-    {"wait", op_wait, false, false},
-    {"close", op_close, false, false},
-    {"set access", op_set_access, false, false},
-    {"recover", op_recover, false, true},
-    {"create", op_create, false, false},
-    {"remove", op_remove, true, false},
+    {"open", op_open, OP_HOLDS},
+    {"publish", op_publish, OP_HOLDS},
+    {"publish many", op_publish_many, OP_PLAIN},
+    {"loan", op_loan, OP_HOLDS},
+    {"commit", op_commit, OP_HOLDS},
+    {"discard", op_discard, OP_HOLDS},
+    {"reserve and trim", op_reserve_and_trim, OP_PLAIN},
+    {"view and release", op_view_and_release, OP_HOLDS},
+    {"read in order", op_read_in_order, OP_HOLDS},
+    {"wait", op_wait, OP_PLAIN},
+    {"close", op_close, OP_HOLDS},
+    {"set access", op_set_access, OP_PLAIN},
+    {"recover", op_recover, OP_DEAD},
+    {"create", op_create, OP_PLAIN},
+    {"remove", op_remove, OP_VICTIM},
 };
 
 const size_t crash_op_count = sizeof(crash_ops) / sizeof(*crash_ops);

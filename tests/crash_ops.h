@@ -16,8 +16,12 @@
 struct crash_op {
 	const char *name;
 	void (*act)(babus_domain *domain); /* arms the steps around what matters */
-	bool victim_slot;                  /* there is a slot "victim" when it begins */
-	bool dead;                         /* there is somebody dead to be found */
+	enum {
+		OP_PLAIN = 0,
+		OP_HOLDS = 1,  /* holds a loan or a pin meanwhile */
+		OP_VICTIM = 2, /* there is a slot "victim" when it begins */
+		OP_DEAD = 4    /* there is somebody dead to be found */
+	} kind;
 };
 
 extern const struct crash_op crash_ops[];
@@ -45,7 +49,9 @@ void scene_goes_on(void);
 /* Slot "victim" is there and whole, or it is not there and can be made. */
 void scene_victim_is_sound(void);
 
-/* After a recovery nothing is left in use but by those who look on, nor any file. */
+/* After a recovery nothing is left in use but by those who look on. */
+void scene_recover(void);
+/* Nor any file. */
 void scene_is_clean(void);
 
 #endif

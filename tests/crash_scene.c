@@ -158,9 +158,9 @@ static void hold_and_die(void *arg)
 
 pid_t scene_start(const struct crash_op *op)
 {
-	if (op->victim_slot)
+	if (op->kind == OP_VICTIM)
 		babus_slot_close(make_slot("victim", 2, 64));
-	if (op->dead)
+	if (op->kind == OP_DEAD)
 		assert_int_equal(child_wait(child_start(hold_and_die, NULL)), -SIGKILL);
 	return child_start(run_op, (void *)(uintptr_t)op);
 }
@@ -220,7 +220,7 @@ static void assert_no_leftovers(void)
 	assert_int_equal(foreign, 0);
 }
 
-void scene_is_clean(void)
+void scene_recover(void)
 {
 	struct babus_report report;
 
@@ -229,5 +229,10 @@ void scene_is_clean(void)
 	assert_int_equal(babus_domain_recover(bus, 0, &report), 0);
 	assert_int_equal(report.dead_publishers + report.dead_readers + report.leftovers, 0);
 	assert_true(accounts_balance(publisher, tokens, pins));
+}
+
+void scene_is_clean(void)
+{
+	scene_recover();
 	assert_no_leftovers();
 }

@@ -63,7 +63,7 @@ static void stop_at_every_step(const struct crash_op *op)
 			scene_goes_on();
 			scene_victim_is_sound();
 		}
-		if (!op->dead)
+		if (op->kind != OP_DEAD)
 			assert_nobody_is_taken_for_dead();
 		while (count) {
 			revive(pids[--count]);
