@@ -17,10 +17,10 @@ struct crash_op {
 	const char *name;
 	void (*act)(babus_domain *domain); /* arms the steps around what matters */
 	enum {
-		OP_PLAIN = 0,
-		OP_HOLDS = 1,  /* holds a loan or a pin meanwhile */
-		OP_VICTIM = 2, /* there is a slot "victim" when it begins */
-		OP_DEAD = 4    /* there is somebody dead to be found */
+		OP_PLAIN,
+		OP_HOLDS,  /* holds a loan or a pin meanwhile */
+		OP_VICTIM, /* there is a slot "victim" when it begins */
+		OP_DEAD    /* there is somebody dead to be found */
 	} kind;
 };
 
