@@ -176,7 +176,7 @@ static inline uint64_t ticket_take(shared64 *next)
 /* PIN: how many entries an allocator must scan is raised before one is used. */
 static inline void extent_raise(shared32 *extent, uint32_t count)
 {
-	uint32_t old = atomic_load_explicit(extent, memory_order_relaxed);
+	uint32_t old = atomic_load_explicit(extent, memory_order_seq_cst);
 
 	STEP("extent_raise");
 	while (old < count && !atomic_compare_exchange_weak_explicit(

@@ -369,7 +369,6 @@ int babus_waiter_fd(babus_waiter *waiter, int *fd)
 		if (error) {
 			close(waiter->fd);
 			waiter->fd = -1;
-			waiter->kick = 1u << (waiters++ + (uint32_t)getpid()) % BABUS_CHANNELS;
 			return error;
 		}
 	}
