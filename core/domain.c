@@ -150,16 +150,37 @@ static int create_file(int dirfd)
 	return error;
 }
 
+/* Whatever the umask, which may close it to ourselves. */
+static int make_directory(int rootfd, const char *leaf)
+{
+	char self[64];
+	struct stat st;
+	int fd, error = 0;
+
+	if (mkdirat(rootfd, leaf, 0700) < 0)
+		return -errno;
+	fd = openat(rootfd, leaf, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	/* Not needlessly: somebody faster may have given it its access by now. */
+	if (!fstat(fd, &st) && (st.st_mode & 0700) != 0700 && chmod(self, 0700) < 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
 /* Create what is missing: 0 if the file is new, -EEXIST if it was there. */
 static int create(int rootfd, const char *leaf, const char *path,
 		  const struct babus_domain_options *opts)
 {
 	struct shm_access access = {opts->mode ? opts->mode : 0700, opts->uid, opts->gid};
 	struct stat st;
-	int dirfd, error = 0;
+	int dirfd, error = make_directory(rootfd, leaf);
 
-	if (mkdirat(rootfd, leaf, 0700) < 0 && errno != EEXIST)
-		return babus_fail(-errno, "%s: cannot create it: %s", path, strerror(errno));
+	if (error && error != -EEXIST)
+		return babus_fail(error, "%s: cannot create it: %s", path, strerror(-error));
+	error = 0;
 	dirfd = openat(rootfd, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dirfd < 0)
 		return errno == ENOTDIR || errno == ELOOP
