@@ -11,6 +11,7 @@
  *     slot->lock     its snapshots, holds and publishing handle
  *     nodes->lock    the table of nodes; nothing is taken under it
  *     handles->lock  the list of open files; nothing is taken under it
+ *     retries->lock  opens that are tried again; nothing is taken under it
  *
  * The session's own locks come before wake->lock (an interrupt is reported
  * under them), so no reply is sent while holding that.
@@ -59,6 +60,7 @@ struct fs {
 	struct slots *slots;
 	struct nodes *nodes;
 	struct handles *handles;
+	struct retries *retries;
 	struct wake *wake;
 	struct budget memory; /* for pending messages */
 	struct budget copies; /* for readers' copies, so that they do not stop writers */

@@ -16,6 +16,7 @@
 #include "log.h"
 #include "mount.h"
 #include "ops.h"
+#include "retry.h"
 #include "wake.h"
 
 static int64_t clock_ns(clockid_t clock)
@@ -76,6 +77,8 @@ static int open_parts(struct fs *fs)
 	if (!error)
 		error = handles_open(&fs->handles);
 	if (!error)
+		error = retries_open(&fs->retries);
+	if (!error)
 		error = wake_open(fs, &fs->wake);
 	if (error)
 		log_babus("babusfs", error);
@@ -85,6 +88,7 @@ static int open_parts(struct fs *fs)
 static void close_parts(struct fs *fs)
 {
 	handles_close(fs->handles);
+	retries_close(fs->retries);
 	nodes_close(fs->nodes);
 	slots_close(fs->slots);
 	wake_close(fs->wake);

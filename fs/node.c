@@ -34,16 +34,31 @@ static size_t name_bucket(const struct nodes *nodes, enum file file, const struc
 	return hash >> 32 & (nodes->buckets - 1);
 }
 
+static struct node **name_head(struct nodes *nodes, const struct node *node)
+{
+	return &nodes->by_name[name_bucket(nodes, node->file, node->slot, node->age, node->seq)];
+}
+
 static void link_node(struct nodes *nodes, struct node *node)
 {
 	struct node **by_id = &nodes->by_id[id_bucket(nodes, node->id)];
-	struct node **by_name =
-	    &nodes->by_name[name_bucket(nodes, node->file, node->slot, node->age, node->seq)];
+	struct node **by_name = name_head(nodes, node);
 
 	node->next_by_id = *by_id;
 	*by_id = node;
+	if (node->is_own)
+		return;
 	node->next_by_name = *by_name;
 	*by_name = node;
+}
+
+static void unlink_name(struct nodes *nodes, struct node *node)
+{
+	struct node **at = name_head(nodes, node);
+
+	while (*at != node)
+		at = &(*at)->next_by_name;
+	*at = node->next_by_name;
 }
 
 static void unlink_node(struct nodes *nodes, struct node *node)
@@ -53,10 +68,8 @@ static void unlink_node(struct nodes *nodes, struct node *node)
 	while (*at != node)
 		at = &(*at)->next_by_id;
 	*at = node->next_by_id;
-	at = &nodes->by_name[name_bucket(nodes, node->file, node->slot, node->age, node->seq)];
-	while (*at != node)
-		at = &(*at)->next_by_name;
-	*at = node->next_by_name;
+	if (!node->is_own)
+		unlink_name(nodes, node);
 }
 
 int nodes_open(struct nodes **result)
@@ -136,8 +149,7 @@ static void grow(struct nodes *nodes)
 
 static struct node *find_name(struct nodes *nodes, const struct node *wanted)
 {
-	struct node *node = nodes->by_name[name_bucket(nodes, wanted->file, wanted->slot,
-						       wanted->age, wanted->seq)];
+	struct node *node = wanted->is_own ? NULL : *name_head(nodes, wanted);
 
 	while (node && (node->file != wanted->file || node->slot != wanted->slot ||
 			node->age != wanted->age || node->seq != wanted->seq))
@@ -145,35 +157,41 @@ static struct node *find_name(struct nodes *nodes, const struct node *wanted)
 	return node;
 }
 
-int nodes_name(struct nodes *nodes, enum file file, struct slot *slot, uint32_t age,
-	       const struct babus_message *message, struct node **result)
+static void describe(struct node *node, const struct babus_message *message)
 {
-	struct node wanted = {.file = file, .slot = slot, .age = age};
+	if (!message)
+		return;
+	node->seq = message->seq;
+	node->size = message->size;
+	node->time_ns = message->time_ns;
+	node->tag = message->tag;
+	node->source_time_ns = message->source_time_ns;
+	node->pid = message->pid;
+}
+
+/* The node that is as `wanted`, there already or new. */
+static int name(struct nodes *nodes, const struct node *wanted, struct node **result)
+{
+	struct slot *slot = wanted->slot;
 	struct node *node, *fresh = malloc(sizeof(*fresh));
 
 	if (!fresh)
 		return -ENOMEM;
-	if (message) {
-		wanted.seq = message->seq;
-		wanted.size = message->size;
-		wanted.time_ns = message->time_ns;
-		wanted.tag = message->tag;
-		wanted.source_time_ns = message->source_time_ns;
-		wanted.pid = message->pid;
-	}
 	if (slot)
 		slot_get(slot);
 	pthread_mutex_lock(&nodes->lock);
-	node = find_name(nodes, &wanted);
+	node = find_name(nodes, wanted);
 	if (!node) {
 		node = fresh;
-		*node = wanted;
+		*node = *wanted;
 		node->id = ++nodes->last_id;
 		if (++nodes->count > nodes->buckets)
 			grow(nodes);
 		link_node(nodes, node);
 	}
 	node->lookups++;
+	if (node->looker != wanted->looker)
+		node->looker = 0;
 	pthread_mutex_unlock(&nodes->lock);
 	if (node != fresh) {
 		free(fresh);
@@ -182,6 +200,45 @@ int nodes_name(struct nodes *nodes, enum file file, struct slot *slot, uint32_t 
 	}
 	*result = node;
 	return 0;
+}
+
+int nodes_name(struct nodes *nodes, enum file file, struct slot *slot, uint32_t age,
+	       const struct babus_message *message, pid_t pid, struct node **result)
+{
+	struct node wanted = {.file = file, .slot = slot, .age = age, .looker = pid};
+
+	describe(&wanted, message);
+	return name(nodes, &wanted, result);
+}
+
+int nodes_name_own(struct nodes *nodes, enum file file, struct slot *slot,
+		   const struct babus_message *message, pid_t pid, struct node **result)
+{
+	struct node wanted = {.file = file, .slot = slot, .looker = pid, .is_own = true};
+
+	describe(&wanted, message);
+	return name(nodes, &wanted, result);
+}
+
+bool nodes_own(struct nodes *nodes, struct node *node, pid_t pid)
+{
+	bool is_own;
+
+	pthread_mutex_lock(&nodes->lock);
+	if (!node->is_own && !node->was_read && node->looker && node->looker == pid) {
+		unlink_name(nodes, node);
+		node->is_own = true;
+	}
+	is_own = node->is_own;
+	pthread_mutex_unlock(&nodes->lock);
+	return is_own;
+}
+
+void nodes_read(struct nodes *nodes, struct node *node)
+{
+	pthread_mutex_lock(&nodes->lock);
+	node->was_read = true;
+	pthread_mutex_unlock(&nodes->lock);
 }
 
 struct node *nodes_find(struct nodes *nodes, fuse_ino_t id)

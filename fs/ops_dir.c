@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ops.h"
+#include "retry.h"
 #include "snapshot.h"
 
 /* The files of a slot that have a fixed name; they are listed in this order. */
@@ -70,8 +71,15 @@ static void reply_entry(fuse_req_t req, struct node *node)
 static void name_and_reply(fuse_req_t req, enum file file, struct slot *slot, uint32_t age,
 			   const struct babus_message *message)
 {
+	struct fs *fs = ops_fs(req);
+	pid_t pid = fuse_req_ctx(req)->pid;
 	struct node *node;
-	int error = nodes_name(ops_fs(req)->nodes, file, slot, age, message, &node);
+	int error;
+
+	if (file == FILE_LATEST && retries_find(fs->retries, pid))
+		error = nodes_name_own(fs->nodes, file, slot, message, pid, &node);
+	else
+		error = nodes_name(fs->nodes, file, slot, age, message, pid, &node);
 
 	if (error)
 		fuse_reply_err(req, -error);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who takes part in the stress test of a mount. Every message says who wrote
+ * it, which one it is and how long it is, and all its bytes follow from that.
+ */
+#ifndef BABUS_TESTS_FS_ACTORS_H
+#define BABUS_TESTS_FS_ACTORS_H
+
+#include <stdatomic.h>
+
+#include "support.h"
+
+enum {
+	SIZE_MIN = 64,
+	FRAME = 6220800,
+	SLOTS = 2,
+	WRITERS = 8, /* of a slot */
+	ACTORS = 32
+};
+
+extern const struct slot_kind {
+	const char *name;
+	uint32_t depth;
+	size_t max_size;
+} kinds[SLOTS];
+
+/* Who writes. */
+enum {
+	NATIVE,
+	BY_FILE,
+	BY_TOOL,
+	VICTIM,
+	LAST_WORD
+};
+
+/* Shared by all processes. */
+struct stage {
+	atomic_bool stop;
+	_Atomic uint64_t published[SLOTS][WRITERS]; /* for sure; VICTIM: perhaps */
+	_Atomic uint64_t read[ACTORS];              /* messages checked */
+	_Atomic uint64_t received[SLOTS], lost[SLOTS];
+	_Atomic uint64_t killed;
+};
+extern struct stage *stage;
+
+struct actor {
+	unsigned number;
+	const char *what;
+	int slot;
+	void (*act)(struct actor *actor);
+	/* private */
+	uint64_t random;
+	char *buffer;
+	uint64_t seen[WRITERS]; /* counter of the last message of each */
+};
+
+/* The bytes of a message. */
+void fill(char *data, size_t size, uint64_t writer, uint64_t counter);
+
+/* Until stage->stop. They end the process on a fault, with a line that says which. */
+void publish_natively(struct actor *actor);
+void publish_by_file(struct actor *actor);
+void publish_by_tool(struct actor *actor);
+void kill_writers(struct actor *actor);
+void read_latest(struct actor *actor);
+void map_latest(struct actor *actor);
+void read_by_tools(struct actor *actor);
+void read_by_python(struct actor *actor);
+void kill_readers(struct actor *actor);
+/* Until the last word. */
+void follow_natively(struct actor *actor);
+void loop_over_wait(struct actor *actor);
+
+#endif

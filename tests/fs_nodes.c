@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A reader of `latest` has the size of its message, whatever somebody writes
+ * meanwhile through the same name: writers have a node of their own.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "shell.h"
+
+enum {
+	PAGE = 4096,
+	PENDING = 32768
+};
+
+static int open_latest(int flags)
+{
+	int fd = open(in_mount("x", "latest"), flags | O_CLOEXEC);
+
+	if (fd < 0)
+		fail_msg("latest: %s", strerror(errno));
+	return fd;
+}
+
+/* A child that writes a long message and keeps it open until *go is closed. */
+static pid_t start_writer(int *go)
+{
+	static char data[PENDING];
+	int ends[2], written[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(pipe(written), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		int fd = open(in_mount("x", "latest"), O_WRONLY | O_TRUNC);
+
+		close(ends[1]);
+		if (fd < 0 || write(fd, data, sizeof(data)) != PENDING)
+			_exit(1);
+		close(written[1]);
+		_exit(read(ends[0], &byte, 1) != 0 || close(fd));
+	}
+	close(ends[0]);
+	close(written[1]);
+	assert_int_equal(read(written[0], &byte, 1), 0);
+	close(written[0]);
+	*go = ends[1];
+	return pid;
+}
+
+static void end_writer(pid_t pid, int go)
+{
+	int status;
+
+	close(go);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* The file has one page: what a mapping shows behind it is SIGBUS, not zeros. */
+static void assert_one_page(int fd)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		volatile char *data = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+
+		signal(SIGBUS, SIG_DFL);
+		_exit((void *)data == MAP_FAILED || data[0] != 'o' ? 1 : data[PAGE]);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGBUS);
+}
+
+static void assert_old(int fd)
+{
+	struct stat st;
+
+	assert_one_page(fd);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 3);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 3);
+	assert_one_page(fd);
+}
+
+static void an_open_reader_keeps_its_size_beside_a_writer(void **state)
+{
+	int fd, go;
+	pid_t writer;
+
+	(void)state;
+	new_slot("x");
+	shell_run("bash", "printf old > x/latest");
+	fd = open_latest(O_RDONLY);
+	writer = start_writer(&go);
+	assert_old(fd);
+	end_writer(writer, go);
+	assert_old(fd);
+	close(fd);
+}
+
+static void a_reader_that_comes_after_the_writer_has_the_message_s_size(void **state)
+{
+	int fd, go;
+	pid_t writer;
+
+	(void)state;
+	new_slot("x");
+	shell_run("bash", "printf old > x/latest");
+	writer = start_writer(&go);
+	fd = open_latest(O_RDONLY);
+	assert_old(fd);
+	end_writer(writer, go);
+	assert_old(fd);
+	close(fd);
+}
+
+static void one_thread_may_read_and_write_at_once(void **state)
+{
+	static char data[PENDING];
+	int reader, writer, both;
+
+	(void)state;
+	new_slot("x");
+	shell_run("bash", "printf old > x/latest");
+	assert_published("x", "old", NULL);
+	reader = open_latest(O_RDONLY);
+	writer = open_latest(O_WRONLY);
+	both = open_latest(O_RDWR);
+	assert_int_equal(write(writer, data, sizeof(data)), PENDING);
+	assert_old(reader);
+	assert_int_equal(read(both, data, sizeof(data)), 3);
+	assert_memory_equal(data, "old", 3);
+	assert_int_equal(ftruncate(writer, 0), 0);
+	assert_int_equal(pwrite(writer, "new", 3, 0), 3);
+	assert_int_equal(close(writer), 0);
+	assert_published("x", "new", NULL);
+	assert_old(reader);
+	close(both);
+	close(reader);
+}
+
+/* No look-up stands between these opens and the node. */
+static void descriptors_can_be_opened_anew_by_their_number(void **state)
+{
+	(void)state;
+	new_slot("x");
+	shell_run("bash", "printf one > x/latest");
+	shell_expect("bash",
+		     "exec 3< x/latest; cat /dev/fd/3; printf two > /dev/fd/3; cat /dev/fd/3",
+		     "oneone");
+	assert_published("x", "one", "two", NULL);
+	shell_run("bash", "exec 3> x/latest; printf three > /dev/fd/3; printf four >&3");
+	assert_published("x", "three", "four", NULL);
+}
+
+/* Each open for writing meets nodes that readers know, and has to be tried again. */
+static void writers_get_in_however_many_read(void **state)
+{
+	(void)state;
+	new_slot("x");
+	shell_run("bash",
+		  "echo 0 > x/latest\n"
+		  "for r in 1 2 3 4; do\n"
+		  "	while [ ! -e $T/stop ]; do stat x/latest; cat x/latest; done "
+		  "> /dev/null 2>> $T/errors & readers+=($!)\n"
+		  "done\n"
+		  "for w in 1 2 3; do\n"
+		  "	for i in $(seq 100); do echo $w $i > x/latest; done 2>> $T/errors & "
+		  "writers+=($!)\n"
+		  "done\n"
+		  "wait ${writers[*]}; touch $T/stop; wait ${readers[*]}\n"
+		  "cat $T/errors >&2\n");
+	python_run("import os\n"
+		   "assert os.getxattr('x/latest', 'user.babus.seq') == b'301'\n");
+}
+
+static int run(void)
+{
+	const struct CMUnitTest tests[] = {
+	    MOUNTED(an_open_reader_keeps_its_size_beside_a_writer),
+	    MOUNTED(a_reader_that_comes_after_the_writer_has_the_message_s_size),
+	    MOUNTED(one_thread_may_read_and_write_at_once),
+	    MOUNTED(descriptors_can_be_opened_anew_by_their_number),
+	    MOUNTED(writers_get_in_however_many_read),
+	};
+
+	return cmocka_run_group_tests_name("fs_nodes", tests, NULL, NULL);
+}
+
+int main(void)
+{
+	return mount_main(run, 120);
+}
