@@ -53,6 +53,7 @@ static void destroy(struct handle *handle)
 	}
 	pending_clear(&handle->pending, &handle->fs->memory);
 	text_finish(&handle->text);
+	listing_finish(&handle->listing);
 	pthread_mutex_destroy(&handle->lock);
 	handle->fs->counters.handles--;
 	free(handle);

@@ -2,12 +2,12 @@
 /*
  * An open file. A reader of a message has its snapshot from open to release;
  * a reader of `wait` and `stream` has a cursor and the message it is at; a
- * writer has its pending message.
+ * writer has its pending message. A directory has its listing.
  */
 #ifndef FS_HANDLE_H
 #define FS_HANDLE_H
 
-#include "node.h"
+#include "listing.h"
 #include "pending.h"
 #include "text.h"
 
@@ -17,9 +17,10 @@ struct handle {
 	/* constant */
 	struct fs *fs;
 	enum file file;
-	struct slot *slot; /* referenced; NULL outside of slots */
-	bool writes;       /* a writer of the slot */
-	struct text text;  /* of info files */
+	struct slot *slot;      /* referenced; NULL outside of slots */
+	bool writes;            /* a writer of the slot */
+	struct text text;       /* of info files */
+	struct listing listing; /* of directories */
 
 	_Atomic unsigned references;
 	LIST_ENTRY(handle) link; /* protected by handles->lock */

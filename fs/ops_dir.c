@@ -10,31 +10,6 @@
 #include "retry.h"
 #include "snapshot.h"
 
-/* The files of a slot that have a fixed name; they are listed in this order. */
-static const struct slot_file {
-	const char *name;
-	enum file file;
-} slot_files[] = {
-    {"latest", FILE_LATEST}, {"wait", FILE_WAIT}, {"info", FILE_INFO},
-    {"stream", FILE_STREAM}, {"pub", FILE_PUB},
-};
-
-static const struct slot_file bus_files[] = {
-    {"info", FILE_BUS_INFO},
-    {"metrics", FILE_BUS_METRICS},
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static const struct slot_file *find_file(const struct slot_file *files, size_t count,
-					 const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(files[i].name, name) == 0)
-			return &files[i];
-	return NULL;
-}
-
 /* An age as it is listed: no sign, no zeros in front. */
 static bool parse_age(const char *name, uint32_t *age)
 {
@@ -122,7 +97,7 @@ static void lookup_message(fuse_req_t req, struct slot *slot, enum file file, ui
 
 static void lookup_in_slot(fuse_req_t req, struct slot *slot, const char *name)
 {
-	const struct slot_file *file = find_file(slot_files, COUNT(slot_files), name);
+	const struct named_file *file = named_file(slot_files, name);
 	uint32_t age;
 
 	if (file && file->file != FILE_LATEST)
@@ -160,7 +135,7 @@ static void lookup_slot(fuse_req_t req, const char *name)
 void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	const struct node *node = nodes_find(ops_fs(req)->nodes, parent);
-	const struct slot_file *file;
+	const struct named_file *file;
 
 	if (!node) {
 		fuse_reply_err(req, ESTALE);
@@ -174,7 +149,7 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		lookup_in_slot(req, node->slot, name);
 		return;
 	case FILE_BUS:
-		file = find_file(bus_files, COUNT(bus_files), name);
+		file = named_file(bus_files, name);
 		if (file)
 			name_and_reply(req, file->file, NULL, 0, NULL);
 		else
@@ -200,103 +175,6 @@ void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *for
 
 /* --- listing ----------------------------------------------------------------------------- */
 
-/* What a directory held when it was opened. */
-struct listing {
-	size_t count, room;
-	struct entry {
-		char *name;
-		uint64_t ino;
-		mode_t type;
-	} * entries;
-};
-
-static int add_entry(struct listing *listing, const char *name, uint64_t ino, mode_t type)
-{
-	if (listing->count == listing->room) {
-		size_t room = listing->room ? 2 * listing->room : 16;
-		struct entry *more = reallocarray(listing->entries, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		listing->entries = more;
-		listing->room = room;
-	}
-	listing->entries[listing->count] = (struct entry){strdup(name), ino, type};
-	if (!listing->entries[listing->count].name)
-		return -ENOMEM;
-	listing->count++;
-	return 0;
-}
-
-static void free_listing(struct listing *listing)
-{
-	for (size_t i = 0; i < listing->count; i++)
-		free(listing->entries[i].name);
-	free(listing->entries);
-	free(listing);
-}
-
-static int add_slot(void *arg, const char *name)
-{
-	return add_entry(arg, name, slot_ino(name), S_IFDIR);
-}
-
-static int list_root(struct fs *fs, struct listing *listing)
-{
-	int error = babus_domain_list(fs->domain, add_slot, listing);
-
-	if (!error && fs->options.list_all)
-		error = add_entry(listing, ".bus", node_ino(FILE_BUS, NULL, 0), S_IFDIR);
-	return error;
-}
-
-/*
- * What may block its reader and is not `wait`, or takes no reader, stays out,
- * so that tools that read everything come to an end.
- */
-static bool is_listed(const struct fs *fs, enum file file)
-{
-	if (file == FILE_STREAM || file == FILE_PUB)
-		return fs->options.list_all;
-	return file != FILE_WAIT || !fs->options.hide_wait;
-}
-
-static int list_slot(struct fs *fs, struct slot *slot, struct listing *listing)
-{
-	struct babus_slot_info info;
-	int error = babus_slot_info(slot->bus, &info);
-
-	for (size_t i = 0; !error && i < COUNT(slot_files); i++)
-		if (is_listed(fs, slot_files[i].file))
-			error = add_entry(listing, slot_files[i].name,
-					  node_ino(slot_files[i].file, slot, 0), S_IFREG);
-	for (uint32_t age = 0; !error && age < info.kept; age++) {
-		char name[16];
-
-		snprintf(name, sizeof(name), "%u", (unsigned)age);
-		error = add_entry(listing, name, node_ino(FILE_AGE, slot, age), S_IFREG);
-	}
-	return error;
-}
-
-static int list(struct fs *fs, const struct node *node, struct listing *listing)
-{
-	int error = add_entry(listing, ".", node_ino(node->file, node->slot, 0), S_IFDIR);
-
-	if (!error)
-		error = add_entry(listing, "..", node_ino(FILE_ROOT, NULL, 0), S_IFDIR);
-	if (error)
-		return error;
-	if (node->file == FILE_ROOT)
-		return list_root(fs, listing);
-	if (node->file == FILE_SLOT)
-		return list_slot(fs, node->slot, listing);
-	for (size_t i = 0; !error && i < COUNT(bus_files); i++)
-		error = add_entry(listing, bus_files[i].name, node_ino(bus_files[i].file, NULL, 0),
-				  S_IFREG);
-	return error;
-}
-
 static int check_list(fuse_req_t req, const struct node *node)
 {
 	struct access access;
@@ -312,30 +190,29 @@ static int check_list(fuse_req_t req, const struct node *node)
 
 void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
-	struct listing *listing = NULL;
-	int error = -ESTALE;
+	struct fs *fs = ops_fs(req);
+	const struct node *node = nodes_find(fs->nodes, ino);
+	struct handle *handle = NULL;
+	int error = node ? check_list(req, node) : -ESTALE;
 
-	if (node)
-		error = check_list(req, node);
-	if (!error) {
-		listing = calloc(1, sizeof(*listing));
-		error = listing ? list(ops_fs(req), node, listing) : -ENOMEM;
-	}
+	if (!error)
+		error = handle_open(fs, node->file, node->slot, &handle);
+	if (!error)
+		error = listing_make(fs, node, &handle->listing);
 	if (error) {
-		if (listing)
-			free_listing(listing);
+		if (handle)
+			handle_put(handle);
 		fuse_reply_err(req, ops_errno(error));
 		return;
 	}
-	fi->fh = (uintptr_t)listing;
+	fi->fh = (uintptr_t)handle;
 	if (fuse_reply_open(req, fi))
-		free_listing(listing);
+		handle_put(handle);
 }
 
 void ops_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	const struct listing *listing = (const struct listing *)(uintptr_t)fi->fh;
+	const struct listing *listing = &handle_of(fi)->listing;
 	char *buffer;
 	size_t used = 0;
 
@@ -364,7 +241,7 @@ void ops_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct 
 void ops_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	free_listing((struct listing *)(uintptr_t)fi->fh);
+	handle_put(handle_of(fi));
 	fuse_reply_err(req, 0);
 }
 
