@@ -62,8 +62,9 @@ struct fs {
 	struct handles *handles;
 	struct retries *retries;
 	struct wake *wake;
-	struct budget memory; /* for pending messages */
-	struct budget copies; /* for readers' copies, so that they do not stop writers */
+	struct fuse_session *session; /* constant while it runs */
+	struct budget memory;         /* for pending messages */
+	struct budget copies;         /* for readers' copies, so that they do not stop writers */
 	struct counters counters;
 };
 

@@ -29,4 +29,7 @@ struct listing {
 int listing_make(struct fs *fs, const struct node *node, struct listing *listing);
 void listing_finish(struct listing *listing);
 
+/* Have the kernel forget every name of a slot that is gone; see slots_dismiss(). */
+void listing_dismiss(struct fs *fs, struct slot *slot);
+
 #endif

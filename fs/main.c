@@ -150,6 +150,7 @@ static int serve(struct fs *fs, struct fuse_session *session, const char *mountp
 	/* libfuse has told what was wrong. */
 	if (fuse_session_mount(session, mountpoint))
 		goto remove_handlers;
+	fs->session = session;
 	error = wake_start(fs->wake);
 	if (error) {
 		log_line("cannot start a thread: %s", strerror(-error));

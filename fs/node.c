@@ -284,6 +284,26 @@ size_t nodes_count(struct nodes *nodes)
 	return count;
 }
 
+bool nodes_next_of(struct nodes *nodes, const struct slot *slot, uint64_t after,
+		   struct node *result)
+{
+	const struct node *next = NULL;
+
+	pthread_mutex_lock(&nodes->lock);
+	for (size_t i = 0; i < nodes->buckets; i++) {
+		const struct node *node = nodes->by_id[i];
+
+		for (; node; node = node->next_by_id)
+			if (node->slot == slot && node->id > after &&
+			    (!next || node->id < next->id))
+				next = node;
+	}
+	if (next)
+		*result = *next;
+	pthread_mutex_unlock(&nodes->lock);
+	return next;
+}
+
 uint64_t node_ino(enum file file, const struct slot *slot, uint32_t age)
 {
 	enum {

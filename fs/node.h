@@ -93,6 +93,9 @@ void nodes_forget(struct nodes *nodes, fuse_ino_t id, uint64_t count);
 
 size_t nodes_count(struct nodes *nodes);
 
+/* Of the slot's nodes the one with the next id after `after`, as it is now; false: none. */
+bool nodes_next_of(struct nodes *nodes, const struct slot *slot, uint64_t after, struct node *node);
+
 /* What the file's name is worth in st_ino. */
 uint64_t node_ino(enum file file, const struct slot *slot, uint32_t age);
 

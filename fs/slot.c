@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "listing.h"
 #include "snapshot.h"
 #include "wake.h"
 
@@ -217,6 +218,36 @@ void slot_gone(struct slot *slot)
 	slot->removed = true;
 	pthread_mutex_unlock(&slots->lock);
 	snapshot_drop_holds(slot);
+}
+
+/* A slot that is gone and was not dismissed yet, referenced; or NULL. */
+static struct slot *next_gone(struct slots *slots)
+{
+	struct slot *slot = NULL;
+
+	pthread_mutex_lock(&slots->lock);
+	for (size_t i = 0; i < slots->bucket_count && !slot; i++) {
+		LIST_FOREACH(slot, &slots->buckets[i], link)
+		if (!slot->dismissed && (slot->removed || is_over(slot)))
+			break;
+	}
+	if (slot) {
+		slot->dismissed = true;
+		slot->references++;
+	}
+	pthread_mutex_unlock(&slots->lock);
+	return slot;
+}
+
+void slots_dismiss(struct slots *slots)
+{
+	struct slot *slot;
+
+	while ((slot = next_gone(slots))) {
+		slot_gone(slot);
+		listing_dismiss(slots->fs, slot);
+		slot_put(slot);
+	}
 }
 
 unsigned slots_count(struct slots *slots)

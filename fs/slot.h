@@ -47,6 +47,7 @@ struct slot {
 	LIST_ENTRY(slot) link;
 	unsigned references;
 	bool removed;
+	bool dismissed; /* the kernel was told to forget it */
 
 	pthread_mutex_t lock; /* protects what follows */
 	struct access access;
@@ -77,6 +78,13 @@ void slot_put(struct slot *slot);
 
 /* Its calls say -ENODEV: the name is free for another instance. */
 void slot_gone(struct slot *slot);
+
+/*
+ * Have the kernel forget the slots that are gone, so that their memory is given
+ * back as soon as no file of theirs is open. Not from a handler of a request:
+ * the kernel may need that one's answer first.
+ */
+void slots_dismiss(struct slots *slots);
 
 /* End what is overdue at `now_ns`; whether something is left for later. */
 bool slots_sweep(struct slots *slots, int64_t now_ns);

@@ -33,7 +33,10 @@ int wake_open(struct fs *fs, struct wake **result)
 	wake->fs = fs;
 	TAILQ_INIT(&wake->interrupted);
 	error = babus_waiter_open(fs->domain, &opts, &wake->waiter);
+	if (!error)
+		error = babus_waiter_watch_domain(wake->waiter, NULL);
 	if (error) {
+		babus_waiter_close(wake->waiter);
 		free(wake);
 		return error;
 	}
@@ -282,7 +285,9 @@ static void *run(void *arg)
 			sweep_ns = fs_monotonic() + (int64_t)wake->fs->options.hold_ns + 1;
 		result = babus_waiter_wait(wake->waiter, sweep_ns ? sweep_ns : BABUS_FOREVER,
 					   &event);
-		if (!result)
+		if (!result && !event.reader)
+			slots_dismiss(wake->fs->slots);
+		else if (!result)
 			handle_slot(wake, event.user, event.status);
 		else if (result == -ECANCELED)
 			answer_interrupted(wake);

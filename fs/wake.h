@@ -3,7 +3,7 @@
  * Requests that wait for news of a slot, without a thread each: they are
  * parked here, and one thread, which sleeps in one babus_waiter for all of
  * them, has them answered. The same thread ends what is overdue (holds,
- * publishing handles).
+ * publishing handles) and what is left of slots that were removed.
  *
  * Nothing is lost between looking and sleeping: wake_park() looks at the slot
  * after its reader is in the waiter, and the thread moves the reader on to the

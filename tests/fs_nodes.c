@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A reader of `latest` has the size of its message, whatever somebody writes
- * meanwhile through the same name: writers have a node of their own.
+ * meanwhile through the same name: writers have a node of their own. And nodes
+ * end with their slot.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -175,6 +178,50 @@ static void writers_get_in_however_many_read(void **state)
 		   "assert os.getxattr('x/latest', 'user.babus.seq') == b'301'\n");
 }
 
+/* How many mappings of files that have no name any more it has. */
+static unsigned deleted_mappings(pid_t pid)
+{
+	char path[64], line[512];
+	unsigned count = 0;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	maps = fopen(path, "re");
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		count += strstr(line, support_root) && strstr(line, "(deleted)");
+	fclose(maps);
+	return count;
+}
+
+/* Nobody asks for its name again: the kernel must be told to forget it. */
+static void a_slot_removed_natively_gives_its_memory_back(void **state)
+{
+	int64_t deadline = now_ns() + SHELL_TIMEOUT_MS * MILLISECOND;
+	char text[16];
+	int fd;
+
+	(void)state;
+	new_slot("x");
+	new_slot("y");
+	shell_run("bash",
+		  "printf old > x/latest; cat [xy]/latest [xy]/info > /dev/null; stat x/wait y/0 "
+		  "> /dev/null 2>&1; true");
+	fd = open_latest(O_RDONLY);
+	assert_int_equal(babus_slot_remove(bus, "y"), 0);
+	assert_int_equal(babus_slot_remove(bus, "x"), 0);
+	/* An open snapshot stays what it is. */
+	assert_int_equal(pread(fd, text, sizeof(text), 0), 3);
+	assert_memory_equal(text, "old", 3);
+	assert_true(deleted_mappings(mount_daemon) > 0);
+	close(fd);
+	/* The kernel tells nobody here that it has forgotten a file. */
+	while (deleted_mappings(mount_daemon)) {
+		assert_true(now_ns() < deadline);
+		poll(NULL, 0, 10);
+	}
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +230,7 @@ static int run(void)
 	    MOUNTED(one_thread_may_read_and_write_at_once),
 	    MOUNTED(descriptors_can_be_opened_anew_by_their_number),
 	    MOUNTED(writers_get_in_however_many_read),
+	    MOUNTED(a_slot_removed_natively_gives_its_memory_back),
 	};
 
 	return cmocka_run_group_tests_name("fs_nodes", tests, NULL, NULL);
