@@ -55,6 +55,31 @@ static int allocate(babus_slot *slot, uint64_t offset, uint64_t size)
 	return error;
 }
 
+/* Whether buffers share no pages, so that the memory of each can be given back. */
+static bool has_own_pages(const struct ring *ring)
+{
+	return ring->g.stride % (uint64_t)sysconf(_SC_PAGESIZE) == 0;
+}
+
+/* Give back the memory of an OWNED buffer beyond its first `keep` bytes. */
+static int give_pages(babus_slot *slot, uint32_t buffer, uint64_t keep)
+{
+	struct ring *ring = &slot->ring;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	keep = (keep + page - 1) & ~(page - 1);
+	if (keep >= ring->g.stride)
+		return 0;
+	/* The mark first: who dies in between leaves memory that is not known of,
+	   which is harmless, and not a mark without memory, which is SIGBUS. */
+	if (record_get(&ring->marks[buffer]) > keep)
+		record_put(&ring->marks[buffer], keep);
+	STEP("give_pages");
+	return madvise(ring_data(ring, buffer) + keep, ring->g.stride - keep, MADV_REMOVE) < 0
+		   ? -errno
+		   : 0;
+}
+
 /* A failed population: is tmpfs full, or has the file been cut off? */
 static int explain(babus_slot *slot, int error)
 {
@@ -93,8 +118,12 @@ static int populate(babus_slot *slot, uint32_t buffer, uint64_t size)
 	error = shm_populate((uint8_t *)slot->header + from, to - from);
 	if (error == -EOPNOTSUPP)
 		error = allocate(slot, from, to - from);
-	if (error)
+	if (error) {
+		/* Others can use the part that there was room for. */
+		if (has_own_pages(&slot->ring))
+			give_pages(slot, buffer, mark);
 		return explain(slot, error);
+	}
 	to -= start;
 	record_put(&slot->ring.marks[buffer], to < g->stride ? to : g->stride);
 	return 0;
@@ -298,35 +327,80 @@ int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size)
 	return error;
 }
 
-int babus_slot_trim(babus_slot *slot, uint64_t *freed)
+/* Bytes that a kept message needs of its buffer, which we own. */
+static uint64_t bytes_needed(const struct ring *ring, uint32_t buffer, uint64_t seq)
+{
+	const struct layout_record *record = &ring->records[buffer];
+	uint64_t size = record_get(&record->size);
+
+	/* Damaged: not for us to make it worse. */
+	return record_get(&record->seq) == seq && size <= ring->g.max_size ? size : ring->g.stride;
+}
+
+/*
+ * Owned for a moment, also with a message in it: that is what a publisher leaves
+ * who stops right after its message is out, and as harmless to readers, who have
+ * no business beyond the message's end.
+ */
+static int trim_buffer(babus_slot *slot, uint32_t buffer)
 {
 	struct ring *ring = &slot->ring;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), total = 0;
-	uint32_t token;
-	int error = check_publish(slot, 0);
+	shared64 *place = &ring->states[buffer];
+	uint64_t state = state_get(place), keep = 0;
+	int error;
 
-	if (!error)
-		error = take_token(slot, &token);
+	if (state_kind(state) != STATE_HISTORY && state != STATE_FREE)
+		return 0;
+	if (!state_swap(place, state, word_state(STATE_OWNED, slot->publisher.incarnation)))
+		return 0;
+	if (state_kind(state) == STATE_HISTORY)
+		keep = bytes_needed(ring, buffer, state_value(state));
+	error = give_pages(slot, buffer, keep);
+	state_set(place, state);
+	return error;
+}
+
+/* Bytes of tmpfs that the slot's file has now. */
+static int file_bytes(babus_slot *slot, uint64_t *bytes)
+{
+	struct stat st;
+	int fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	*bytes = (uint64_t)st.st_blocks * 512;
+	return 0;
+}
+
+static int trim_buffers(babus_slot *slot)
+{
+	struct ring *ring = &slot->ring;
+	uint32_t token;
+	int error = take_token(slot, &token);
+
 	if (error)
 		return error;
 	ring_reclaim(ring, ring->g.buffers);
-	for (uint32_t i = 0; i < ring->g.buffers && ring->g.stride % page == 0 && !error; i++) {
-		uint64_t owned = word_state(STATE_OWNED, slot->publisher.incarnation);
-		uint64_t mark = record_get(&ring->marks[i]);
-
-		if (!mark || !state_swap(&ring->states[i], STATE_FREE, owned))
-			continue;
-		mark = record_get(&ring->marks[i]);
-		record_put(&ring->marks[i], 0);
-		if (madvise(ring_data(ring, i), ring->g.stride, MADV_REMOVE) < 0)
-			error = -errno;
-		else
-			total += mark;
-		ring_discard(ring, i);
-	}
+	for (uint32_t i = 0; i < ring->g.buffers && !error; i++)
+		error = trim_buffer(slot, i);
 	local_put(&ring->cursor, 0);
 	give_token(slot, token);
+	return error;
+}
+
+int babus_slot_trim(babus_slot *slot, uint64_t *freed)
+{
+	uint64_t before = 0, after = 0;
+	int error = check_publish(slot, 0);
+
 	if (!error && freed)
-		*freed = total;
+		error = file_bytes(slot, &before);
+	if (!error && has_own_pages(&slot->ring))
+		error = trim_buffers(slot);
+	if (!error && freed)
+		error = file_bytes(slot, &after);
+	if (!error && freed)
+		*freed = before > after ? before - after : 0;
 	return error;
 }

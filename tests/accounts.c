@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "accounts.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "slot.h"
 
@@ -68,6 +70,26 @@ static bool cells_are_sound(const struct ring *ring, uint64_t newest)
 	return sound;
 }
 
+/* What a mark promises is there: else the next to write into it is killed. */
+static bool marks_have_memory(babus_slot *slot)
+{
+	const struct layout_geometry *g = &slot->ring.g;
+	struct stat st;
+	int fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+	bool sound = fd >= 0;
+
+	for (uint32_t i = 0; sound && i < g->buffers; i++) {
+		uint64_t mark = record_get(&slot->ring.marks[i]);
+		off_t start = (off_t)(g->payload + i * g->stride);
+
+		if (mark && lseek(fd, start, SEEK_HOLE) < start + (off_t)mark)
+			sound = equal("memory of a buffer up to its mark", 0, mark);
+	}
+	if (fd >= 0)
+		close(fd);
+	return sound;
+}
+
 bool accounts_balance(babus_slot *slot, uint32_t tokens, uint32_t pins)
 {
 	const struct ring *ring = &slot->ring;
@@ -83,5 +105,6 @@ bool accounts_balance(babus_slot *slot, uint32_t tokens, uint32_t pins)
 	return equal("owned buffers", accounts.owned, 0) & equal("kept", accounts.kept, kept) &
 	       equal("buffers", accounts.free + accounts.kept + accounts.stale, ring->g.buffers) &
 	       equal("tokens in use", accounts.tokens, tokens) &
-	       equal("pins in use", accounts.pins, pins) & cells_are_sound(ring, newest);
+	       equal("pins in use", accounts.pins, pins) & cells_are_sound(ring, newest) &
+	       marks_have_memory(slot);
 }

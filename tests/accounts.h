@@ -22,7 +22,8 @@ void accounts_take(babus_slot *slot, struct accounts *accounts);
 
 /*
  * Whether they balance, when nobody but `tokens` claims and `pins` claims is
- * left: every cell names a kept buffer, each once, and no buffer is owned.
+ * left: every cell names a kept buffer, each once, no buffer is owned, and what
+ * the marks promise is memory.
  * Prints what is wrong.
  */
 bool accounts_balance(babus_slot *slot, uint32_t tokens, uint32_t pins);

@@ -261,6 +261,32 @@ static void info_of_the_domain_adds_up(void **state)
 		       "assert one.get(\"config\") is None");
 }
 
+/* --- trim ------------------------------------------------------------------------------ */
+
+static void trim_gives_back_what_a_burst_took(void **state)
+{
+	(void)state;
+	cli_gives("babus create --depth 2 --size 1MiB s; "
+		  "for i in 1 2 3 4 5; do head -c 1000000 /dev/zero | babus pub s; done; "
+		  "for i in 1 2 3; do printf small$i | babus pub s; done; "
+		  "before=$(stat -c %b babus.test/s.slot); babus trim --json s >said; "
+		  "after=$(stat -c %b babus.test/s.slot); "
+		  "test $before -gt 4000 && test $after -lt 200 || echo $before $after; "
+		  "test \"$(cat said)\" = "
+		  "\"{\\\"slot\\\":\\\"s\\\",\\\"freed\\\":$(((before - after) * 512))}\" "
+		  "|| cat said; babus latest s; babus latest --age 1 s; babus trim s",
+		  "small3small2slot 's': 0 bytes given back\n");
+}
+
+static void trim_goes_on_with_the_others_when_one_fails(void **state)
+{
+	(void)state;
+	cli_gives("babus create a", "");
+	cli_ends(1, "babus trim none a", "slot 'a': 0 bytes given back\n",
+		 "babus: slot 'none': no such slot\n");
+	cli_ends(2, "babus trim", "", NULL);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -287,6 +313,8 @@ static int run(void)
 	    CLI(info_is_for_people),
 	    CLI(info_of_several_slots_is_a_json_object_each),
 	    CLI(info_of_the_domain_adds_up),
+	    CLI(trim_gives_back_what_a_burst_took),
+	    CLI(trim_goes_on_with_the_others_when_one_fails),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -10,8 +10,8 @@
 #include "cli.h"
 #include "file.h"
 
-static const char *const verbs[] = {"ls",     "info", "create", "rm",    "pub",
-				    "latest", "wait", "sub",    "doctor"};
+static const char *const verbs[] = {"ls",     "info", "create", "rm",   "pub",
+				    "latest", "wait", "sub",    "trim", "doctor"};
 
 enum {
 	VERBS = sizeof(verbs) / sizeof(*verbs)
@@ -326,9 +326,9 @@ static void the_configuration_is_chosen_in_the_same_order(void **state)
 
 static void a_wrong_configuration_ends_with_2_and_touches_nothing(void **state)
 {
-	static const char *const commands[] = {"ls",          "info",  "create x",
-					       "rm --domain", "pub x", "latest x",
-					       "wait x",      "sub x", "doctor"};
+	static const char *const commands[] = {"ls",     "info",     "create x", "rm --domain",
+					       "pub x",  "latest x", "wait x",   "sub x",
+					       "trim x", "doctor"};
 	char command[64], complaint[512];
 
 	(void)state;

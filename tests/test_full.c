@@ -99,6 +99,33 @@ static void publish_without_room_is_enospc_and_the_slot_goes_on(void **state)
 	babus_slot_close(small);
 }
 
+/* A message that does not fit must not use up what others could. */
+static void publish_without_room_keeps_no_part_of_it(void **state)
+{
+	babus_slot *slot = make_slot("s", 2, LARGEST), *other = make_slot("other", 2, LARGEST / 2);
+	struct babus_slot_info before, after;
+	struct babus_message pinned;
+
+	(void)state;
+	assert_int_equal(babus_slot_reserve(slot, 3, LARGEST), 0);
+	assert_int_equal(publish(slot, LARGEST, 1), 0);
+	assert_int_equal(publish(slot, LARGEST, 2), 0);
+	assert_int_equal(publish(slot, LARGEST, 3), 0);
+	assert_int_equal(babus_slot_info(slot, &before), 0);
+	/* Two kept, and one held that is displaced by then: a fourth is needed. */
+	assert_int_equal(babus_slot_view(slot, BABUS_AGE, 1, &pinned), 0);
+	assert_int_equal(publish(slot, LARGEST, 4), 0);
+	assert_int_equal(publish(slot, LARGEST, 5), -ENOSPC);
+	babus_message_release(&pinned);
+	assert_int_equal(babus_slot_info(slot, &after), 0);
+	assert_int_equal(after.bytes_used, before.bytes_used);
+	assert_int_equal(publish(other, LARGEST / 2, 6), 0);
+	assert_latest(other, 6);
+	assert_latest(slot, 4);
+	babus_slot_close(slot);
+	babus_slot_close(other);
+}
+
 static void removing_another_slot_makes_room(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, LARGEST), *other = make_slot("other", 4, LARGEST);
@@ -127,7 +154,8 @@ static void trim_makes_room(void **state)
 	assert_int_equal(publish(slot, 10, 1), 0);
 	assert_int_equal(publish(other, LARGEST, 2), -ENOSPC);
 	assert_int_equal(babus_slot_trim(slot, &freed), 0);
-	assert_int_equal(freed, 2 * LARGEST);
+	/* All but the page of the message that is kept. */
+	assert_int_equal(freed, 3 * LARGEST - 4096);
 	assert_int_equal(publish(other, LARGEST, 3), 0);
 	assert_latest(slot, 1);
 	assert_latest(other, 3);
@@ -188,6 +216,8 @@ static int run(void)
 	const struct CMUnitTest cases[] = {
 	    cmocka_unit_test_setup_teardown(publish_without_room_is_enospc_and_the_slot_goes_on,
 					    setup, support_teardown),
+	    cmocka_unit_test_setup_teardown(publish_without_room_keeps_no_part_of_it, setup,
+					    support_teardown),
 	    cmocka_unit_test_setup_teardown(removing_another_slot_makes_room, setup,
 					    support_teardown),
 	    cmocka_unit_test_setup_teardown(trim_makes_room, setup, support_teardown),

@@ -387,6 +387,48 @@ static void trim_keeps_the_messages_and_what_is_pinned(void **state)
 	babus_slot_close(slot);
 }
 
+/* The kept messages are small, but in buffers of the burst. */
+static void trim_gives_back_a_burst_from_under_small_messages(void **state)
+{
+	babus_slot *slot = make_slot("s", 4, 1 << 20);
+	struct babus_slot_info before, after;
+	struct babus_message pinned, message;
+	char *data = calloc(1, 1 << 20);
+	uint64_t freed;
+
+	(void)state;
+	assert_int_equal(babus_slot_info(slot, &before), 0);
+	memset(data, 'b', 1 << 20);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(babus_slot_publish(slot, data, 1 << 20, NULL, NULL), 0);
+	/* Displaced, but held. */
+	assert_int_equal(babus_slot_publish(slot, data, 5000, NULL, NULL), 0);
+	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &pinned), 0);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(babus_slot_publish(slot, "ab", (size_t)i % 3, NULL, NULL), 0);
+	assert_int_equal(babus_slot_trim(slot, &freed), 0);
+	assert_true(freed > 4 << 20);
+	assert_int_equal(babus_slot_info(slot, &after), 0);
+	/* A page for each kept message but the empty ones, two for the held one. */
+	assert_in_range(after.bytes_used - before.bytes_used, 1, (4 + 2) * 4096);
+	assert_int_equal(pinned.size, 5000);
+	assert_memory_equal(pinned.data, data, 5000);
+	for (uint64_t age = 0; age < 4; age++) {
+		assert_int_equal(babus_slot_view(slot, BABUS_AGE, age, &message), 0);
+		assert_int_equal(message.size, (9 - age) % 3);
+		assert_memory_equal(message.data, "ab", message.size);
+		babus_message_release(&message);
+	}
+	babus_message_release(&pinned);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(babus_slot_publish(slot, data, 1 << 20, NULL, NULL), 0);
+	assert_int_equal(babus_slot_view(slot, BABUS_AGE, 3, &message), 0);
+	assert_memory_equal(message.data, data, 1 << 20);
+	babus_message_release(&message);
+	free(data);
+	babus_slot_close(slot);
+}
+
 static void memory_used_stays_what_the_messages_need(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 1 << 20);
@@ -427,6 +469,7 @@ static int run(void)
 	    CASE(slot_without_room_for_a_spare_buffer_works),
 	    CASE(reserve_takes_the_memory_and_trim_gives_it_back),
 	    CASE(trim_keeps_the_messages_and_what_is_pinned),
+	    CASE(trim_gives_back_a_burst_from_under_small_messages),
 	    CASE(memory_used_stays_what_the_messages_need),
 	};
 

@@ -9,8 +9,8 @@
 #include "verbs.h"
 
 static const struct verb *const verbs[] = {
-    &verb_ls,     &verb_info, &verb_create, &verb_rm,     &verb_pub,
-    &verb_latest, &verb_wait, &verb_sub,    &verb_doctor,
+    &verb_ls,     &verb_info, &verb_create, &verb_rm,   &verb_pub,
+    &verb_latest, &verb_wait, &verb_sub,    &verb_trim, &verb_doctor,
 };
 
 enum {

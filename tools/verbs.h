@@ -14,6 +14,7 @@ extern const struct verb verb_ls;
 extern const struct verb verb_pub;
 extern const struct verb verb_rm;
 extern const struct verb verb_sub;
+extern const struct verb verb_trim;
 extern const struct verb verb_wait;
 
 #endif

@@ -263,8 +263,15 @@ BABUS_API int babus_slot_remove(babus_domain *domain, const char *name);
 
 /*
  * Change permission bits, owner and group of the slot's files; (mode_t)-1,
- * (uid_t)-1 or (gid_t)-1 leave that as it is. Existing handles keep the access
- * they have. -EPERM, -ENODEV.
+ * (uid_t)-1 or (gid_t)-1 leave that as it is. -EPERM (only the owner may),
+ * -EACCES, -ENODEV.
+ *
+ * Existing handles keep the access they have: one opened to publish goes on
+ * publishing, one that has read before goes on reading and waiting. A handle
+ * that has not read yet, and calls that ask the files (babus_slot_info(),
+ * babus_slot_clients(), babus_slot_set_access()), need permission anew:
+ * -EACCES. To take access away from somebody who has the slot open, remove it
+ * and create it again.
  */
 BABUS_API int babus_slot_set_access(babus_slot *slot, mode_t mode, uid_t uid, gid_t gid);
 
@@ -325,8 +332,12 @@ BABUS_API int babus_slot_clients(babus_slot *slot,
 BABUS_API int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size);
 
 /*
- * Give the payload memory of buffers that hold no message back to tmpfs, for
- * example after a burst of large messages. `freed` (bytes) may be NULL.
+ * Give the payload memory that the messages kept and pinned do not need back to
+ * tmpfs, for example after a burst of large messages. Never blocks, and disturbs
+ * nobody; later messages pay for new memory. Slots with a max_size below a page
+ * have nothing to give. `freed` may be NULL: bytes by which the slot's file
+ * shrank, less what others took meanwhile.
+ * -EACCES (opened without BABUS_PUBLISH), -ENOBUFS, -ENODEV, -EIO, -ECHILD.
  */
 BABUS_API int babus_slot_trim(babus_slot *slot, uint64_t *freed);
 
@@ -417,14 +428,21 @@ enum babus_which {
  * Errors: -ENODATA (no message published yet), -ESTALE (BABUS_AGE, BABUS_SEQ:
  * no longer kept), -EAGAIN (BABUS_SEQ, BABUS_AFTER: not published yet; or, at
  * depth 1, the slot moved on too fast time and again), -ENOBUFS (all pins in
- * use by live clients), -ENODEV, -EPROTO, -EIO, -ECHILD.
+ * use by live clients), -EACCES (the handle's first read, and access was taken
+ * away since it was opened), -ENODEV, -EPROTO, -EIO, -ECHILD.
+ *
+ * A pin is a promise among the slot's subscribers. A hostile one can break it,
+ * and publishers then overwrite what is being read in place; a copy is always
+ * whole. See "What a hostile member can do" in core/DESIGN.md.
  */
 BABUS_API int babus_slot_view(babus_slot *slot, enum babus_which which, uint64_t n,
 			      struct babus_message *message);
 
 /*
  * The same, copied into `buffer` of `capacity` bytes; nothing to release.
- * Also -EMSGSIZE: the message is larger than capacity.
+ * Also -EMSGSIZE: the message is larger than capacity. The copy is checked
+ * against what only publishers can write, so it is whole whatever other
+ * subscribers do; -EAGAIN if they did not let it become so, time and again.
  */
 BABUS_API int babus_slot_copy(babus_slot *slot, enum babus_which which, uint64_t n, void *buffer,
 			      size_t capacity, struct babus_message *message);

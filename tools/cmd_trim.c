@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* babus trim: memory of slots that no message needs, back to the system. */
+#include "verbs.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "json.h"
+#include "out.h"
+
+enum {
+	KEY_JSON = 256
+};
+
+static const struct option_row options[] = {
+    {KEY_JSON, "json", NULL, "one JSON object a line"},
+    {0},
+};
+
+static void show(const char *name, uint64_t freed, bool as_json)
+{
+	struct json json = {0};
+
+	if (!as_json) {
+		printf("slot '%s': %" PRIu64 " bytes given back\n", name, freed);
+		return;
+	}
+	json_open(&json, NULL);
+	json_string(&json, "slot", name);
+	json_number(&json, "freed", freed);
+	json_close(&json);
+	json_end(&json);
+}
+
+static int trim(babus_domain *domain, const char *name, bool as_json)
+{
+	babus_slot *slot;
+	uint64_t freed;
+	int error, status = tool_open_slot(domain, name, BABUS_PUBLISH, NULL, &slot);
+
+	if (status)
+		return status;
+	error = babus_slot_trim(slot, &freed);
+	if (error)
+		status = fail_on("slot", name, error);
+	else
+		show(name, freed, as_json);
+	babus_slot_close(slot);
+	return status;
+}
+
+static int run(struct tool *tool, int argc, char **argv)
+{
+	babus_domain *domain;
+	struct args args;
+	bool as_json = false;
+	int key, status, one;
+
+	args_init(&args, tool, &verb_trim, argc, argv);
+	while ((key = args_next(&args)) > 0)
+		as_json = true;
+	if (key < 0)
+		return args.status;
+	status = tool_open(tool, 0, &domain);
+	if (status)
+		return status;
+	for (int i = 0; i < args.count && out_ok(); i++) {
+		one = trim(domain, args.operands[i], as_json);
+		status = one ? one : status;
+	}
+	babus_domain_close(domain);
+	return status;
+}
+
+const struct verb verb_trim = {
+    .name = "trim",
+    .operands = "SLOT...",
+    .summary = "Give back memory that the slots' messages do not need",
+    .details = "For after a burst of large messages. Nothing that is kept or held is lost, and\n"
+	       "nobody waits; later messages pay for new memory. Needs permission to publish.\n"
+	       "Slots for messages of less than a page (4096 bytes) have nothing to give.",
+    .options = options,
+    .min = 1,
+    .max = -1,
+    .run = run,
+};
