@@ -383,19 +383,42 @@ int domain_check(const babus_domain *domain)
 		return -ECHILD;
 	if (guard_was_hit(domain->guard))
 		return -EIO;
-	return waiting_get(&domain->map->waiting) & DOMAIN_GONE ? -ENODEV : 0;
+	return waiting_get(&domain->map->waiting) & DOMAIN_GONE ? domain_check_gone(domain) : 0;
+}
+
+enum files {
+	FILES_THERE,
+	FILES_VANISHED,
+	FILES_HIDDEN /* not for us to see, which says nothing */
+};
+
+static enum files look_for_files(const babus_domain *domain)
+{
+	struct stat st;
+
+	if (fstatat(domain->dirfd, DOMAIN_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? FILES_VANISHED : FILES_HIDDEN;
+	return st.st_dev == domain->device && st.st_ino == domain->inode ? FILES_THERE
+									 : FILES_VANISHED;
+}
+
+int domain_check_gone(const babus_domain *domain)
+{
+	if (look_for_files(domain) != FILES_THERE)
+		return -ENODEV;
+	/* Every client can set the mark, and this one was set for nothing. Had the
+	   files vanished before it was cleared, the second look would tell. */
+	waiting_take(&domain->map->waiting, DOMAIN_GONE);
+	if (look_for_files(domain) == FILES_THERE)
+		return 0;
+	waiting_mark(&domain->map->waiting, DOMAIN_GONE);
+	return -ENODEV;
 }
 
 int domain_check_files(babus_domain *domain)
 {
-	struct stat st;
-
-	if (!fstatat(domain->dirfd, DOMAIN_FILE, &st, AT_SYMLINK_NOFOLLOW)) {
-		if (st.st_dev == domain->device && st.st_ino == domain->inode)
-			return 0;
-	} else if (errno != ENOENT) {
-		return 0; /* not for us to see, which says nothing */
-	}
+	if (look_for_files(domain) != FILES_VANISHED)
+		return 0;
 	waiting_mark(&domain->map->waiting, DOMAIN_GONE);
 	wait_kick(domain->map, WAIT_ALL);
 	return babus_fail(-ENODEV, "%s: the domain's files were deleted", domain->path);

@@ -30,8 +30,14 @@ struct babus_domain {
 void domain_ref(babus_domain *domain);
 void domain_unref(babus_domain *domain);
 
-/* Whether the handle may be used: 0, -ECHILD, -EIO, -ENODEV. Costs loads only. */
+/*
+ * Whether the handle may be used: 0, -ECHILD, -EIO, -ENODEV. Costs loads only,
+ * unless the domain is marked as gone.
+ */
 int domain_check(const babus_domain *domain);
+
+/* Somebody has marked the domain as gone: 0 if that is not true, or -ENODEV. */
+int domain_check_gone(const babus_domain *domain);
 
 /*
  * Look whether the domain's files are still there. If not, tell everybody and

@@ -142,6 +142,14 @@ static bool seen_before(const struct lease_table *table, uint32_t i, uint64_t in
 	return false;
 }
 
+int lease_alive(int fd, uint64_t incarnation)
+{
+	/* Scribbled: no byte of the file stands for it. */
+	if (incarnation > CLAIM_INCARNATION_MAX)
+		return 0;
+	return shm_life_probe(fd, incarnation);
+}
+
 int lease_recover(const struct lease_table *table, int fd, bool repair,
 		  void (*release)(void *arg, uint64_t incarnation), void *arg)
 {
@@ -156,7 +164,7 @@ int lease_recover(const struct lease_table *table, int fd, bool repair,
 			continue;
 		/* Not alive may also be: has just closed. Then the claims we saw
 		   are gone, and the swaps fail. */
-		alive = shm_life_probe(fd, incarnation);
+		alive = lease_alive(fd, incarnation);
 		if (alive < 0)
 			return alive;
 		if (alive || seen_before(table, i, incarnation))

@@ -51,6 +51,9 @@ void lease_give(const struct lease_table *table, const struct lease_client *clie
 /* Entries that were ever used: no need to look further. */
 uint32_t lease_extent(const struct lease_table *table);
 
+/* Whether the client that has this number is alive: 1, 0 or negative errno; see below. */
+int lease_alive(int fd, uint64_t incarnation);
+
 /*
  * Take back what dead clients hold. release(arg, incarnation) is called for
  * each dead client before its entries are freed. With `repair` false they are

@@ -146,11 +146,11 @@ int babus_reader_next(babus_reader *reader, struct babus_message *message)
 int babus_reader_next_copy(babus_reader *reader, void *buffer, size_t capacity,
 			   struct babus_message *message)
 {
-	struct babus_message found;
-	int error = view(reader, BABUS_AFTER, &found);
+	int error = slot_check(reader->slot);
 
 	if (!error)
-		error = slot_copy_out(&found, buffer, capacity, message);
+		error = slot_copy(reader->slot, reader->pin, BABUS_AFTER,
+				  local_get(&reader->cursor), buffer, capacity, message);
 	if (!error)
 		delivered(reader, message->seq, message->lost);
 	return error;

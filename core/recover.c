@@ -152,7 +152,7 @@ static int list_clients(babus_slot *slot, enum slot_file file,
 
 		if (!incarnation || (publisher && !(counter_get(&entry->pid) & LEASE_OWN)))
 			continue;
-		alive = shm_life_probe(fd, incarnation);
+		alive = lease_alive(fd, incarnation);
 		info.alive = alive > 0;
 		info.pid = (uint32_t)counter_get(&entry->pid);
 		info.held = publisher ? count_owned(&slot->ring, incarnation)

@@ -181,6 +181,20 @@ int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uin
 	return -EAGAIN;
 }
 
+/*
+ * A cell that names the buffer, or the state that publishing left there: with
+ * the message's number in it neither comes back once it is gone.
+ */
+bool ring_still_holds(const struct ring *ring, const struct babus_message *message)
+{
+	uint64_t offset = (uint64_t)((const uint8_t *)message->data - ring->payload);
+	uint32_t buffer = (uint32_t)(offset / ring->g.stride);
+
+	return cell_get(&ring->cells[ring_index(ring, message->seq)]) ==
+		   word_cell(message->seq, buffer) ||
+	       state_get(&ring->states[buffer]) == word_state(STATE_HISTORY, message->seq);
+}
+
 /* --- allocating ------------------------------------------------------------- */
 
 /* Which buffers some pin names. */

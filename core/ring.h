@@ -66,6 +66,13 @@ int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uin
 	     struct babus_message *message);
 
 /*
+ * Whether a message that was pinned has been in its buffer until now, for all
+ * that subscribers can do to the pins. False also if it was displaced just as
+ * its publisher, or one that trims, was at work on the buffer's state.
+ */
+bool ring_still_holds(const struct ring *ring, const struct babus_message *message);
+
+/*
  * Make a FREE buffer OWNED by `owner`. Looks at the warm ones, or with `cold`
  * at all of them. -EAGAIN: none there; -EPROTO.
  */

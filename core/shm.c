@@ -41,14 +41,30 @@ int shm_open_file(int dirfd, const char *name, int flags, struct stat *st)
 	return fd;
 }
 
+static int set_owner(int fd, const struct shm_access *access)
+{
+	struct stat st;
+	int error = 0;
+
+	/* The new group must not have the old mode, not even for a moment. */
+	if (fstat(fd, &st) < 0 || fchmod(fd, st.st_mode & 07777 & access->mode) < 0)
+		return -errno;
+	if (fchown(fd, access->uid, access->gid) < 0) {
+		error = -errno;
+		fchmod(fd, st.st_mode & 07777);
+	}
+	return error;
+}
+
 int shm_set_access(int fd, const struct shm_access *access)
 {
-	if ((access->uid != (uid_t)-1 || access->gid != (gid_t)-1) &&
-	    fchown(fd, access->uid, access->gid) < 0)
-		return -errno;
-	if (access->mode != (mode_t)-1 && fchmod(fd, access->mode) < 0)
-		return -errno;
-	return 0;
+	int error = 0;
+
+	if (access->uid != (uid_t)-1 || access->gid != (gid_t)-1)
+		error = set_owner(fd, access);
+	if (!error && access->mode != (mode_t)-1 && fchmod(fd, access->mode) < 0)
+		error = -errno;
+	return error;
 }
 
 int shm_create_unnamed(int dirfd, const struct shm_access *access, uint64_t size,

@@ -62,7 +62,7 @@ static inline bool slot_was_cut(const struct babus_slot *slot)
 	return guard_was_hit(slot->slot_guard) || guard_was_hit(slot->pins_guard);
 }
 
-/* Whether the handle may be used: 0, -ECHILD, -EIO, -ENODEV. Costs loads only. */
+/* Whether the handle may be used: 0, -ECHILD, -EIO, -ENODEV. Mostly costs loads only. */
 static inline int slot_check(const struct babus_slot *slot)
 {
 	if (__builtin_expect(!fork_is_ours(slot->generation), 0))
@@ -72,7 +72,7 @@ static inline int slot_check(const struct babus_slot *slot)
 	if (__builtin_expect(flag_get(&slot->header->removed) != 0, 0))
 		return -ENODEV;
 	if (__builtin_expect((waiting_get(&slot->domain_map->waiting) & DOMAIN_GONE) != 0, 0))
-		return -ENODEV;
+		return domain_check_gone(slot->domain);
 	return 0;
 }
 
@@ -102,8 +102,8 @@ void slot_drop_pin(babus_slot *slot, uint32_t pin);
 int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
 	      struct babus_message *message);
 
-/* Copy a view's payload to the caller's memory and release it. */
-int slot_copy_out(struct babus_message *view, void *buffer, size_t capacity,
-		  struct babus_message *message);
+/* The same, copied to the caller's memory, whole whatever others do to the pin. */
+int slot_copy(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n, void *buffer,
+	      size_t capacity, struct babus_message *message);
 
 #endif

@@ -19,6 +19,9 @@
  *   OWN      what an owner did to a buffer, and the allocator's proof that
  *            nobody uses it, come before the next owner's first write.
  *              release: state_set, state_swap   acquire: state_get, state_swap
+ *   COPY     a copy of a payload is read before the look that tells whether
+ *            it was whole.
+ *              pin_settle, then cell_get, state_get
  *   WAKE     a waiter marks its channel before it looks at the cells; a
  *            publisher sets the cell before it looks for marks. At least one
  *            of the two sees the other.
@@ -140,6 +143,13 @@ static inline void pin_clear(shared64 *pin)
 {
 	STEP("pin_clear");
 	atomic_store_explicit(pin, 0, memory_order_release);
+}
+
+/* COPY: what was read of the payload before stays before what is looked at next. */
+static inline void pin_settle(shared64 *pin)
+{
+	STEP("pin_settle");
+	atomic_fetch_or_explicit(pin, 0, memory_order_seq_cst);
 }
 
 /* PIN, second half, on the allocator's side; UNPIN acquire. */

@@ -87,21 +87,26 @@ void babus_message_release(struct babus_message *message)
 		pin_clear(&slot->pins[message->pin].hold);
 }
 
-int slot_copy_out(struct babus_message *view, void *buffer, size_t capacity,
-		  struct babus_message *message)
+/* Copy a view's payload to the caller's memory and release it. -ESTALE: it is not whole. */
+static int copy_out(struct babus_message *view, void *buffer, size_t capacity,
+		    struct babus_message *message)
 {
 	babus_slot *slot = view->slot;
+	bool whole;
 	int error = 0;
 
 	if (view->size > capacity) {
 		error = -EMSGSIZE;
-	} else {
-		if (view->size)
-			memcpy(buffer, view->data, view->size);
-		/* Cut off while we read? Then what we have is zeros. */
-		if (slot_was_cut(slot))
-			error = -EIO;
+	} else if (view->size) {
+		memcpy(buffer, view->data, view->size);
+		pin_settle(&slot->pins[view->pin & ~PIN_EXTRA].hold);
 	}
+	whole = ring_still_holds(&slot->ring, view);
+	/* Cut off while we read? Then what we have is zeros. */
+	if (slot_was_cut(slot))
+		error = -EIO;
+	else if (!whole)
+		error = -ESTALE;
 	babus_message_release(view);
 	if (!error) {
 		*message = *view;
@@ -110,11 +115,34 @@ int slot_copy_out(struct babus_message *view, void *buffer, size_t capacity,
 	return error;
 }
 
+int slot_copy(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n, void *buffer,
+	      size_t capacity, struct babus_message *message)
+{
+	enum {
+		TRIES = 64
+	};
+	struct babus_message view;
+
+	/* Pins are honoured, unless a subscriber is hostile: once is enough. */
+	for (int i = 0; i < TRIES; i++) {
+		int error = slot_view(slot, pin, which, n, &view);
+
+		if (error)
+			return error;
+		error = copy_out(&view, buffer, capacity, message);
+		if (error != -ESTALE)
+			return error;
+	}
+	return -EAGAIN;
+}
+
 int babus_slot_copy(babus_slot *slot, enum babus_which which, uint64_t n, void *buffer,
 		    size_t capacity, struct babus_message *message)
 {
-	struct babus_message view;
-	int error = babus_slot_view(slot, which, n, &view);
+	uint32_t pin;
+	int error = slot_check(slot);
 
-	return error ? error : slot_copy_out(&view, buffer, capacity, message);
+	if (!error)
+		error = view_pin(slot, &pin);
+	return error ? error : slot_copy(slot, pin, which, n, buffer, capacity, message);
 }
