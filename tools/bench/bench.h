@@ -1,34 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A benchmark is a set of cases. Each case knows how to do `count` operations
- * and which other case, its floor, does the least that any way of doing this
- * work must do. Cases run in turn, several times over, so that a machine that
- * changes its speed changes it for all of them; what counts is the median of
- * the ratios.
+ * What every part of the benchmark needs. The parts:
+ *
+ *     peer_*.c    ways to carry messages, babus and the floors among them (peer.h)
+ *     work_*.c    what they are made to do (work.h)
+ *     plan.c      which work with which peer, in which order, and its results
+ *     crew.c      the processes or threads that do it
+ *     table.c, json.c, machine.c    what is told about it
+ *
+ * All times are nanoseconds on CLOCK_MONOTONIC.
  */
 #ifndef BABUS_BENCH_H
 #define BABUS_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
-#include <babus/babus.h>
-
-struct bench_case {
-	const char *name;
-	const char *what;
-	const char *floor; /* the name of another case, or NULL */
-	uint64_t count;    /* operations in one run */
-	/* Do it; the nanoseconds it took in all. Ends the process on failure. */
-	double (*run)(const struct bench_case *self);
-	size_t size; /* of a message, for those that need to know */
+enum {
+	IMAGE = 1920 * 1080 * 3
 };
 
-extern const struct bench_case loop_cases[], trip_cases[];
-extern const size_t loop_case_count, trip_case_count;
+static inline uint64_t bench_now(void)
+{
+	struct timespec now;
 
-/* Nanoseconds on CLOCK_MONOTONIC. */
-double bench_now(void);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Processor time of the calling process, all its threads. */
+uint64_t bench_cpu(void);
 
 /* Tell the processor that this is a spin loop. */
 static inline void bench_pause(void)
@@ -40,13 +43,32 @@ static inline void bench_pause(void)
 #endif
 }
 
-/* End the process, saying why, unless `error` is 0. */
+/*
+ * End the process, saying why. In a member of a crew only that run fails; in
+ * the benchmark itself everything is taken down first.
+ */
+_Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Fail with the text of this errno, negative or not, unless it is 0. */
 void bench_check(int error, const char *what);
 
-/* The domain all cases work in. */
-babus_domain *bench_domain(void);
+/* Memory of the caller's, zeroed, on whole pages; fails if there is none. */
+void *bench_memory(size_t size);
 
-/* A slot of it, created on first use with this limit, opened for publishing. */
-babus_slot *bench_slot(const char *name, size_t size);
+/* The same, shared with every process forked from now on. */
+void *bench_shared(size_t size);
+void bench_unshare(void *memory, size_t size);
+
+/*
+ * A private directory on tmpfs, there from the first call to the end of the
+ * benchmark, for sockets and domains.
+ */
+const char *bench_dir(void);
+
+/* Whether SIGINT or SIGTERM asked the benchmark to stop. */
+bool bench_interrupted(void);
+
+/* Sleep; shorter when a signal arrives. */
+void bench_sleep(uint64_t ns);
 
 #endif

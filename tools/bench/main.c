@@ -1,225 +1,225 @@
 /* SPDX-License-Identifier: MIT */
-/* babus-bench: runs the cases in turn and prints medians and ratios. */
+/* babus-bench: options, and the order of things. */
 #include "bench.h"
 
+#include <errno.h>
 #include <getopt.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <time.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-enum {
-	REPEATS_MAX = 99
+#include "report.h"
+
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NOISY = 3
 };
 
-struct result {
-	const struct bench_case *bench;
-	double ns[REPEATS_MAX]; /* one operation, by repeat */
-};
+static volatile sig_atomic_t signalled;
 
-static babus_domain *domain;
-static pid_t self;
-static char root[] = "/dev/shm/babus-bench.XXXXXX";
-
-double bench_now(void)
+static void on_signal(int number)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+	signalled = number;
 }
 
-void bench_check(int error, const char *what)
+bool bench_interrupted(void)
 {
-	if (!error)
-		return;
-	fprintf(stderr, "babus-bench: %s: %s\n", what, babus_strerror(error));
-	if (getpid() == self)
-		exit(1);
-	_exit(1); /* the other process: cleaning up is not its business */
-}
-
-babus_domain *bench_domain(void)
-{
-	return domain;
-}
-
-babus_slot *bench_slot(const char *name, size_t size)
-{
-	struct babus_slot_options opts;
-	babus_slot *slot;
-
-	babus_slot_options_init(&opts);
-	opts.max_size = size;
-	bench_check(babus_slot_open(domain, name, BABUS_PUBLISH | BABUS_CREATE, &opts, &slot),
-		    name);
-	return slot;
-}
-
-/* --- results ------------------------------------------------------------------------ */
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(const double *values, int count)
-{
-	double sorted[REPEATS_MAX];
-
-	memcpy(sorted, values, (size_t)count * sizeof(*values));
-	qsort(sorted, (size_t)count, sizeof(*sorted), by_value);
-	return count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
-}
-
-/* The median over the repeats of this case by its floor; 0 without one. */
-static double ratio(const struct result *results, size_t count, size_t i, int repeats)
-{
-	double ratios[REPEATS_MAX];
-
-	for (size_t j = 0; j < count && results[i].bench->floor; j++) {
-		if (strcmp(results[j].bench->name, results[i].bench->floor) != 0)
-			continue;
-		for (int n = 0; n < repeats; n++)
-			ratios[n] = results[i].ns[n] / results[j].ns[n];
-		return median(ratios, repeats);
-	}
-	return 0;
-}
-
-static void print_machine(bool json)
-{
-	struct utsname name;
-	double load = 0;
-
-	uname(&name);
-	if (getloadavg(&load, 1) < 1)
-		load = -1;
-	if (json)
-		printf("{\"kernel\":\"%s\",\"machine\":\"%s\",\"processors\":%ld,\"load\":%.2f,"
-		       "\"version\":\"%s\",\"cases\":[",
-		       name.release, name.machine, sysconf(_SC_NPROCESSORS_ONLN), load,
-		       babus_version());
-	else
-		printf("babus %s, Linux %s %s, %ld processors, load %.2f\n\n", babus_version(),
-		       name.release, name.machine, sysconf(_SC_NPROCESSORS_ONLN), load);
-}
-
-static void print_json(const struct result *results, size_t count, int repeats)
-{
-	for (size_t i = 0; i < count; i++) {
-		const struct bench_case *bench = results[i].bench;
-
-		printf("%s{\"name\":\"%s\",\"what\":\"%s\",\"median_ns\":%.1f", i ? "," : "",
-		       bench->name, bench->what, median(results[i].ns, repeats));
-		if (bench->floor)
-			printf(",\"floor\":\"%s\",\"ratio\":%.3f", bench->floor,
-			       ratio(results, count, i, repeats));
-		printf("}");
-	}
-	printf("]}\n");
-}
-
-static void print_table(const struct result *results, size_t count, int repeats)
-{
-	printf("%-20s %12s  %-24s %s\n", "CASE", "MEDIAN ns", "RATIO TO", "WHAT");
-	for (size_t i = 0; i < count; i++) {
-		const struct bench_case *bench = results[i].bench;
-		char text[64] = "";
-
-		if (bench->floor)
-			snprintf(text, sizeof(text), "%.2f x %s", ratio(results, count, i, repeats),
-				 bench->floor);
-		printf("%-20s %12.1f  %-24s %s\n", bench->name, median(results[i].ns, repeats),
-		       text, bench->what);
-	}
-	printf("\nMedians of %d runs of each, in turn. Times differ from machine to machine and\n"
-	       "from minute to minute; the ratios are what to compare.\n",
-	       repeats);
-}
-
-/* --- running -------------------------------------------------------------------------- */
-
-static void clean_up(void)
-{
-	struct babus_domain_options opts;
-
-	babus_domain_options_init(&opts);
-	opts.root = root;
-	babus_domain_close(domain);
-	babus_domain_remove("bench", &opts);
-	rmdir(root);
-}
-
-static void set_up(void)
-{
-	if (!mkdtemp(root)) {
-		perror("babus-bench: /dev/shm");
-		exit(1);
-	}
-	self = getpid();
-	setenv("BABUS_ROOT", root, 1);
-	bench_check(babus_domain_open("bench", BABUS_CREATE, NULL, &domain), "domain");
-	atexit(clean_up);
-}
-
-static void run_all(struct result *results, size_t count, int repeats)
-{
-	for (int n = 0; n < repeats; n++) {
-		for (size_t i = 0; i < count; i++) {
-			const struct bench_case *bench = results[i].bench;
-
-			results[i].ns[n] = bench->run(bench) / (double)bench->count;
-		}
-	}
+	return signalled != 0;
 }
 
 static void usage(FILE *to)
 {
-	fputs("Usage: babus-bench [--repeats N] [--json]\n\n"
-	      "What babus costs on this machine, next to the least that any way of doing the\n"
-	      "same must cost. Each case runs N times (default 5), all of them in turn.\n\n"
-	      "Exit status: 0 done, 1 failed, 2 wrong usage.\n",
+	fputs("Usage: babus-bench [OPTIONS]\n\n"
+	      "What babus costs on this machine, next to floors, the least that any way of doing\n"
+	      "the same must cost, and next to peers. Every peer does the same work: all bytes\n"
+	      "are written, and read and checked. What is compared runs in turn, several times\n"
+	      "over; ratios to the floor and to peers are what counts.\n\n"
+	      "  --quick            in two minutes; --full (the default) takes half an hour\n"
+	      "  --smoke            every peer, every size, a moment each: is it carried right?\n"
+	      "  --repeats N        runs of each case (5; 2 with --smoke)\n"
+	      "  --work LIST        only these, with commas between\n"
+	      "  --peer LIST        only these peers (floors always run)\n"
+	      "  --size BYTES       only messages of this size\n"
+	      "  --json FILE        write all of it to FILE, - for stdout in place of the table\n"
+	      "  --list             what there is for --work and --peer\n"
+	      "  --help             this text\n\n"
+	      "Exit status: 0 done; 1 something failed; 2 wrong usage; 3 done, but the machine\n"
+	      "was too noisy to draw conclusions (not with --smoke).\n",
 	      to);
+}
+
+static void list(void)
+{
+	puts("work:");
+	for (size_t i = 0; i < work_count; i++)
+		printf("  %-12s %s\n", works[i]->name, works[i]->what);
+	puts("peers:");
+	for (size_t i = 0; i < peer_count; i++)
+		printf("  %-12s %s\n", peers[i]->name, peers[i]->what);
+}
+
+static unsigned long number(const char *text, unsigned long max)
+{
+	char *rest;
+	unsigned long value = strtoul(text, &rest, 10);
+
+	if (*rest || rest == text || value < 1 || value > max) {
+		fprintf(stderr, "babus-bench: '%s': a number from 1 to %lu is expected\n", text,
+			max);
+		exit(EXIT_USAGE);
+	}
+	return value;
+}
+
+/* Each name of the list must be one that --list shows. */
+static void check_names(const char *names, bool of_work)
+{
+	char *copy = names ? strdup(names) : NULL, *rest = copy, *name;
+
+	while (names && (name = strsep(&rest, ","))) {
+		bool known = !of_work && peer_find(name);
+
+		for (size_t i = 0; of_work && i < work_count; i++)
+			known |= strcmp(works[i]->name, name) == 0;
+		if (!known) {
+			fprintf(stderr, "babus-bench: '%s' is not in --list\n", name);
+			exit(EXIT_USAGE);
+		}
+	}
+	free(copy);
+}
+
+static void stop_peers(void)
+{
+	static bool stopped;
+
+	for (size_t i = 0; i < peer_count && !stopped; i++) {
+		if (peers[i]->stop)
+			peers[i]->stop();
+	}
+	stopped = true;
+}
+
+/* Signals reach us only where they are waited for: see crew.c. */
+static void set_up(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	struct rlimit files;
+	sigset_t held;
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	sigprocmask(SIG_BLOCK, &held, NULL);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	bench_dir();
+	atexit(stop_peers);
+}
+
+static int measure(const struct options *options, const char *json)
+{
+	struct machine machine;
+	struct plan plan;
+	int error;
+
+	set_up();
+	machine_start(&machine);
+	if (!json || strcmp(json, "-") != 0)
+		machine_print(&machine, stdout);
+	fflush(stdout);
+	plan_init(&plan, options);
+	error = plan_run(&plan);
+	if (error == -EINTR) {
+		signal(signalled, SIG_DFL);
+		fputs("babus-bench: interrupted\n", stderr);
+		return 128 + signalled;
+	}
+	stop_peers();
+	machine_judge(&machine, &plan);
+	if (!json || strcmp(json, "-") != 0)
+		table_print(&plan, stdout);
+	if (json)
+		json_write(&plan, &machine, json);
+	for (unsigned i = 0; i < machine.reasons && options->extent != EXTENT_SMOKE; i++)
+		fprintf(stderr, "babus-bench: noisy, no conclusions: %s\n", machine.reason[i]);
+	plan_finish(&plan);
+	if (error)
+		return EXIT_FAILED;
+	return machine.reasons && options->extent != EXTENT_SMOKE ? EXIT_NOISY : EXIT_DONE;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"repeats", required_argument, NULL, 'n'},
-						{"json", no_argument, NULL, 'j'},
-						{"help", no_argument, NULL, 'h'},
-						{0}};
-	size_t count = loop_case_count + trip_case_count;
-	struct result *results;
-	bool json = false;
-	int repeats = 5, option;
+	static const struct option known[] = {{"quick", no_argument, NULL, 'q'},
+					      {"full", no_argument, NULL, 'f'},
+					      {"smoke", no_argument, NULL, 's'},
+					      {"repeats", required_argument, NULL, 'n'},
+					      {"work", required_argument, NULL, 'w'},
+					      {"peer", required_argument, NULL, 'p'},
+					      {"size", required_argument, NULL, 'b'},
+					      {"json", required_argument, NULL, 'j'},
+					      {"list", no_argument, NULL, 'l'},
+					      {"help", no_argument, NULL, 'h'},
+					      {0}};
+	struct options options = {.extent = EXTENT_FULL, .progress = isatty(2)};
+	const char *json = NULL;
+	int option;
 
-	while ((option = getopt_long(argc, argv, "n:jh", options, NULL)) != -1) {
-		if (option == 'j') {
-			json = true;
-		} else if (option == 'n' && atoi(optarg) >= 1 && atoi(optarg) <= REPEATS_MAX) {
-			repeats = atoi(optarg);
-		} else {
-			usage(option == 'h' ? stdout : stderr);
-			return option == 'h' ? 0 : 2;
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (option) {
+		case 'q':
+			options.extent = EXTENT_QUICK;
+			break;
+		case 'f':
+			options.extent = EXTENT_FULL;
+			break;
+		case 's':
+			options.extent = EXTENT_SMOKE;
+			break;
+		case 'n':
+			options.repeats = (unsigned)number(optarg, REPEATS_MAX);
+			break;
+		case 'w':
+			options.works = optarg;
+			break;
+		case 'p':
+			options.peers = optarg;
+			break;
+		case 'b':
+			options.size = number(optarg, 1u << 30);
+			break;
+		case 'j':
+			json = optarg;
+			break;
+		case 'l':
+			list();
+			return EXIT_DONE;
+		case 'h':
+			usage(stdout);
+			return EXIT_DONE;
+		default:
+			usage(stderr);
+			return EXIT_USAGE;
 		}
 	}
-	results = calloc(count, sizeof(*results));
-	if (!results)
-		return 1;
-	for (size_t i = 0; i < count; i++)
-		results[i].bench = i < loop_case_count ? &loop_cases[i]
-						       : &trip_cases[i - loop_case_count];
-	set_up();
-	print_machine(json);
-	fflush(stdout);
-	run_all(results, count, repeats);
-	(json ? print_json : print_table)(results, count, repeats);
-	free(results);
-	return 0;
+	if (optind < argc) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	check_names(options.works, true);
+	check_names(options.peers, false);
+	if (!options.repeats)
+		options.repeats = options.extent == EXTENT_SMOKE ? 2 : 5;
+	options.run_ns = options.extent == EXTENT_SMOKE ? 1000000 : 200000000;
+	return measure(&options, json);
 }

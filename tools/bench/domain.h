@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The domain that the benchmark uses babus in: private, gone at its end. */
+#ifndef BABUS_BENCH_DOMAIN_H
+#define BABUS_BENCH_DOMAIN_H
+
+#include <babus/babus.h>
+
+#define DOMAIN_NAME "bench"
+
+/* The calling process's own handle, the same one each time. */
+babus_domain *domain_get(void);
+
+/* A slot that is not there yet, opened for publishing. */
+babus_slot *domain_new_slot(const char *name, const struct babus_slot_options *opts);
+
+void domain_remove(void);
+
+#endif

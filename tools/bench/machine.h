@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine: what it is, and how much others used it while we measured. */
+#ifndef BABUS_BENCH_MACHINE_H
+#define BABUS_BENCH_MACHINE_H
+
+#include <stdio.h>
+
+#include "plan.h"
+
+enum {
+	REASONS_MAX = 8
+};
+
+struct machine {
+	char system[256], processor[160];
+	long processors;
+	double load; /* before */
+	/* shares of the machine's whole processor time during the run */
+	double steal, others;
+	double spread; /* of the floors, the largest */
+	/* why no conclusions can be drawn from this run */
+	char reason[REASONS_MAX][160];
+	unsigned reasons; /* 0: none, it was quiet */
+	/* private: counters at the start */
+	double start_steal, start_busy, start_total, start_ours;
+};
+
+void machine_start(struct machine *machine);
+
+/* After the run: judge it. */
+void machine_judge(struct machine *machine, const struct plan *plan);
+
+void machine_print(const struct machine *machine, FILE *to);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* babus: a slot for each channel, loans and views, no copy. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <babus/babus.h>
+
+#include "domain.h"
+#include "peers.h"
+
+enum {
+	ADAPT_SPIN_NS = 50000
+};
+
+struct state {
+	babus_domain *domain;
+	babus_slot *out, *in[CHANNELS_MAX];
+	babus_reader *reader[CHANNELS_MAX];
+	babus_waiter *waiter;
+	struct babus_loan loan;
+	struct babus_message message;
+};
+
+static void name_of(const struct rig *rig, unsigned channel, char name[32])
+{
+	snprintf(name, 32, "run%u.%u", rig->run, channel);
+}
+
+static int prepare(struct rig *rig, char *why, size_t why_size)
+{
+	struct babus_slot_options opts;
+	char name[32];
+
+	(void)why;
+	(void)why_size;
+	babus_slot_options_init(&opts);
+	opts.depth = rig->depth;
+	opts.loans = 4;
+	opts.pins = 2 * rig->readers + 8;
+	opts.max_size = rig->size;
+	for (unsigned i = 0; i < rig->channels; i++) {
+		name_of(rig, i, name);
+		babus_slot_close(domain_new_slot(name, &opts));
+	}
+	return 0;
+}
+
+static void open_end(struct end *end)
+{
+	const struct rig *rig = end->rig;
+	struct babus_waiter_options opts = {.spin_ns = rig->mode == MODE_ADAPT ? ADAPT_SPIN_NS : 0};
+	struct state *state = bench_memory(sizeof(*state));
+	char name[32];
+
+	end->state = state;
+	state->domain = domain_get();
+	bench_check(babus_waiter_open(state->domain, &opts, &state->waiter), "waiter");
+	for (unsigned i = 0; i < rig->channels; i++) {
+		name_of(rig, i, name);
+		if ((int)i == end->publishes)
+			bench_check(
+			    babus_slot_open(state->domain, name, BABUS_PUBLISH, NULL, &state->out),
+			    "slot");
+		if (!(end->subscribes >> i & 1))
+			continue;
+		bench_check(babus_slot_open(state->domain, name, BABUS_READ, NULL, &state->in[i]),
+			    "slot");
+		bench_check(
+		    babus_reader_open(state->in[i], BABUS_START_OLDEST, 0, &state->reader[i]),
+		    "reader");
+		bench_check(babus_waiter_add(state->waiter, state->reader[i], (void *)(uintptr_t)i),
+			    "waiter");
+	}
+}
+
+static void *buffer(struct end *end, size_t size)
+{
+	struct state *state = end->state;
+
+	bench_check(babus_slot_loan(state->out, size, &state->loan), "loan");
+	return state->loan.data;
+}
+
+static void send(struct end *end, size_t size)
+{
+	struct state *state = end->state;
+
+	state->loan.size = size;
+	bench_check(babus_loan_commit(&state->loan, NULL), "commit");
+}
+
+/* The next channel with news; -1: none, and the mode is to poll. */
+static int channel_with_news(struct end *end)
+{
+	struct state *state = end->state;
+	int64_t deadline = end->rig->mode == MODE_POLL ? BABUS_NOW : BABUS_FOREVER;
+	struct babus_event event;
+	int error = babus_waiter_wait(state->waiter, deadline, &event);
+
+	if (error == -ETIMEDOUT)
+		return -1;
+	bench_check(error ? error : event.status, "wait");
+	return (int)(uintptr_t)event.user;
+}
+
+static int next(struct end *end, unsigned channel)
+{
+	struct state *state = end->state;
+
+	return end->rig->latest ? babus_reader_latest(state->reader[channel], &state->message)
+				: babus_reader_next(state->reader[channel], &state->message);
+}
+
+static bool receive(struct end *end, struct received *message)
+{
+	bool many = (end->subscribes & (end->subscribes - 1)) != 0;
+	unsigned channel = (unsigned)__builtin_ctz(end->subscribes);
+	struct state *state = end->state;
+	int news, error = many ? -EAGAIN : next(end, channel);
+
+	while (error == -EAGAIN) {
+		if (end->rig->mode == MODE_POLL && !many)
+			return false;
+		news = channel_with_news(end);
+		if (news < 0)
+			return false;
+		channel = (unsigned)news;
+		error = next(end, channel);
+	}
+	bench_check(error, "next");
+	*message = (struct received){
+	    .data = state->message.data, .size = state->message.size, .channel = channel};
+	return true;
+}
+
+static void release(struct end *end, struct received *message)
+{
+	struct state *state = end->state;
+
+	(void)message;
+	babus_message_release(&state->message);
+}
+
+static void close_end(struct end *end)
+{
+	struct state *state = end->state;
+
+	babus_waiter_close(state->waiter);
+	for (unsigned i = 0; i < CHANNELS_MAX; i++) {
+		babus_reader_close(state->reader[i]);
+		babus_slot_close(state->in[i]);
+	}
+	babus_slot_close(state->out);
+	free(state);
+}
+
+static void finish(struct rig *rig)
+{
+	char name[32];
+
+	for (unsigned i = 0; i < rig->channels; i++) {
+		name_of(rig, i, name);
+		babus_slot_remove(domain_get(), name);
+	}
+}
+
+const struct peer peer_babus = {
+    .name = "babus",
+    .what = "a slot for each direction, loans and views",
+    .group = "babus",
+    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK | 1 << MODE_ADAPT,
+    .readers_max = 1000,
+    .in_place = true,
+    .many = true,
+    .queues = true,
+    .prepare = prepare,
+    .open = open_end,
+    .buffer = buffer,
+    .send = send,
+    .receive = receive,
+    .release = release,
+    .close = close_end,
+    .finish = finish,
+    .stop = domain_remove,
+};

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "plan.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct options *in_force;
+
+uint64_t run_ns(void)
+{
+	return in_force->run_ns;
+}
+
+bool plan_chosen(const char *list, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (!list)
+		return true;
+	for (const char *at = list; *at; at += strcspn(at, ",")) {
+		at += *at == ',';
+		if (strncmp(at, name, length) == 0 && (at[length] == ',' || !at[length]))
+			return true;
+	}
+	return false;
+}
+
+void plan_add(struct plan *plan, const struct bench_case *bench)
+{
+	const struct options *options = plan->options;
+	bool floor = bench->peer && strcmp(bench->peer->group, "floor") == 0;
+
+	if (bench->peer && !floor && !plan_chosen(options->peers, bench->name))
+		return;
+	if (options->size && bench->size && bench->size != options->size)
+		return;
+	plan->cases = realloc(plan->cases, (plan->count + 1) * sizeof(*plan->cases));
+	if (!plan->cases)
+		bench_fail("no memory");
+	plan->cases[plan->count] = *bench;
+	plan->cases[plan->count].result = bench_memory(options->repeats * sizeof(struct result));
+	plan->count++;
+}
+
+bool plan_same_group(const struct bench_case *a, const struct bench_case *b)
+{
+	return a->work == b->work && a->size == b->size && a->touch == b->touch &&
+	       (!a->peer || a->readers == b->readers) && a->place == b->place;
+}
+
+static void find_floors(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct bench_case *bench = &plan->cases[i];
+
+		for (size_t j = 0; j < plan->count && bench->floor; j++) {
+			struct bench_case *other = &plan->cases[j];
+
+			if (other != bench && strcmp(other->name, bench->floor) == 0 &&
+			    other->mode == bench->floor_mode && plan_same_group(other, bench))
+				bench->against = other;
+		}
+	}
+}
+
+void plan_init(struct plan *plan, const struct options *options)
+{
+	*plan = (struct plan){.options = options};
+	in_force = options;
+	for (size_t i = 0; i < work_count; i++) {
+		if (plan_chosen(options->works, works[i]->name))
+			works[i]->plan(plan);
+	}
+	find_floors(plan);
+}
+
+void plan_finish(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		free(plan->cases[i].result);
+	free(plan->cases);
+}
+
+/* --- running -------------------------------------------------------------------------- */
+
+static void run_one(struct bench_case *bench)
+{
+	struct result *result = &bench->result[bench->done];
+	int error;
+
+	if (bench->status)
+		return;
+	result_init(result);
+	error = bench->work->run(bench, result);
+	if (!error) {
+		bench->done++;
+		return;
+	}
+	if (error == -EINTR)
+		return;
+	if (!result->why[0])
+		snprintf(result->why, sizeof(result->why), "%s", strerror(-error));
+	bench->status = error;
+	fprintf(stderr, "babus-bench: %s: %s %s, %zu B: %s\n", bench->work->name, bench->name,
+		mode_name(bench->mode), bench->size, result->why);
+}
+
+int plan_run(struct plan *plan)
+{
+	size_t start = 0, end;
+	int error = 0;
+
+	for (; start < plan->count; start = end) {
+		for (end = start;
+		     end < plan->count && plan_same_group(&plan->cases[start], &plan->cases[end]);)
+			end++;
+		if (plan->options->progress)
+			fprintf(stderr, "%s, %zu B: %zu cases\n", plan->cases[start].work->name,
+				plan->cases[start].size, end - start);
+		for (unsigned n = 0; n < plan->options->repeats; n++) {
+			for (size_t i = start; i < end; i++) {
+				run_one(&plan->cases[i]);
+				if (bench_interrupted())
+					return -EINTR;
+			}
+		}
+	}
+	for (size_t i = 0; i < plan->count; i++) {
+		if (plan->cases[i].status && plan->cases[i].status != -ENOTSUP)
+			error = -ECHILD;
+	}
+	return error;
+}
+
+/* --- results over the repeats --------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, unsigned count)
+{
+	if (!count)
+		return NAN;
+	qsort(values, count, sizeof(*values), by_value);
+	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+double case_median(const struct bench_case *bench, enum metric metric)
+{
+	double values[REPEATS_MAX];
+
+	for (unsigned i = 0; i < bench->done; i++)
+		values[i] = bench->result[i].value[metric];
+	return median(values, bench->done);
+}
+
+double case_ratio(const struct bench_case *bench, const struct bench_case *other,
+		  enum metric metric)
+{
+	unsigned count = other && other->done < bench->done ? other->done : bench->done;
+	double ratios[REPEATS_MAX];
+
+	for (unsigned i = 0; i < count && other; i++)
+		ratios[i] = bench->result[i].value[metric] / other->result[i].value[metric];
+	return median(ratios, other ? count : 0);
+}
+
+double case_spread(const struct bench_case *bench, enum metric metric)
+{
+	unsigned count = bench->done;
+	double values[REPEATS_MAX], middle;
+
+	if (count < 2)
+		return 1;
+	for (unsigned i = 0; i < count; i++)
+		values[i] = bench->result[i].value[metric];
+	middle = median(values, count);
+	if (count < 4)
+		return values[count - 1] / values[0];
+	if (values[count - 1] - middle > middle - values[0])
+		return values[count - 2] / values[0];
+	return values[count - 1] / values[1];
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All cases of this run of the benchmark. Cases that belong together are a
+ * group, and the repeats of a group's cases are interleaved: each runs once,
+ * then each again, so that a machine that changes its speed changes it for all
+ * of them. What counts is the median of the ratios within a repeat.
+ */
+#ifndef BABUS_BENCH_PLAN_H
+#define BABUS_BENCH_PLAN_H
+
+#include "work.h"
+
+enum {
+	REPEATS_MAX = 99
+};
+
+struct options {
+	unsigned repeats;
+	uint64_t run_ns;
+	enum {
+		EXTENT_SMOKE,
+		EXTENT_QUICK,
+		EXTENT_FULL
+	} extent;
+	const char *works, *peers; /* names with commas between, NULL: all */
+	size_t size;               /* only this one; 0: all */
+	bool progress;             /* tell on stderr */
+};
+
+struct plan {
+	const struct options *options;
+	struct bench_case *cases;
+	size_t count;
+};
+
+void plan_init(struct plan *plan, const struct options *options);
+void plan_finish(struct plan *plan);
+
+/* Add a case, unless the options leave its peer or size out. */
+void plan_add(struct plan *plan, const struct bench_case *bench);
+
+/* Whether this member of a list with commas is in it; everything is in NULL. */
+bool plan_chosen(const char *list, const char *name);
+
+/* Run all. 0; -EINTR: asked to stop; -ECHILD: something failed, the rest ran. */
+int plan_run(struct plan *plan);
+
+/* Whether both are run in turn with each other. */
+bool plan_same_group(const struct bench_case *a, const struct bench_case *b);
+
+/* Median over the repeats; NaN if it was not measured. */
+double case_median(const struct bench_case *bench, enum metric metric);
+
+/* Median of the ratios to `other` within a repeat; NaN if one was not measured. */
+double case_ratio(const struct bench_case *bench, const struct bench_case *other,
+		  enum metric metric);
+
+/* Largest by smallest over the repeats, without the one farthest out. */
+double case_spread(const struct bench_case *bench, enum metric metric);
+
+#endif

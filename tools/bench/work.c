@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of works, and what they share. */
+#include "work.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "daemon.h"
+
+const struct work *const works[] = {&work_call, &work_trip};
+const size_t work_count = sizeof(works) / sizeof(*works);
+
+void result_init(struct result *result)
+{
+	*result = (struct result){0};
+	for (int i = 0; i < METRICS; i++)
+		result->value[i] = NAN;
+}
+
+void result_percentiles(struct result *result)
+{
+	static const double parts[] = {0.5, 0.9, 0.99, 0.999};
+
+	for (int i = 0; i < 4; i++)
+		result->value[P50 + i] = hist_part(&result->hist, parts[i]);
+	result->value[MAXIMUM] = (double)result->hist.max;
+}
+
+int work_rig(struct rig *rig, struct crew *crew,
+	     void (*part)(struct crew *crew, unsigned who, void *arg), void *arg,
+	     struct result *result)
+{
+	static unsigned runs;
+	uint64_t daemon = 0;
+	double used = 0;
+	int error;
+
+	rig->run = ++runs;
+	if (rig->peer->prepare(rig, result->why, sizeof(result->why)))
+		return -ENOTSUP;
+	if (rig->peer->daemon)
+		daemon = daemon_cpu(rig->peer->daemon());
+	error = crew_run(crew, part, arg);
+	if (rig->peer->daemon)
+		used = (double)(daemon_cpu(rig->peer->daemon()) - daemon);
+	rig->peer->finish(rig);
+	result->value[CPU] = used;
+	for (unsigned i = 0; i < (crew->threads ? 1 : crew->members); i++)
+		result->value[CPU] += (double)crew->report[i].cpu;
+	return error;
+}
+
+void work_open(const struct bench_case *self, struct crew *crew, unsigned who, struct end *end)
+{
+	const struct peer *peer = end->rig->peer;
+
+	if (self->place == PLACE_APART)
+		crew_pin(who);
+	peer->open(end);
+	crew_meet(crew);
+	if (peer->settle)
+		peer->settle(end);
+	crew_meet(crew);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A work is one kind of thing to measure. It plans its cases: what to do with
+ * which peer, size and so on; and it runs one case once.
+ */
+#ifndef BABUS_BENCH_WORK_H
+#define BABUS_BENCH_WORK_H
+
+#include "crew.h"
+#include "hist.h"
+#include "peer.h"
+
+enum metric {
+	TYPICAL, /* ns for one, measured over many at a time */
+	P50,     /* ns, each one measured */
+	P90,
+	P99,
+	P999,
+	MAXIMUM,
+	CPU,  /* ns of processor time for one, in all processes */
+	RATE, /* messages per second */
+	LOST, /* messages */
+	METRICS
+};
+
+/* Where the processes run. */
+enum place {
+	PLACE_FREE,  /* where the scheduler puts them */
+	PLACE_APART, /* each on a processor of its own, in turn */
+	PLACES
+};
+
+struct bench_case;
+struct plan;
+
+struct result {
+	double value[METRICS]; /* NaN: not measured */
+	struct hist hist;      /* ns, of each one; empty if not measured */
+	char why[160];         /* it could not be done */
+};
+
+struct work {
+	const char *name, *what;
+	enum metric key; /* what ratios are made of */
+	bool higher;     /* more is better */
+	void (*plan)(struct plan *plan);
+	/* 0; -ENOTSUP: not on this machine; else it failed. `why` if not said yet. */
+	int (*run)(const struct bench_case *self, struct result *result);
+};
+
+extern const struct work work_call, work_trip;
+
+extern const struct work *const works[];
+extern const size_t work_count;
+
+struct bench_case {
+	const struct work *work;
+	const char *name; /* the peer's, or the variant's */
+	const char *what;
+	const struct peer *peer; /* may be NULL */
+	enum mode mode;
+	size_t size;  /* bytes of a message */
+	size_t touch; /* bytes of it that are written and read */
+	unsigned readers;
+	enum place place;
+	bool threads;
+	const char *floor;    /* name of the case that it is compared with, or NULL, */
+	enum mode floor_mode; /* in this mode, all else equal */
+	uint64_t count;       /* for works that do a fixed number */
+	void (*call)(const struct bench_case *self, struct result *result);
+
+	/* results, by repeat */
+	struct result *result;
+	unsigned done;              /* repeats with a result */
+	int status;                 /* the first error of run() */
+	struct bench_case *against; /* the floor's, or NULL */
+};
+
+/* Run the crew of one rig: prepare, its members, finish. As run() above. */
+int work_rig(struct rig *rig, struct crew *crew,
+	     void (*part)(struct crew *crew, unsigned who, void *arg), void *arg,
+	     struct result *result);
+
+/* A member's start: on its processor, opened, and everybody can talk. */
+void work_open(const struct bench_case *self, struct crew *crew, unsigned who, struct end *end);
+
+void result_init(struct result *result);
+
+/* P50 and so on from the histogram. */
+void result_percentiles(struct result *result);
+
+/* How long one run of a case should measure. */
+uint64_t run_ns(void);
+
+#endif

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One thread in a plain loop: what a call costs while nobody waits, and what
+ * the first message of a slot costs. A case runs in a process of its own.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "domain.h"
+#include "payload.h"
+#include "plan.h"
+
+enum {
+	WARM_UP = 400, /* publishes: the first touch of each buffer is another question */
+	READERS_MAX = 200
+};
+
+static void set(struct result *result, uint64_t start, uint64_t count)
+{
+	result->value[TYPICAL] = (double)(bench_now() - start) / (double)count;
+}
+
+static babus_slot *new_slot(const struct bench_case *self)
+{
+	struct babus_slot_options opts;
+	static unsigned number;
+	char name[64];
+
+	babus_slot_options_init(&opts);
+	opts.max_size = self->size;
+	snprintf(name, sizeof(name), "%s.%d.%u", self->name, (int)getpid(), ++number);
+	return domain_new_slot(name, &opts);
+}
+
+static void drop_slot(babus_slot *slot)
+{
+	babus_slot_remove(domain_get(), babus_slot_name(slot));
+	babus_slot_close(slot);
+}
+
+/* --- loops ---------------------------------------------------------------------------- */
+
+static void call_memcpy(const struct bench_case *self, struct result *result)
+{
+	char *from = bench_memory(self->size), *to = bench_memory(self->size);
+	uint64_t start = bench_now();
+
+	for (uint64_t i = 0; i < self->count; i++) {
+		memcpy(to, from, self->size);
+		__asm__ __volatile__("" ::"r"(to) : "memory");
+	}
+	set(result, start, self->count);
+	free(from);
+	free(to);
+}
+
+static void publish(const struct bench_case *self, babus_slot *slot, struct result *result)
+{
+	char *from = bench_memory(self->size);
+	uint64_t start = 0;
+
+	for (uint64_t i = 0; i < self->count + WARM_UP; i++) {
+		if (i == WARM_UP)
+			start = bench_now();
+		bench_check(babus_slot_publish(slot, from, self->size, NULL, NULL), "publish");
+	}
+	set(result, start, self->count);
+	free(from);
+}
+
+static void call_publish(const struct bench_case *self, struct result *result)
+{
+	babus_slot *slot = new_slot(self);
+
+	publish(self, slot, result);
+	drop_slot(slot);
+}
+
+/* Open that many readers of the slot, say so, and leave them alone. */
+static void idle_readers(const char *name, unsigned count, int ready)
+{
+	babus_reader *reader;
+	babus_slot *slot;
+
+	bench_check(babus_slot_open(domain_get(), name, BABUS_READ, NULL, &slot), name);
+	for (unsigned i = 0; i < count; i++)
+		bench_check(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), "reader");
+	if (write(ready, "", 1) == 1)
+		pause();
+	_exit(1);
+}
+
+static void call_publish_read(const struct bench_case *self, struct result *result)
+{
+	babus_slot *slot = new_slot(self);
+	int ready[2], error = pipe(ready);
+	pid_t child;
+	char byte;
+
+	bench_check(error ? -errno : 0, "pipe");
+	child = crew_fork();
+	bench_check(child < 0 ? -errno : 0, "fork");
+	if (!child)
+		idle_readers(babus_slot_name(slot), self->readers, ready[1]);
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		bench_fail("%s: no readers", self->name);
+	publish(self, slot, result);
+	kill(child, SIGKILL);
+	close(ready[0]);
+	drop_slot(slot);
+}
+
+static void call_loan(const struct bench_case *self, struct result *result)
+{
+	babus_slot *slot = new_slot(self);
+	struct babus_loan loan;
+	uint64_t start = 0;
+
+	for (uint64_t i = 0; i < self->count + WARM_UP; i++) {
+		if (i == WARM_UP)
+			start = bench_now();
+		bench_check(babus_slot_loan(slot, self->size, &loan), "loan");
+		bench_check(babus_loan_commit(&loan, NULL), "commit");
+	}
+	set(result, start, self->count);
+	drop_slot(slot);
+}
+
+static void call_view(const struct bench_case *self, struct result *result)
+{
+	babus_slot *slot = new_slot(self);
+	char *from = bench_memory(self->size);
+	struct babus_message message;
+	uint64_t start;
+
+	bench_check(babus_slot_publish(slot, from, self->size, NULL, NULL), "publish");
+	start = bench_now();
+	for (uint64_t i = 0; i < self->count; i++) {
+		bench_check(babus_slot_view(slot, BABUS_LATEST, 0, &message), "view");
+		babus_message_release(&message);
+	}
+	set(result, start, self->count);
+	free(from);
+	drop_slot(slot);
+}
+
+static void call_copy(const struct bench_case *self, struct result *result)
+{
+	babus_slot *slot = new_slot(self);
+	char *own = bench_memory(self->size);
+	struct babus_message message;
+	uint64_t start;
+
+	bench_check(babus_slot_publish(slot, own, self->size, NULL, NULL), "publish");
+	start = bench_now();
+	for (uint64_t i = 0; i < self->count; i++)
+		bench_check(babus_slot_copy(slot, BABUS_LATEST, 0, own, self->size, &message),
+			    "copy");
+	set(result, start, self->count);
+	free(own);
+	drop_slot(slot);
+}
+
+/* --- the first message ---------------------------------------------------------------- */
+
+/* What the kernel alone takes for as much new memory of the same tmpfs. */
+static void call_populate(const struct bench_case *self, struct result *result)
+{
+	uint64_t took = 0, start;
+
+	for (uint64_t i = 0; i < self->count; i++) {
+		int fd = open(bench_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		void *memory;
+
+		if (fd < 0 || ftruncate(fd, (off_t)self->size) < 0)
+			bench_check(-errno, "a file on tmpfs");
+		memory = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		bench_check(memory == MAP_FAILED ? -errno : 0, "mmap");
+		start = bench_now();
+		if (madvise(memory, self->size, MADV_POPULATE_WRITE) < 0)
+			bench_check(-errno, "madvise");
+		payload_write(memory, self->size, i);
+		took += bench_now() - start;
+		munmap(memory, self->size);
+		close(fd);
+	}
+	result->value[TYPICAL] = (double)took / (double)self->count;
+}
+
+static void first(const struct bench_case *self, bool reserve, struct result *result)
+{
+	uint64_t took = 0, start;
+
+	for (uint64_t i = 0; i < self->count; i++) {
+		babus_slot *slot = new_slot(self);
+		struct babus_loan loan;
+
+		if (reserve)
+			bench_check(babus_slot_reserve(slot, 1, self->size), "reserve");
+		start = bench_now();
+		bench_check(babus_slot_loan(slot, self->size, &loan), "loan");
+		payload_write(loan.data, self->size, i);
+		bench_check(babus_loan_commit(&loan, NULL), "commit");
+		took += bench_now() - start;
+		drop_slot(slot);
+	}
+	result->value[TYPICAL] = (double)took / (double)self->count;
+}
+
+static void call_first(const struct bench_case *self, struct result *result)
+{
+	first(self, false, result);
+}
+
+static void call_first_reserved(const struct bench_case *self, struct result *result)
+{
+	first(self, true, result);
+}
+
+/* --- recovery ------------------------------------------------------------------------- */
+
+/* Publish once, hold the slot's only loan, and wait to be killed. */
+static void hold_loan(const char *name, int ready)
+{
+	struct babus_loan loan;
+	babus_slot *slot;
+
+	bench_check(babus_slot_open(domain_get(), name, BABUS_PUBLISH, NULL, &slot), name);
+	bench_check(babus_slot_loan(slot, 64, &loan), "loan");
+	if (write(ready, "", 1) == 1)
+		pause();
+	_exit(1);
+}
+
+/*
+ * From the SIGKILL of the process that holds all that publishing needs, to the
+ * first message of another one.
+ */
+static void call_recover(const struct bench_case *self, struct result *result)
+{
+	struct babus_slot_options opts;
+	babus_slot *slot, *ours;
+	char name[64], byte;
+	int ready[2], error;
+	pid_t child;
+	uint64_t start;
+
+	babus_slot_options_init(&opts);
+	opts.loans = 1;
+	for (uint64_t i = 0; i < self->count; i++) {
+		snprintf(name, sizeof(name), "recover.%d.%u", (int)getpid(), (unsigned)i);
+		slot = domain_new_slot(name, &opts);
+		babus_slot_close(slot);
+		bench_check(pipe(ready) ? -errno : 0, "pipe");
+		child = crew_fork();
+		bench_check(child < 0 ? -errno : 0, "fork");
+		if (!child)
+			hold_loan(name, ready[1]);
+		close(ready[1]);
+		if (read(ready[0], &byte, 1) != 1)
+			bench_fail("recover: nobody to kill");
+		start = bench_now();
+		kill(child, SIGKILL);
+		while ((error = babus_slot_open(domain_get(), name, BABUS_PUBLISH, NULL, &ours)) ==
+		       -ENOBUFS)
+			bench_sleep(20000); /* it dies only when it is scheduled */
+		bench_check(error, name);
+		bench_check(babus_slot_publish(ours, "alive", 5, NULL, NULL), "publish");
+		hist_add(&result->hist, bench_now() - start);
+		close(ready[0]);
+		drop_slot(ours);
+	}
+	result_percentiles(result);
+	result->value[TYPICAL] = result->value[P50];
+}
+
+/* --- cases ---------------------------------------------------------------------------- */
+
+struct arg {
+	const struct bench_case *self;
+	struct result *result;
+};
+
+static void part(struct crew *crew, unsigned who, void *arg)
+{
+	const struct bench_case *self = ((struct arg *)arg)->self;
+
+	(void)crew;
+	crew_pin(who);
+	self->call(self, ((struct arg *)arg)->result);
+}
+
+static int run(const struct bench_case *self, struct result *result)
+{
+	struct result *shared = bench_shared(sizeof(*shared));
+	struct arg arg = {.self = self, .result = shared};
+	struct crew *crew = crew_new(1, false);
+	int error;
+
+	domain_get();
+	result_init(shared);
+	error = crew_run(crew, part, &arg);
+	*result = *shared;
+	bench_unshare(shared, sizeof(*shared));
+	crew_free(crew);
+	return error;
+}
+
+static const struct bench_case cases[] = {
+    {.name = "memcpy", .what = "copy", .size = 64, .count = 2000000, .call = call_memcpy},
+    {.name = "publish", .what = "publish", .size = 64, .count = 500000, .call = call_publish},
+    {.name = "view",
+     .what = "pin and release the newest",
+     .size = 64,
+     .count = 2000000,
+     .call = call_view},
+    {.name = "publish-1-reader",
+     .what = "publish where 1 reader is idle",
+     .size = 64,
+     .readers = 1,
+     .count = 500000,
+     .call = call_publish_read},
+    {.name = "publish-200-readers",
+     .what = "publish where 200 readers are idle",
+     .size = 64,
+     .readers = READERS_MAX,
+     .floor = "publish-1-reader",
+     .count = 500000,
+     .call = call_publish_read},
+    {.name = "recover",
+     .what = "from the SIGKILL of who holds the only loan to another's first message",
+     .size = 64,
+     .count = 10,
+     .call = call_recover},
+    {.name = "memcpy", .what = "copy", .size = IMAGE, .count = 100, .call = call_memcpy},
+    {.name = "publish",
+     .what = "publish a copy",
+     .size = IMAGE,
+     .floor = "memcpy",
+     .count = 100,
+     .call = call_publish},
+    {.name = "copy",
+     .what = "read the newest by copy",
+     .size = IMAGE,
+     .floor = "memcpy",
+     .count = 100,
+     .call = call_copy},
+    {.name = "loan",
+     .what = "loan and commit, untouched",
+     .size = IMAGE,
+     .count = 200000,
+     .call = call_loan},
+    {.name = "view",
+     .what = "pin and release the newest",
+     .size = IMAGE,
+     .count = 500000,
+     .call = call_view},
+    {.name = "populate",
+     .what = "the kernel populates new memory, and it is filled",
+     .size = IMAGE,
+     .count = 10,
+     .call = call_populate},
+    {.name = "first",
+     .what = "a slot's first message, filled in place",
+     .size = IMAGE,
+     .floor = "populate",
+     .count = 10,
+     .call = call_first},
+    {.name = "first-reserved",
+     .what = "the same after babus_slot_reserve()",
+     .size = IMAGE,
+     .floor = "populate",
+     .count = 10,
+     .call = call_first_reserved},
+};
+
+static void plan_calls(struct plan *plan)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct bench_case bench = cases[i];
+
+		bench.work = &work_call;
+		bench.touch = bench.size;
+		if (plan->options->extent == EXTENT_SMOKE)
+			bench.count = bench.count / 1000 + 1;
+		plan_add(plan, &bench);
+	}
+}
+
+const struct work work_call = {
+    .name = "call",
+    .what = "calls of babus, one thread in a loop",
+    .key = TYPICAL,
+    .plan = plan_calls,
+    .run = run,
+};
