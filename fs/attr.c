@@ -6,6 +6,7 @@
 
 #include "node.h"
 #include "snapshot.h"
+#include "staging.h"
 
 enum {
 	BLOCK_SMALL = 4096,
@@ -80,7 +81,22 @@ static uint64_t newest_time(const struct node *node)
 double node_attr_s(const struct node *node)
 {
 	/* A message never changes; what else there is, looked up lately, is right. */
-	return node_is_message(node) ? 3600.0 : 1.0;
+	return node_is_message(node) ? 3600.0 : node->file == FILE_STAGING ? 0.0 : 1.0;
+}
+
+static void stat_staging(const struct node *node, struct stat *st)
+{
+	struct staging *staging = node->staging;
+
+	pthread_mutex_lock(&staging->lock);
+	st->st_mode = S_IFREG | staging->access.mode;
+	st->st_uid = staging->access.uid;
+	st->st_gid = staging->access.gid;
+	st->st_size = (off_t)staging->content.size;
+	st->st_blocks = (blkcnt_t)((staging->content.room + 511) / 512);
+	set_times(st, staging->time_ns);
+	pthread_mutex_unlock(&staging->lock);
+	st->st_ino = node_ino(FILE_STAGING, node->slot, (uint32_t)staging->id);
 }
 
 int node_stat(struct fs *fs, const struct node *node, struct stat *st)
@@ -95,6 +111,10 @@ int node_stat(struct fs *fs, const struct node *node, struct stat *st)
 		return stat_root(fs, st);
 	if (!node->slot)
 		return stat_bus(fs, node, st);
+	if (node->file == FILE_STAGING) {
+		stat_staging(node, st);
+		return 0;
+	}
 
 	error = slot_access(node->slot, false, &access);
 	if (error)

@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "snapshot.h"
+#include "staging.h"
 
 int handles_open(struct handles **result)
 {
@@ -51,6 +52,7 @@ static void destroy(struct handle *handle)
 			slot_drop_writer(handle->slot);
 		slot_put(handle->slot);
 	}
+	staging_put(handle->staging);
 	pending_clear(&handle->pending, &handle->fs->memory);
 	text_finish(&handle->text);
 	listing_finish(&handle->listing);

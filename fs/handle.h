@@ -17,10 +17,11 @@ struct handle {
 	/* constant */
 	struct fs *fs;
 	enum file file;
-	struct slot *slot;      /* referenced; NULL outside of slots */
-	bool writes;            /* a writer of the slot */
-	struct text text;       /* of info files */
-	struct listing listing; /* of directories */
+	struct slot *slot;       /* referenced; NULL outside of slots */
+	struct staging *staging; /* referenced; FILE_STAGING */
+	bool writes;             /* a writer of the slot */
+	struct text text;        /* of info files */
+	struct listing listing;  /* of directories */
 
 	_Atomic unsigned references;
 	LIST_ENTRY(handle) link; /* protected by handles->lock */

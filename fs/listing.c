@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "staging.h"
+
 const struct named_file slot_files[] = {
     {"latest", FILE_LATEST}, {"wait", FILE_WAIT}, {"info", FILE_INFO},
     {"stream", FILE_STREAM}, {"pub", FILE_PUB},   {NULL, FILE_ROOT},
@@ -75,6 +77,20 @@ static bool is_listed(const struct fs *fs, enum file file)
 	return file != FILE_WAIT || !fs->options.hide_wait;
 }
 
+static int list_staging(struct slot *slot, struct listing *listing)
+{
+	struct staging *staging;
+	int error = 0;
+
+	pthread_mutex_lock(&slot->lock);
+	LIST_FOREACH(staging, &slot->staging, link)
+	if (!error)
+		error = add_entry(listing, staging->name,
+				  node_ino(FILE_STAGING, slot, (uint32_t)staging->id), S_IFREG);
+	pthread_mutex_unlock(&slot->lock);
+	return error;
+}
+
 static int list_slot(struct fs *fs, struct slot *slot, struct listing *listing)
 {
 	struct babus_slot_info info;
@@ -84,6 +100,8 @@ static int list_slot(struct fs *fs, struct slot *slot, struct listing *listing)
 		if (is_listed(fs, file->file))
 			error = add_entry(listing, file->name, node_ino(file->file, slot, 0),
 					  S_IFREG);
+	if (!error)
+		error = list_staging(slot, listing);
 	for (uint32_t age = 0; !error && age < info.kept; age++) {
 		char name[16];
 

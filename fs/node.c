@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two hash tables over the same nodes: by id, and by what they name. */
 #include "node.h"
+#include "staging.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -96,6 +97,7 @@ int nodes_open(struct nodes **result)
 
 static void destroy(struct node *node)
 {
+	staging_put(node->staging);
 	if (node->slot)
 		slot_put(node->slot);
 	free(node);
@@ -185,6 +187,8 @@ static int name(struct nodes *nodes, const struct node *wanted, struct node **re
 		node = fresh;
 		*node = *wanted;
 		node->id = ++nodes->last_id;
+		if (node->staging)
+			staging_get(node->staging);
 		if (++nodes->count > nodes->buckets)
 			grow(nodes);
 		link_node(nodes, node);
@@ -200,6 +204,15 @@ static int name(struct nodes *nodes, const struct node *wanted, struct node **re
 	}
 	*result = node;
 	return 0;
+}
+
+int nodes_name_staging(struct nodes *nodes, struct slot *slot, struct staging *staging,
+		       struct node **result)
+{
+	struct node wanted = {
+	    .file = FILE_STAGING, .slot = slot, .staging = staging, .seq = staging->id};
+
+	return name(nodes, &wanted, result);
 }
 
 int nodes_name(struct nodes *nodes, enum file file, struct slot *slot, uint32_t age,
@@ -307,12 +320,16 @@ bool nodes_next_of(struct nodes *nodes, const struct slot *slot, uint64_t after,
 uint64_t node_ino(enum file file, const struct slot *slot, uint32_t age)
 {
 	enum {
-		INO_AGES = 16
+		INO_AGES = 16,
+		INO_STAGING = 1 << 16,
+		INO_STAGINGS = 1 << 15 /* after that they repeat */
 	};
 
 	if (file == FILE_ROOT)
 		return INO_ROOT;
 	if (!slot)
 		return INO_BUS + (uint64_t)(file - FILE_BUS);
+	if (file == FILE_STAGING)
+		return slot->ino + INO_STAGING + INO_AGES + age % INO_STAGINGS;
 	return slot->ino + (file == FILE_AGE ? INO_AGES + age : (uint64_t)file);
 }

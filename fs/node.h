@@ -34,6 +34,7 @@ enum file {
 	FILE_INFO,
 	FILE_STREAM,
 	FILE_PUB,
+	FILE_STAGING,
 	FILE_BUS, /* the directory .bus */
 	FILE_BUS_INFO,
 	FILE_BUS_METRICS
@@ -46,8 +47,9 @@ struct node {
 	/* constant */
 	uint64_t id;
 	enum file file;
-	uint32_t age;      /* FILE_AGE */
-	struct slot *slot; /* referenced; NULL outside of slots */
+	uint32_t age;            /* FILE_AGE */
+	struct slot *slot;       /* referenced; NULL outside of slots */
+	struct staging *staging; /* referenced; FILE_STAGING */
 	/*
 	 * FILE_LATEST and FILE_AGE: the message; NODE_EMPTY: the slot was empty;
 	 * NODE_UNSEEN: no pin was left to look at it, which is enough to write.
@@ -79,6 +81,9 @@ int nodes_name(struct nodes *nodes, enum file file, struct slot *slot, uint32_t 
 /* The same, for a writer: one of his own. */
 int nodes_name_own(struct nodes *nodes, enum file file, struct slot *slot,
 		   const struct babus_message *message, pid_t pid, struct node **node);
+
+int nodes_name_staging(struct nodes *nodes, struct slot *slot, struct staging *staging,
+		       struct node **node);
 
 /* Make it the writer's own; false: others know it. */
 bool nodes_own(struct nodes *nodes, struct node *node, pid_t pid);

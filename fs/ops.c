@@ -53,19 +53,6 @@ static void no_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	fuse_reply_err(req, EPERM);
 }
 
-static void no_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-		      struct fuse_file_info *fi)
-{
-	(void)parent, (void)name, (void)mode, (void)fi;
-	fuse_reply_err(req, EPERM);
-}
-
-static void no_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-	(void)parent, (void)name;
-	fuse_reply_err(req, EPERM);
-}
-
 static void no_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
 {
 	(void)link, (void)parent, (void)name;
@@ -75,13 +62,6 @@ static void no_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, cons
 static void no_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname)
 {
 	(void)ino, (void)newparent, (void)newname;
-	fuse_reply_err(req, EPERM);
-}
-
-static void no_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
-		      const char *newname, unsigned flags)
-{
-	(void)parent, (void)name, (void)newparent, (void)newname, (void)flags;
 	fuse_reply_err(req, EPERM);
 }
 
@@ -110,9 +90,9 @@ const struct fuse_lowlevel_ops ops_table = {
     .setxattr = ops_setxattr,
     .removexattr = ops_removexattr,
     .mknod = no_mknod,
-    .create = no_create,
-    .unlink = no_unlink,
+    .create = ops_create,
+    .unlink = ops_unlink,
     .symlink = no_symlink,
     .link = no_link,
-    .rename = no_rename,
+    .rename = ops_rename,
 };

@@ -33,6 +33,18 @@ void ops_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
 
+/* The kernel learns of the node; it is forgotten again if that fails. */
+void ops_reply_entry(fuse_req_t req, struct node *node);
+
+/* ops_staging.c */
+void ops_lookup_staging(fuse_req_t req, struct slot *slot, const char *name);
+void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		struct fuse_file_info *fi);
+void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+		const char *newname, unsigned flags);
+int ops_set_staging(fuse_req_t req, const struct node *node, const struct stat *attr, int to_set);
+
 /* ops_attr.c */
 void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ops_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,

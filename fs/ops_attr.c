@@ -73,6 +73,10 @@ void ops_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
 	int error = node ? 0 : -ESTALE;
 
+	if (!error && node->file == FILE_STAGING) {
+		error = ops_set_staging(req, node, attr, to_set);
+		to_set = 0;
+	}
 	if (!error && to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
 		error = change_access(req, node, attr, to_set);
 	if (!error && to_set & FUSE_SET_ATTR_SIZE)

@@ -26,7 +26,7 @@ static bool parse_age(const char *name, uint32_t *age)
 
 /* --- looking up ------------------------------------------------------------------------ */
 
-static void reply_entry(fuse_req_t req, struct node *node)
+void ops_reply_entry(fuse_req_t req, struct node *node)
 {
 	struct fs *fs = ops_fs(req);
 	/* Names are looked up anew each time. */
@@ -59,7 +59,7 @@ static void name_and_reply(fuse_req_t req, enum file file, struct slot *slot, ui
 	if (error)
 		fuse_reply_err(req, -error);
 	else
-		reply_entry(req, node);
+		ops_reply_entry(req, node);
 }
 
 /* `latest`, or a number: names a message, which is held for the open. */
@@ -107,7 +107,7 @@ static void lookup_in_slot(fuse_req_t req, struct slot *slot, const char *name)
 	else if (parse_age(name, &age))
 		lookup_message(req, slot, FILE_AGE, age);
 	else
-		fuse_reply_err(req, ENOENT);
+		ops_lookup_staging(req, slot, name);
 }
 
 static void lookup_slot(fuse_req_t req, const char *name)

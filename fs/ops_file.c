@@ -8,6 +8,7 @@
 #include "render.h"
 #include "retry.h"
 #include "snapshot.h"
+#include "staging.h"
 
 static bool wants_read(const struct fuse_file_info *fi)
 {
@@ -17,6 +18,16 @@ static bool wants_read(const struct fuse_file_info *fi)
 static bool wants_write(const struct fuse_file_info *fi)
 {
 	return (fi->flags & O_ACCMODE) != O_RDONLY;
+}
+
+static int check_staging(fuse_req_t req, struct staging *staging, int want)
+{
+	struct access access;
+
+	pthread_mutex_lock(&staging->lock);
+	access = staging->access;
+	pthread_mutex_unlock(&staging->lock);
+	return caller_may(req, &access, want) ? 0 : -EACCES;
 }
 
 /*
@@ -29,6 +40,8 @@ static int check_access(fuse_req_t req, const struct node *node, const struct fu
 	struct access access;
 	int error;
 
+	if (node->file == FILE_STAGING)
+		return check_staging(req, node->staging, want);
 	if (wants_write(fi) && node->file != FILE_LATEST && node->file != FILE_PUB)
 		return -EACCES;
 	if (wants_read(fi) && node->file == FILE_PUB)
@@ -127,6 +140,9 @@ static int open_node(fuse_req_t req, struct node *node, struct handle *handle,
 		break;
 	case FILE_PUB:
 		break;
+	case FILE_STAGING:
+		handle->staging = staging_get(node->staging);
+		return 0;
 	default:
 		error = -EISDIR;
 	}

@@ -12,6 +12,7 @@
 
 #include "ops.h"
 #include "snapshot.h"
+#include "staging.h"
 #include "wake.h"
 
 struct read {
@@ -257,6 +258,13 @@ static void wait_and_read(fuse_req_t req, struct handle *handle, size_t size, ui
 	try_read(read);
 }
 
+static void read_staging(fuse_req_t req, struct staging *staging, size_t size, uint64_t offset)
+{
+	pthread_mutex_lock(&staging->lock);
+	reply_part(req, staging->content.data, staging->content.size, offset, size);
+	pthread_mutex_unlock(&staging->lock);
+}
+
 void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct handle *handle = handle_of(fi);
@@ -276,7 +284,9 @@ void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fus
 	   outlast the reply. */
 	handle_get(handle);
 	snapshot = handle->snapshot;
-	if (handle->text.data)
+	if (handle->staging)
+		read_staging(req, handle->staging, size, (uint64_t)off);
+	else if (handle->text.data)
 		reply_part(req, handle->text.data, handle->text.size, (uint64_t)off, size);
 	else if (snapshot)
 		reply_part(req, snapshot->message.data, snapshot->message.size, (uint64_t)off,

@@ -17,6 +17,7 @@
 
 #include "log.h"
 #include "ops.h"
+#include "staging.h"
 
 /* The message is lost, and its writer's next writes and closes say why. Needs handle->lock. */
 static int break_off(struct handle *handle, int error, uint64_t owner)
@@ -101,7 +102,10 @@ void ops_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, of
 	int error = -EBADF;
 
 	(void)ino;
-	if (handle->writes && handle->file == FILE_PUB)
+	if (handle->staging)
+		error = staging_write(handle->staging, handle->slot, data, size,
+				      fi->flags & O_APPEND ? -1 : off);
+	else if (handle->writes && handle->file == FILE_PUB)
 		error = write_pub(handle, data, size, ctx->pid);
 	else if (handle->writes)
 		error = write_latest(handle, ctx, data, size, off, fi);

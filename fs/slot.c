@@ -12,6 +12,7 @@
 
 #include "listing.h"
 #include "snapshot.h"
+#include "staging.h"
 #include "wake.h"
 
 /* How long access bits are believed that nobody said had changed. */
@@ -80,8 +81,9 @@ void slots_close(struct slots *slots)
 	/* What the kernel still had looked up. */
 	for (size_t i = 0; i < slots->bucket_count; i++) {
 		while (!LIST_EMPTY(&slots->buckets[i])) {
-			struct slot *slot = LIST_FIRST(&slots->buckets[i]);
+			struct slot *slot = slot_get(LIST_FIRST(&slots->buckets[i]));
 
+			staging_drop_all(slot);
 			LIST_REMOVE(slot, link);
 			destroy(slot);
 		}
@@ -119,6 +121,7 @@ static int open_slot(struct slots *slots, const char *name, struct slot **result
 	slot->references = 1;
 	slot->ino = slot_ino(name);
 	TAILQ_INIT(&slot->parked);
+	LIST_INIT(&slot->staging);
 	pthread_mutex_init(&slot->lock, NULL);
 	pthread_mutex_init(&slot->publish_lock, NULL);
 	slot->name = strdup(name);
@@ -218,6 +221,7 @@ void slot_gone(struct slot *slot)
 	slot->removed = true;
 	pthread_mutex_unlock(&slots->lock);
 	snapshot_drop_holds(slot);
+	staging_drop_all(slot);
 }
 
 /* A slot that is gone and was not dismissed yet, referenced; or NULL. */

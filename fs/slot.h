@@ -20,6 +20,7 @@ enum {
 };
 
 struct snapshot;
+struct staging;
 struct parked;
 
 /* A message that `pid` looked up and is expected to open. */
@@ -57,6 +58,7 @@ struct slot {
 	uint32_t pinned; /* snapshots that hold a pin */
 	struct hold holds[SLOT_HOLDS_MAX];
 	unsigned held;
+	LIST_HEAD(staging_list, staging) staging;
 
 	pthread_mutex_t publish_lock; /* protects what follows; one loan at a time */
 	babus_slot *publisher;        /* NULL: not open */

@@ -28,7 +28,9 @@ struct attempt {
 		MKDIR,
 		RMDIR,
 		CHMOD,
-		LIST
+		LIST,
+		CREATE,
+		MOVE /* to latest */
 	} what;
 	int error;
 };
@@ -58,6 +60,24 @@ static int try_read(const char *path, int flags)
 	return error;
 }
 
+static int try_create(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+static int try_move(const char *path)
+{
+	char latest[512];
+
+	snprintf(latest, sizeof(latest), "%.*slatest", (int)(strrchr(path, '/') + 1 - path), path);
+	return rename(path, latest) ? errno : 0;
+}
+
 static int try(enum what what, const char *path)
 {
 	struct stat st;
@@ -73,6 +93,10 @@ static int try(enum what what, const char *path)
 		return try_write(path);
 	case MKDIR:
 		return mkdir(path, 0700) ? errno : 0;
+	case CREATE:
+		return try_create(path);
+	case MOVE:
+		return try_move(path);
 	case RMDIR:
 		return rmdir(path) ? errno : 0;
 	default:
@@ -320,6 +344,21 @@ static void an_open_file_keeps_the_access_that_it_had(void **state)
 	babus_slot_close(slot);
 }
 
+static void who_may_not_publish_makes_no_files_either(void **state)
+{
+	(void)state;
+	babus_slot_close(slot_with_mode("x", 0664, 0, TEAM));
+	attempt(ALICE, NOBODY, "x", "tmp", CREATE, EACCES);
+	attempt(ALICE, TEAM, "x", "tmp", CREATE, 0);
+	attempt(BOB, NOBODY, "x", "tmp", READ, 0);
+	attempt(BOB, NOBODY, "x", "tmp", WRITE, EACCES);
+	attempt(BOB, NOBODY, "x", "tmp", MOVE, EACCES);
+	/* As in any directory, who may write it may move what is another's. */
+	attempt(BOB, TEAM, "x", "tmp", CHMOD, EPERM);
+	attempt(BOB, TEAM, "x", "tmp", MOVE, 0);
+	attempt(BOB, TEAM, "x", "tmp", MOVE, ENOENT);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +375,7 @@ static int run(void)
 	    SHARED(chown_acts_on_the_slot),
 	    SHARED(the_domain_s_files_tell_only_of_slots_that_may_be_read),
 	    SHARED(an_open_file_keeps_the_access_that_it_had),
+	    SHARED(who_may_not_publish_makes_no_files_either),
 	};
 
 	return cmocka_run_group_tests_name("fs_access", tests, NULL, NULL);

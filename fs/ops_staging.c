@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making, renaming and deleting files in a slot's directory: who may publish to
+ * the slot may do so. Only such files have names that can change; of the other
+ * ones rename() and unlink() say EPERM, but that a file is moved onto `latest`.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ops.h"
+#include "staging.h"
+
+/* The slot of a directory in which the sender may make and delete files. */
+static int writable_slot(fuse_req_t req, fuse_ino_t parent, struct slot **slot)
+{
+	const struct node *node = nodes_find(ops_fs(req)->nodes, parent);
+	struct access access;
+	int error;
+
+	if (!node)
+		return -ESTALE;
+	if (node->file != FILE_SLOT)
+		return -EPERM;
+	error = slot_access(node->slot, true, &access);
+	if (!error && !caller_may(req, &access, MAY_WRITE))
+		error = -EACCES;
+	*slot = node->slot;
+	return error;
+}
+
+void ops_lookup_staging(fuse_req_t req, struct slot *slot, const char *name)
+{
+	struct staging *staging;
+	struct node *node;
+	int error = staging_find(slot, name, &staging);
+
+	if (error) {
+		fuse_reply_err(req, -error);
+		return;
+	}
+	error = nodes_name_staging(ops_fs(req)->nodes, slot, staging, &node);
+	staging_put(staging);
+	if (error)
+		fuse_reply_err(req, -error);
+	else
+		ops_reply_entry(req, node);
+}
+
+static int open_created(struct fs *fs, const struct node *node, struct stat *st,
+			struct handle **handle)
+{
+	int error = node_stat(fs, node, st);
+
+	if (!error)
+		error = handle_open(fs, FILE_STAGING, node->slot, handle);
+	if (!error)
+		(*handle)->staging = staging_get(node->staging);
+	return error;
+}
+
+static void reply_create(fuse_req_t req, struct slot *slot, struct staging *staging,
+			 struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct fuse_entry_param entry = {0};
+	struct handle *handle;
+	struct node *node;
+	int error = nodes_name_staging(fs->nodes, slot, staging, &node);
+
+	if (error) {
+		fuse_reply_err(req, -error);
+		return;
+	}
+	entry.ino = node->id;
+	error = open_created(fs, node, &entry.attr, &handle);
+	if (error) {
+		fuse_reply_err(req, ops_errno(error));
+	} else {
+		fi->fh = (uintptr_t)handle;
+		fi->direct_io = 1;
+		fi->noflush = 1;
+		error = fuse_reply_create(req, &entry, fi);
+		if (error)
+			handle_put(handle);
+	}
+	if (error)
+		nodes_forget(fs->nodes, entry.ino, 1);
+}
+
+void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		struct fuse_file_info *fi)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct access access = {mode & 0777, ctx->uid, ctx->gid};
+	struct staging *staging;
+	struct slot *slot;
+	int error = writable_slot(req, parent, &slot);
+
+	if (!error)
+		error = staging_create(slot, name, &access, &staging);
+	/* Made by somebody else since the kernel looked: it shall look again. */
+	if (error == -EEXIST && !(fi->flags & O_EXCL))
+		error = -ESTALE;
+	if (error) {
+		fuse_reply_err(req, ops_errno(error));
+		return;
+	}
+	reply_create(req, slot, staging, fi);
+	staging_put(staging);
+}
+
+void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct slot *slot;
+	int error = writable_slot(req, parent, &slot);
+
+	if (!error)
+		error = staging_unlink(slot, name);
+	fuse_reply_err(req, ops_errno(error));
+}
+
+static int move(fuse_req_t req, struct slot *from, const char *name, struct slot *to,
+		const char *newname, unsigned flags)
+{
+	if (flags & ~(unsigned)RENAME_NOREPLACE)
+		return -EINVAL;
+	if (strcmp(newname, "latest") == 0)
+		return flags ? -EEXIST : staging_publish(from, name, to, fuse_req_ctx(req)->pid);
+	if (from != to)
+		return -EXDEV;
+	return staging_rename(from, name, newname, flags & RENAME_NOREPLACE);
+}
+
+void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+		const char *newname, unsigned flags)
+{
+	struct slot *from, *to;
+	int error = writable_slot(req, parent, &from);
+
+	if (!error)
+		error = writable_slot(req, newparent, &to);
+	if (!error)
+		error = move(req, from, name, to, newname, flags);
+	fuse_reply_err(req, ops_errno(error));
+}
+
+/* As of an ordinary file: for the owner, who may give it to a group he is in. */
+static int set_access(fuse_req_t req, struct access *access, const struct stat *attr, int to_set)
+{
+	if (!caller_owns(req, access))
+		return -EPERM;
+	if (fuse_req_ctx(req)->uid != 0) {
+		if (to_set & FUSE_SET_ATTR_UID && attr->st_uid != access->uid)
+			return -EPERM;
+		if (to_set & FUSE_SET_ATTR_GID && attr->st_gid != access->gid &&
+		    !caller_in_group(req, attr->st_gid))
+			return -EPERM;
+	}
+	if (to_set & FUSE_SET_ATTR_MODE)
+		access->mode = attr->st_mode & 0777;
+	if (to_set & FUSE_SET_ATTR_UID)
+		access->uid = attr->st_uid;
+	if (to_set & FUSE_SET_ATTR_GID)
+		access->gid = attr->st_gid;
+	return 0;
+}
+
+int ops_set_staging(fuse_req_t req, const struct node *node, const struct stat *attr, int to_set)
+{
+	struct staging *staging = node->staging;
+	int error = 0;
+
+	pthread_mutex_lock(&staging->lock);
+	if (to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+		error = set_access(req, &staging->access, attr, to_set);
+	if (!error && to_set & FUSE_SET_ATTR_MTIME)
+		staging->time_ns = to_set & FUSE_SET_ATTR_MTIME_NOW
+				       ? fs_realtime()
+				       : (uint64_t)attr->st_mtim.tv_sec * 1000000000 +
+					     (uint64_t)attr->st_mtim.tv_nsec;
+	pthread_mutex_unlock(&staging->lock);
+	/* The kernel has checked that the sender may. */
+	if (!error && to_set & FUSE_SET_ATTR_SIZE)
+		error = staging_truncate(staging, node->slot, attr->st_size);
+	return error;
+}

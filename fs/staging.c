@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "staging.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	/* An empty file counts, too: nobody shall make a million of them. */
+	COST = 4096,
+	/* Editors keep notes in such files, be the slot's messages ever so small. */
+	SIZE_MIN = 1 << 20
+};
+
+static uint64_t size_max(const struct slot *slot)
+{
+	return slot->max_size > SIZE_MIN ? slot->max_size : SIZE_MIN;
+}
+
+/* Names of other files of a slot, there or not: `latest`, numbers. */
+static bool is_reserved(const char *name)
+{
+	return named_file(slot_files, name) || name[strspn(name, "0123456789")] == '\0';
+}
+
+/* Needs slot->lock. */
+static struct staging *find_locked(struct slot *slot, const char *name)
+{
+	struct staging *staging;
+
+	LIST_FOREACH(staging, &slot->staging, link)
+	if (strcmp(staging->name, name) == 0)
+		break;
+	return staging;
+}
+
+struct staging *staging_get(struct staging *staging)
+{
+	staging->references++;
+	return staging;
+}
+
+static void destroy(struct staging *staging)
+{
+	struct budget *memory = &staging->fs->memory;
+
+	pending_clear(&staging->content, memory);
+	budget_give(memory, COST);
+	pthread_mutex_destroy(&staging->lock);
+	free(staging->name);
+	free(staging);
+}
+
+void staging_put(struct staging *staging)
+{
+	if (staging && --staging->references == 0)
+		destroy(staging);
+}
+
+/* To be followed by drop_name() without the lock. Needs slot->lock. */
+static void unlink_locked(struct staging *staging)
+{
+	LIST_REMOVE(staging, link);
+	free(staging->name);
+	staging->name = NULL;
+}
+
+/* A name keeps the file, and the slot that it is in. */
+static void drop_name(struct slot *slot, struct staging *staging)
+{
+	if (!staging)
+		return;
+	staging_put(staging);
+	slot_put(slot);
+}
+
+static int new_staging(struct fs *fs, const char *name, struct staging **result)
+{
+	static _Atomic uint64_t last_id;
+	struct staging *staging;
+
+	if (!budget_take(&fs->memory, COST))
+		return -EDQUOT;
+	staging = calloc(1, sizeof(*staging));
+	if (staging)
+		staging->name = strdup(name);
+	if (!staging || !staging->name) {
+		free(staging);
+		budget_give(&fs->memory, COST);
+		return -ENOMEM;
+	}
+	staging->id = ++last_id;
+	staging->fs = fs;
+	staging->references = 1;
+	pthread_mutex_init(&staging->lock, NULL);
+	staging->time_ns = fs_realtime();
+	staging->content.dirty = true;
+	*result = staging;
+	return 0;
+}
+
+int staging_create(struct slot *slot, const char *name, const struct access *access,
+		   struct staging **result)
+{
+	struct staging *staging;
+	int error;
+
+	if (is_reserved(name))
+		return -EPERM;
+	if (strlen(name) > STAGING_NAME_MAX)
+		return -ENAMETOOLONG;
+	error = new_staging(slot->fs, name, &staging);
+	if (error)
+		return error;
+	staging->access = *access;
+	slot_get(slot);
+	pthread_mutex_lock(&slot->lock);
+	if (find_locked(slot, name)) {
+		error = -EEXIST;
+	} else {
+		LIST_INSERT_HEAD(&slot->staging, staging, link);
+		staging->references++;
+	}
+	pthread_mutex_unlock(&slot->lock);
+	if (error) {
+		drop_name(slot, staging);
+		return error;
+	}
+	*result = staging;
+	return 0;
+}
+
+int staging_find(struct slot *slot, const char *name, struct staging **result)
+{
+	struct staging *staging;
+
+	pthread_mutex_lock(&slot->lock);
+	staging = find_locked(slot, name);
+	if (staging)
+		staging->references++;
+	pthread_mutex_unlock(&slot->lock);
+	*result = staging;
+	return staging ? 0 : -ENOENT;
+}
+
+int staging_unlink(struct slot *slot, const char *name)
+{
+	struct staging *staging;
+
+	if (is_reserved(name))
+		return -EPERM;
+	pthread_mutex_lock(&slot->lock);
+	staging = find_locked(slot, name);
+	if (staging)
+		unlink_locked(staging);
+	pthread_mutex_unlock(&slot->lock);
+	drop_name(slot, staging);
+	return staging ? 0 : -ENOENT;
+}
+
+int staging_rename(struct slot *slot, const char *from, const char *to, bool keep)
+{
+	struct staging *staging, *other;
+	char *name, *old = NULL;
+	int error = 0;
+
+	if (is_reserved(from) || is_reserved(to))
+		return -EPERM;
+	if (strlen(to) > STAGING_NAME_MAX)
+		return -ENAMETOOLONG;
+	name = strdup(to);
+	if (!name)
+		return -ENOMEM;
+	pthread_mutex_lock(&slot->lock);
+	staging = find_locked(slot, from);
+	other = find_locked(slot, to);
+	if (!staging)
+		error = -ENOENT;
+	else if (other && keep)
+		error = -EEXIST;
+	if (error || other == staging) {
+		other = NULL;
+	} else {
+		if (other)
+			unlink_locked(other);
+		old = staging->name;
+		staging->name = name;
+		name = NULL;
+	}
+	pthread_mutex_unlock(&slot->lock);
+	drop_name(slot, other);
+	free(old);
+	free(name);
+	return error;
+}
+
+static int publish(struct staging *staging, struct slot *to, pid_t pid)
+{
+	int error = slot_add_writer(to);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&staging->lock);
+	error = slot_publish(to, staging->content.data, staging->content.size, pid);
+	pthread_mutex_unlock(&staging->lock);
+	slot_drop_writer(to);
+	return error;
+}
+
+int staging_publish(struct slot *slot, const char *name, struct slot *to, pid_t pid)
+{
+	struct staging *staging;
+	int error;
+
+	if (is_reserved(name))
+		return -EPERM;
+	error = staging_find(slot, name, &staging);
+	if (!error)
+		error = publish(staging, to, pid);
+	if (!error) {
+		bool named;
+
+		/* Somebody may have unlinked or renamed it meanwhile: published all the same. */
+		pthread_mutex_lock(&slot->lock);
+		named = staging->name && strcmp(staging->name, name) == 0;
+		if (named)
+			unlink_locked(staging);
+		pthread_mutex_unlock(&slot->lock);
+		if (named)
+			drop_name(slot, staging);
+	}
+	staging_put(staging);
+	return error;
+}
+
+void staging_drop_all(struct slot *slot)
+{
+	struct staging *staging;
+
+	do {
+		pthread_mutex_lock(&slot->lock);
+		staging = LIST_FIRST(&slot->staging);
+		if (staging)
+			unlink_locked(staging);
+		pthread_mutex_unlock(&slot->lock);
+		drop_name(slot, staging);
+	} while (staging);
+}
+
+int staging_write(struct staging *staging, struct slot *slot, const void *data, size_t size,
+		  off_t offset)
+{
+	int error;
+
+	pthread_mutex_lock(&staging->lock);
+	error = pending_write(&staging->content, &staging->fs->memory, data, size, offset,
+			      size_max(slot));
+	if (!error)
+		staging->time_ns = fs_realtime();
+	pthread_mutex_unlock(&staging->lock);
+	return error;
+}
+
+int staging_truncate(struct staging *staging, struct slot *slot, off_t size)
+{
+	struct pending *content = &staging->content;
+	int error = 0;
+
+	pthread_mutex_lock(&staging->lock);
+	if (size) {
+		error = pending_truncate(content, &staging->fs->memory, size, size_max(slot));
+	} else {
+		pending_clear(content, &staging->fs->memory);
+		content->base = 0;
+		content->dirty = true;
+	}
+	if (!error)
+		staging->time_ns = fs_realtime();
+	pthread_mutex_unlock(&staging->lock);
+	return error;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files that tools make in a slot's directory in order to rename them: `sed -i`,
+ * rsync and editors write a new file beside the old one and move it into its
+ * place. Renamed to `latest` such a file is published, whole; until then it is
+ * an ordinary file in the daemon's memory, that nobody reads as a message and
+ * that ends with the mount.
+ */
+#ifndef FS_STAGING_H
+#define FS_STAGING_H
+
+#include "listing.h"
+#include "pending.h"
+#include "slot.h"
+
+enum {
+	STAGING_NAME_MAX = 255
+};
+
+struct staging {
+	uint64_t id; /* constant; never used again */
+	struct fs *fs;
+	_Atomic unsigned references;
+
+	/* protected by slot->lock */
+	LIST_ENTRY(staging) link;
+	char *name; /* NULL: it has none any more */
+
+	pthread_mutex_t lock; /* protects what follows */
+	struct access access;
+	struct pending content;
+	uint64_t time_ns;
+};
+
+/*
+ * Make an empty one, referenced. -EPERM: the name means something else;
+ * -EEXIST, -ENAMETOOLONG, -EDQUOT (no memory for pending messages), -ENOMEM.
+ */
+int staging_create(struct slot *slot, const char *name, const struct access *access,
+		   struct staging **staging);
+/* -ENOENT. Referenced. */
+int staging_find(struct slot *slot, const char *name, struct staging **staging);
+struct staging *staging_get(struct staging *staging);
+void staging_put(struct staging *staging);
+
+/* Take its name away. -ENOENT, -EPERM: it is not such a file. */
+int staging_unlink(struct slot *slot, const char *name);
+/* Give it another one, whose file loses it. -EEXIST: `keep` and there is one. */
+int staging_rename(struct slot *slot, const char *from, const char *to, bool keep);
+/* Publish it to a slot and take its name away. As babus_slot_publish(). */
+int staging_publish(struct slot *slot, const char *name, struct slot *to, pid_t pid);
+/* All names, of a slot that is gone. */
+void staging_drop_all(struct slot *slot);
+
+/* offset -1: at the end. Errors as of pending_write(). */
+int staging_write(struct staging *staging, struct slot *slot, const void *data, size_t size,
+		  off_t offset);
+int staging_truncate(struct staging *staging, struct slot *slot, off_t size);
+
+#endif
