@@ -24,7 +24,7 @@ int shm_open_file(int dirfd, const char *name, int flags, struct stat *st)
 		if (errno == ELOOP)
 			return babus_fail(-EPERM, "%s: a symbolic link, expected a regular file",
 					  name);
-		if (errno == ENXIO)
+		if (errno == ENXIO || errno == EISDIR)
 			return babus_fail(-EPERM, "%s: expected a regular file", name);
 		return -errno;
 	}

@@ -443,6 +443,8 @@ static void fifo_and_directory_in_its_place_are_eperm(void **state)
 	assert_int_equal(babus_slot_open(bus, "fifo", BABUS_PUBLISH, NULL, &slot), -EPERM);
 	assert_int_equal(mkdir(domain_file("dir.slot"), 0700), 0);
 	assert_int_equal(babus_slot_open(bus, "dir", BABUS_READ, NULL, &slot), -EPERM);
+	assert_int_equal(babus_slot_open(bus, "dir", BABUS_PUBLISH, NULL, &slot), -EPERM);
+	assert_int_equal(babus_slot_remove(bus, "dir"), -EPERM);
 }
 
 static void symbolic_link_as_its_pins_is_eperm(void **state)
