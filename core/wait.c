@@ -43,5 +43,7 @@ int wait_sleep(struct layout_domain *domain, uint32_t event, uint32_t channels, 
 	if (!syscall(SYS_futex, &domain->event, FUTEX_WAIT_BITSET, event,
 		     deadline_ns < 0 ? NULL : &deadline, NULL, channels))
 		return 0;
-	return errno == EAGAIN ? 0 : -errno;
+	/* EFAULT: cut off meanwhile. Who looks next finds that out, the way he
+	   does elsewhere. */
+	return errno == EAGAIN || errno == EFAULT ? 0 : -errno;
 }
