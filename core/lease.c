@@ -2,6 +2,7 @@
 #include "lease.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -123,40 +124,66 @@ void lease_unregister(const struct lease_table *table, struct lease_client *clie
 
 /* --- the dead --------------------------------------------------------------------- */
 
-static void bury(const struct lease_table *table, uint64_t incarnation,
-		 void (*release)(void *arg, uint64_t incarnation), void *arg)
+static int compare(const void *a, const void *b)
 {
-	if (release)
-		release(arg, incarnation);
-	for (uint32_t i = 0; i < table->count; i++)
-		if (claim_get(&table->entries[i].claim) == incarnation)
-			free_entry(table, i, incarnation);
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
 }
 
-/* Whether an earlier entry than `i` has the same client. */
-static bool seen_before(const struct lease_table *table, uint32_t i, uint64_t incarnation)
+bool lease_set_has(const struct lease_set *set, uint64_t incarnation)
 {
-	for (uint32_t earlier = 0; earlier < i; earlier++)
-		if (claim_get(&table->entries[earlier].claim) == incarnation)
-			return true;
-	return false;
+	return set->count &&
+	       bsearch(&incarnation, set->numbers, set->count, sizeof(*set->numbers), compare);
+}
+
+/* A set in the making. A damaged table may name as many clients as it has entries. */
+struct dead {
+	uint64_t *numbers;
+	size_t count, room;
+};
+
+static int add(struct dead *dead, uint64_t incarnation)
+{
+	if (dead->count == dead->room) {
+		size_t room = dead->room ? 2 * dead->room : 16;
+		uint64_t *more = reallocarray(dead->numbers, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		dead->numbers = more;
+		dead->room = room;
+	}
+	dead->numbers[dead->count++] = incarnation;
+	return 0;
+}
+
+static void sort(struct dead *dead)
+{
+	size_t kept = 0;
+
+	if (dead->count)
+		qsort(dead->numbers, dead->count, sizeof(*dead->numbers), compare);
+	for (size_t i = 0; i < dead->count; i++)
+		if (!i || dead->numbers[i] != dead->numbers[i - 1])
+			dead->numbers[kept++] = dead->numbers[i];
+	dead->count = kept;
 }
 
 int lease_alive(int fd, uint64_t incarnation)
 {
-	/* Scribbled: no byte of the file stands for it. */
+	/* No client ever gets such a number, and the kernel knows no such byte. */
 	if (incarnation > CLAIM_INCARNATION_MAX)
 		return 0;
 	return shm_life_probe(fd, incarnation);
 }
 
-int lease_recover(const struct lease_table *table, int fd, bool repair,
-		  void (*release)(void *arg, uint64_t incarnation), void *arg)
+static int find_dead(const struct lease_table *table, int fd, struct dead *dead)
 {
-	int dead = 0;
+	int error = 0;
 
 	/* All entries: one may have died between its claim and the extent. */
-	for (uint32_t i = 0; i < table->count; i++) {
+	for (uint32_t i = 0; i < table->count && !error; i++) {
 		uint64_t incarnation = claim_get(&table->entries[i].claim);
 		int alive;
 
@@ -165,13 +192,34 @@ int lease_recover(const struct lease_table *table, int fd, bool repair,
 		/* Not alive may also be: has just closed. Then the claims we saw
 		   are gone, and the swaps fail. */
 		alive = lease_alive(fd, incarnation);
-		if (alive < 0)
-			return alive;
-		if (alive || seen_before(table, i, incarnation))
-			continue;
-		dead++;
-		if (repair)
-			bury(table, incarnation, release, arg);
+		error = alive < 0 ? alive : !alive ? add(dead, incarnation) : 0;
 	}
-	return dead;
+	sort(dead);
+	return error;
+}
+
+static void bury(const struct lease_table *table, const struct lease_set *dead)
+{
+	for (uint32_t i = 0; i < table->count; i++) {
+		uint64_t incarnation = claim_get(&table->entries[i].claim);
+
+		if (incarnation && lease_set_has(dead, incarnation))
+			free_entry(table, i, incarnation);
+	}
+}
+
+int lease_recover(const struct lease_table *table, int fd, bool repair,
+		  void (*release)(void *arg, const struct lease_set *dead), void *arg)
+{
+	struct dead dead = {0};
+	int result = find_dead(table, fd, &dead);
+	struct lease_set set = {dead.numbers, dead.count};
+
+	if (!result && repair && set.count) {
+		if (release)
+			release(arg, &set);
+		bury(table, &set);
+	}
+	free(dead.numbers);
+	return result ? result : (int)set.count;
 }

@@ -51,16 +51,24 @@ void lease_give(const struct lease_table *table, const struct lease_client *clie
 /* Entries that were ever used: no need to look further. */
 uint32_t lease_extent(const struct lease_table *table);
 
-/* Whether the client that has this number is alive: 1, 0 or negative errno; see below. */
+/* Whether the client lives: 1, 0 or negative errno. `fd` as for lease_recover(). */
 int lease_alive(int fd, uint64_t incarnation);
 
+/* Incarnations, each once, in order. */
+struct lease_set {
+	const uint64_t *numbers;
+	size_t count;
+};
+
+bool lease_set_has(const struct lease_set *set, uint64_t incarnation);
+
 /*
- * Take back what dead clients hold. release(arg, incarnation) is called for
- * each dead client before its entries are freed. With `repair` false they are
- * only counted. `fd` is any descriptor of the table's file but one that holds a
- * client's lock. Returns the number of dead clients or negative errno.
+ * Take back what dead clients hold. release(arg, dead) is called before their
+ * entries are freed. With `repair` false they are only counted. `fd` is any
+ * descriptor of the table's file but one that holds a client's lock. Returns
+ * the number of dead clients or negative errno.
  */
 int lease_recover(const struct lease_table *table, int fd, bool repair,
-		  void (*release)(void *arg, uint64_t incarnation), void *arg);
+		  void (*release)(void *arg, const struct lease_set *dead), void *arg);
 
 #endif

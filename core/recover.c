@@ -18,11 +18,11 @@ struct burial {
 	uint32_t buffers;
 };
 
-static void bury_publisher(void *arg, uint64_t incarnation)
+static void bury_publishers(void *arg, const struct lease_set *dead)
 {
 	struct burial *burial = arg;
 
-	burial->buffers += ring_bury_owner(burial->ring, incarnation);
+	burial->buffers += ring_bury_owners(burial->ring, dead);
 }
 
 int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *buffers)
@@ -38,7 +38,7 @@ int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *b
 		dead = lease_recover(&slot->pin_table, fd, repair, NULL, NULL);
 	else
 		dead = lease_recover(&slot->token_table, fd, repair && slot->publishes,
-				     bury_publisher, &burial);
+				     bury_publishers, &burial);
 	close(fd);
 	if (buffers)
 		*buffers += burial.buffers;

@@ -16,6 +16,9 @@ enum {
 	   the pins are looked at again. */
 	BATCH_BYTES = 64 * 1024,
 	BATCH_MAX = 256,
+	/* Buffers looked at in all before a table counts as damaged: 256 times
+	   the largest one. */
+	VISITS = 1 << 24,
 };
 
 void ring_attach(struct ring *ring, const struct layout_geometry *g, void *slot, void *pins)
@@ -63,17 +66,24 @@ static uint64_t search_newest(const struct ring *ring)
 	return newest;
 }
 
-int ring_newest(const struct ring *ring, uint64_t *newest)
+/*
+ * The same from the hint on, with so many steps left: tables that somebody
+ * scribbles over cannot keep us, nor those who call this in a loop. -EAGAIN: no
+ * more steps.
+ */
+static int find_newest(const struct ring *ring, uint32_t *steps, uint64_t *newest)
 {
 	uint64_t seq = head_get(ring->newest);
 
-	if (seq < ring->g.first_seq)
+	if (seq < ring->g.first_seq) {
 		seq = ring->g.first_seq - 1;
-	else if (cell_seq(cell_get(&ring->cells[ring_index(ring, seq)])) < seq)
+	} else if (cell_seq(cell_get(&ring->cells[ring_index(ring, seq)])) < seq) {
 		seq = search_newest(ring);
+		*steps -= *steps < ring->g.depth ? *steps : ring->g.depth;
+	}
 	/* A publisher may have stopped before it raised the hint: walk on. A
 	   cell that was lapped meanwhile takes us further at once. */
-	for (uint32_t i = 0; i < TRIES + ring->g.depth; i++) {
+	for (; *steps; --*steps) {
 		uint64_t index = ring_index(ring, seq + 1);
 		uint64_t next = cell_seq(cell_get(&ring->cells[index]));
 
@@ -85,7 +95,24 @@ int ring_newest(const struct ring *ring, uint64_t *newest)
 			return damaged("a message in the wrong cell");
 		seq = next;
 	}
-	return damaged("sequence numbers run away");
+	return -EAGAIN;
+}
+
+/*
+ * Steps for a call that may find itself overtaken TRIES times. An honest peer
+ * that is so fast costs a few for each.
+ */
+static uint32_t all_steps(const struct ring *ring)
+{
+	return 8 * TRIES + 4 * ring->g.depth;
+}
+
+int ring_newest(const struct ring *ring, uint64_t *newest)
+{
+	uint32_t steps = TRIES + 2 * ring->g.depth;
+	int error = find_newest(ring, &steps, newest);
+
+	return error == -EAGAIN ? damaged("sequence numbers run away") : error;
 }
 
 /* The sequence number that is asked for, given the newest. */
@@ -153,13 +180,26 @@ static int describe(const struct ring *ring, uint64_t cell, uint64_t lost,
 int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uint64_t n,
 	     struct babus_message *message)
 {
+	uint32_t steps = all_steps(ring);
+	uint64_t overtaken = 0;
+
 	for (int i = 0; i < TRIES; i++) {
 		uint64_t newest, seq, lost, cell;
 		const shared64 *place;
-		int error = ring_newest(ring, &newest);
+		int error = find_newest(ring, &steps, &newest);
 
-		if (!error)
-			error = choose(ring, which, n, newest, &seq, &lost);
+		if (error)
+			return error;
+		/* Numbers are published in order: who finds a cell displaced
+		   finds a later newest message next. */
+		if (i && newest <= overtaken)
+			return damaged("a message is in no cell");
+		overtaken = newest;
+		error = choose(ring, which, n, newest, &seq, &lost);
+		/* What the waiter's test sees must be there to be read. */
+		if (error == -EAGAIN && which == BABUS_AFTER && n > newest && n <= BABUS_SEQ_MAX &&
+		    ring_has_after(ring, n))
+			continue;
 		if (error)
 			return error;
 		place = &ring->cells[ring_index(ring, seq)];
@@ -292,8 +332,9 @@ int ring_take(struct ring *ring, uint64_t owner, bool cold, uint32_t *buffer)
 		return take_among(ring, owner, window, buffer) ? 0 : -EAGAIN;
 	/* With a token in hand there is always one, but others may be faster:
 	   depth buffers are in cells, pins of them pinned, and each of the
-	   others that hold a token owns one. */
-	for (int i = 0; i < TRIES; i++) {
+	   others that hold a token owns one. In a damaged table there may be
+	   none; looking through a large one takes longer. */
+	for (uint32_t i = 0; i < TRIES && i < VISITS / ring->g.buffers; i++) {
 		if (!take_among(ring, owner, ring->g.buffers, buffer))
 			continue;
 		/* This one is in use from now on: keep it warm. */
@@ -329,12 +370,16 @@ int ring_commit(struct ring *ring, uint32_t buffer, uint64_t size, const struct 
 {
 	struct layout_record *record = &ring->records[buffer];
 
+	uint32_t steps = all_steps(ring);
+
 	describe_new(record, size, stamp);
 	for (int i = 0; i < TRIES; i++) {
 		uint64_t newest, seq, cell;
 		shared64 *place;
-		int error = ring_newest(ring, &newest);
+		int error = find_newest(ring, &steps, &newest);
 
+		if (error == -EAGAIN)
+			break;
 		if (error)
 			return error;
 		if (newest >= BABUS_SEQ_MAX)
@@ -387,17 +432,20 @@ static uint64_t state_after_death(const struct ring *ring, uint32_t buffer, uint
 	return word_state(STATE_HISTORY, seq);
 }
 
-uint32_t ring_bury_owner(struct ring *ring, uint64_t owner)
+uint32_t ring_bury_owners(struct ring *ring, const struct lease_set *dead)
 {
-	uint64_t owned = word_state(STATE_OWNED, owner);
+	uint64_t newest = 0;
 	uint32_t buried = 0;
 
 	for (uint32_t i = 0; i < ring->g.buffers; i++) {
-		uint64_t newest;
+		uint64_t state = state_get(&ring->states[i]);
 
-		if (state_get(&ring->states[i]) != owned || ring_newest(ring, &newest))
+		if (state_kind(state) != STATE_OWNED || !lease_set_has(dead, state_value(state)))
 			continue;
-		buried += state_swap(&ring->states[i], owned, state_after_death(ring, i, newest));
+		/* Once: the dead have published whatever they published. */
+		if (!newest && ring_newest(ring, &newest))
+			return 0;
+		buried += state_swap(&ring->states[i], state, state_after_death(ring, i, newest));
 	}
 	return buried;
 }

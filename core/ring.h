@@ -9,7 +9,7 @@
  *
  *     FREE -> OWNED -> HISTORY -> FREE      ring_take, ring_commit, ring_reclaim
  *             OWNED -> FREE                 ring_discard
- *             OWNED -> HISTORY or FREE      ring_bury_owner, of a dead owner
+ *             OWNED -> HISTORY or FREE      ring_bury_owners, of dead ones
  *
  * Nobody frees a displaced buffer at once: HISTORY(seq) whose cell holds
  * a later message *is* the mark of a displaced one. ring_reclaim() turns those
@@ -21,6 +21,7 @@
 #include <babus/babus.h>
 
 #include "layout.h"
+#include "lease.h"
 
 struct ring {
 	/* constant after ring_attach; pointers into the mappings */
@@ -88,8 +89,8 @@ int ring_commit(struct ring *ring, uint32_t buffer, uint64_t size, const struct 
 		uint64_t *seq);
 void ring_discard(struct ring *ring, uint32_t buffer);
 
-/* Take the buffers of a dead owner from it. Returns how many. */
-uint32_t ring_bury_owner(struct ring *ring, uint64_t owner);
+/* Take the buffers of dead owners from them. Returns how many. */
+uint32_t ring_bury_owners(struct ring *ring, const struct lease_set *dead);
 
 /* Turn displaced ones of the first `limit` buffers, that nobody has pinned, into FREE. */
 uint32_t ring_reclaim(struct ring *ring, uint32_t limit);

@@ -253,7 +253,8 @@ static void destroy(babus_slot *slot)
 		lease_unregister(&slot->pin_table, &slot->reader);
 		/* Loans the caller forgot. */
 		if (slot->publisher.incarnation)
-			ring_bury_owner(&slot->ring, slot->publisher.incarnation);
+			ring_bury_owners(&slot->ring,
+					 &(struct lease_set){&slot->publisher.incarnation, 1});
 		lease_unregister(&slot->token_table, &slot->publisher);
 	}
 	guard_remove(slot->slot_guard);

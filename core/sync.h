@@ -66,6 +66,14 @@ void babus_step(const char *name);
 #define STEP(name) ((void)0)
 #endif
 
+/*
+ * How often a word is raised again that somebody else changed meanwhile. Each
+ * honest change raises it; this bound is for a peer that scribbles.
+ */
+enum {
+	RAISE_TRIES = 1 << 16
+};
+
 /* --- cells: (sequence, buffer) of a message ------------------------------- */
 
 /* CONTENT acquire; the second half of PIN and WAKE. */
@@ -97,9 +105,10 @@ static inline void head_raise(shared64 *head, uint64_t seq)
 	uint64_t old = atomic_load_explicit(head, memory_order_relaxed);
 
 	STEP("head_raise");
-	while (old < seq && !atomic_compare_exchange_weak_explicit(
-				head, &old, seq, memory_order_release, memory_order_relaxed))
-		;
+	for (int i = 0; old < seq && i < RAISE_TRIES; i++)
+		if (atomic_compare_exchange_strong_explicit(head, &old, seq, memory_order_release,
+							    memory_order_relaxed))
+			return;
 }
 
 /* --- buffer states --------------------------------------------------------- */
@@ -189,9 +198,10 @@ static inline void extent_raise(shared32 *extent, uint32_t count)
 	uint32_t old = atomic_load_explicit(extent, memory_order_seq_cst);
 
 	STEP("extent_raise");
-	while (old < count && !atomic_compare_exchange_weak_explicit(
-				  extent, &old, count, memory_order_seq_cst, memory_order_relaxed))
-		;
+	for (int i = 0; old < count && i < RAISE_TRIES; i++)
+		if (atomic_compare_exchange_strong_explicit(
+			extent, &old, count, memory_order_seq_cst, memory_order_relaxed))
+			return;
 }
 
 static inline uint32_t extent_get(const shared32 *extent)

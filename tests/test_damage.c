@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "layout.h"
 #include "payload.h"
+#include "shm.h"
 #include "slot.h"
 #include "support.h"
 
@@ -245,6 +247,153 @@ static void used_up_incarnations_are_eproto(void **state)
 	babus_slot_close(slot);
 }
 
+/* In its cell, after an empty one: what a waiter would be woken for cannot be read. */
+static void message_after_a_missing_one_is_eproto(void **state)
+{
+	babus_slot *slot = make_slot("s", 4, 100);
+	struct babus_message message;
+	babus_reader *reader;
+
+	(void)state;
+	publish_many(slot, 2);
+	assert_int_equal(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
+	put(domain_file("s.slot"), slot->ring.g.cells + 16, &(uint64_t){0}, 8);
+	put(domain_file("s.slot"), slot->ring.g.cells + 24, &(uint64_t){word_cell(3, 1)}, 8);
+	counter_put(slot->ring.newest, 1);
+	assert_int_equal(babus_reader_wait(reader, BABUS_NOW), 0);
+	assert_int_equal(babus_reader_next(reader, &message), -EPROTO);
+	babus_reader_close(reader);
+	babus_slot_close(slot);
+}
+
+static void message_that_left_its_cell_empty_is_eproto(void **state)
+{
+	babus_slot *slot = make_slot("s", 4, 100);
+	struct babus_message message;
+
+	(void)state;
+	publish_many(slot, 3);
+	put(domain_file("s.slot"), slot->ring.g.cells + 8, &(uint64_t){0}, 8);
+	assert_int_equal(babus_slot_view(slot, BABUS_SEQ, 1, &message), -EPROTO);
+	assert_int_equal(babus_slot_view(slot, BABUS_AGE, 2, &message), -EPROTO);
+	assert_int_equal(babus_slot_view(slot, BABUS_AFTER, 0, &message), -EPROTO);
+	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
+	babus_message_release(&message);
+	babus_slot_close(slot);
+}
+
+static int count_client(void *arg, const struct babus_client_info *info)
+{
+	*(unsigned *)arg += info->alive == 0;
+	return 0;
+}
+
+/* Numbers that nobody is given, and that the kernel cannot be asked about. */
+static void claims_of_impossible_clients_are_taken_back(void **state)
+{
+	static const uint64_t claims[] = {CLAIM_INCARNATION_MAX + 1, SHM_CREATION_BYTE, INT64_MAX,
+					  UINT64_C(1) << 63, UINT64_MAX};
+	babus_slot *slot = make_slot("s", 4, 100);
+	struct babus_report report;
+	unsigned dead = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		claim_swap(&slot->pins[i].claim, 0, claims[i]);
+		counter_put(&slot->pins[i].pid, LEASE_READER);
+	}
+	claim_swap(&slot->token_table.entries[3].claim, 0, UINT64_MAX);
+	assert_int_equal(babus_slot_clients(slot, count_client, &dead), 0);
+	assert_int_equal(dead, 5);
+	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
+	assert_int_equal(report.dead_readers, 5);
+	assert_int_equal(report.dead_publishers, 1);
+	assert_int_equal(babus_domain_recover(bus, 0, &report), 0);
+	assert_int_equal(report.dead_readers + report.dead_publishers, 0);
+	babus_slot_close(slot);
+}
+
+/* --- the largest tables --------------------------------------------------------------------- */
+
+static babus_slot *make_largest(uint32_t depth, uint32_t loans)
+{
+	struct babus_slot_options opts = small_options(depth, 16);
+
+	opts.loans = loans;
+	opts.pins = BABUS_BUFFERS_MAX - depth - loans;
+	return make_slot_with("s", &opts);
+}
+
+/* Of the processor: a busy machine is not what this is about. */
+static int64_t used_ns(void)
+{
+	struct timespec used;
+
+	assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used), 0);
+	return used.tv_sec * SECOND + used.tv_nsec;
+}
+
+/* However large and however damaged, a call takes no longer than this. */
+static void assert_soon(int64_t began)
+{
+	assert_true(used_ns() - began < SUPPORT_SLOWER * SECOND);
+}
+
+static void publish_where_no_buffer_is_free_fails_soon(void **state)
+{
+	babus_slot *slot = make_largest(30000, 16000);
+	int64_t began;
+
+	(void)state;
+	for (uint32_t i = 0; i < slot->ring.g.buffers; i++)
+		state_set(&slot->ring.states[i], word_state(STATE_OWNED, 77));
+	began = used_ns();
+	assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), -EPROTO);
+	assert_soon(began);
+	babus_slot_close(slot);
+}
+
+static void dead_clients_in_all_entries_are_buried_soon(void **state)
+{
+	babus_slot *slot = make_largest(30000, 16000);
+	struct babus_report report;
+	int64_t began;
+
+	(void)state;
+	for (uint32_t i = 0; i < slot->ring.g.pins; i++)
+		claim_swap(&slot->pins[i].claim, 0, 1000000 - i);
+	for (uint32_t i = 0; i < slot->ring.g.loans; i++)
+		claim_swap(&slot->token_table.entries[i].claim, 0, 1000000 - i);
+	for (uint32_t i = 0; i < slot->ring.g.buffers; i++)
+		state_set(&slot->ring.states[i], word_state(STATE_OWNED, 1000000 - 1 - i % 15000));
+	/* The hint leads nowhere. */
+	counter_put(slot->ring.newest, UINT64_MAX);
+	began = used_ns();
+	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
+	assert_soon(began);
+	assert_int_equal(report.dead_readers, slot->ring.g.pins);
+	assert_int_equal(report.dead_publishers, slot->ring.g.loans - 1);
+	assert_int_equal(report.buffers, slot->ring.g.buffers);
+	publish_text(slot, "on");
+	babus_slot_close(slot);
+}
+
+static void message_missing_from_the_deepest_slot_is_found_soon(void **state)
+{
+	babus_slot *slot = make_largest(65000, 4);
+	struct babus_message message;
+	int64_t began;
+
+	(void)state;
+	publish_many(slot, 10);
+	put(domain_file("s.slot"), slot->ring.g.cells + 5 * 8, &(uint64_t){0}, 8);
+	counter_put(slot->ring.newest, UINT64_MAX);
+	began = used_ns();
+	assert_int_equal(babus_slot_view(slot, BABUS_SEQ, 5, &message), -EPROTO);
+	assert_soon(began);
+	babus_slot_close(slot);
+}
+
 /* --- scribbling ---------------------------------------------------------------------------- */
 
 enum {
@@ -356,6 +505,12 @@ static int run(void)
 	    CASE(record_of_another_message_is_eproto),
 	    CASE(hint_at_the_newest_is_never_trusted),
 	    CASE(used_up_incarnations_are_eproto),
+	    CASE(message_after_a_missing_one_is_eproto),
+	    CASE(message_that_left_its_cell_empty_is_eproto),
+	    CASE(claims_of_impossible_clients_are_taken_back),
+	    CASE(publish_where_no_buffer_is_free_fails_soon),
+	    CASE(dead_clients_in_all_entries_are_buried_soon),
+	    CASE(message_missing_from_the_deepest_slot_is_found_soon),
 	    CASE(scribbled_tables_crash_and_hang_nothing),
 	};
 

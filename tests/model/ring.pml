@@ -374,9 +374,10 @@ inline state_after_death(b, result)
 	fi
 }
 
-/* ring_bury_owner(). No buffer becomes a dead owner's, so the scan that finds
- * the first one that is left is one step. */
-inline ring_bury_owner(w)
+/* ring_bury_owners() of one of them. No buffer becomes a dead owner's, so the scan
+ * that finds the first one that is left is one step. The newest number is read for
+ * each: the C function reads it once, after they died, which is as good. */
+inline ring_bury_owners(w)
 {
 	do
 	:: d_step { ANY(OWNED_BY, w) -> FIND(OWNED_BY, w, scan) };
@@ -404,14 +405,14 @@ inline free_token(i)
 	fi
 }
 
-/* lease_recover() and bury() of one token. */
+/* lease_recover() and bury() of one token; the C functions do all of the dead at once. */
 inline lease_recover_token(i)
 {
 	d_step { DEAD_TOKEN(i) -> expected = tokens[i] };
 #ifdef M_TOKEN_FIRST
 	d_step { free_token(i) };
 #endif
-	ring_bury_owner(expected);
+	ring_bury_owners(expected);
 	if
 	:: d_step {
 			free_token(i);
