@@ -256,7 +256,9 @@ static int attach(babus_domain *domain, int rootfd, const char *leaf)
 
 static void destroy(babus_domain *domain)
 {
-	pthread_mutex_destroy(&domain->notifier_lock);
+	/* A forked child's may be held by a thread of its parent. */
+	if (fork_page && fork_is_ours(domain->generation))
+		pthread_mutex_destroy(&domain->notifier_lock);
 	guard_remove(domain->guard);
 	shm_unmap(domain->map, DOMAIN_SIZE);
 	if (domain->dirfd >= 0)

@@ -177,6 +177,8 @@ int babus_reader_latest(babus_reader *reader, struct babus_message *message)
 
 int babus_reader_stats(const babus_reader *reader, struct babus_reader_stats *stats)
 {
+	if (!fork_is_ours(reader->slot->generation))
+		return -ECHILD;
 	*stats = (struct babus_reader_stats){
 	    .cursor = local_get(&reader->cursor),
 	    .received = reader->received,

@@ -128,8 +128,18 @@ int shm_read_start(int fd, void *buffer, size_t size)
 	return 0;
 }
 
+/* Whether madvise() means what it says: an emulator may take any advice, even what
+   there is none of, and follow none (qemu-user 7). Then touching a page that was
+   populated would be the SIGBUS that populating is to prevent. */
+static bool advice_is_followed(void *start, size_t size)
+{
+	return madvise(start, size, -1) < 0;
+}
+
 int shm_populate(void *start, size_t size)
 {
+	if (!advice_is_followed(start, size))
+		return -EOPNOTSUPP;
 	if (!madvise(start, size, MADV_POPULATE_WRITE))
 		return 0;
 	if (errno == EFAULT || errno == ENOMEM)

@@ -244,7 +244,8 @@ void slot_drop_pin(babus_slot *slot, uint32_t pin)
 
 static void destroy(babus_slot *slot)
 {
-	/* A forked child has the handle's memory, but none of its leases. */
+	/* A forked child has the handle's memory, but none of its leases, and its
+	   lock may be held by a thread of the parent. */
 	if (fork_page && fork_is_ours(slot->generation)) {
 		uint64_t kept = local_get(&slot->view_pin);
 
@@ -256,12 +257,12 @@ static void destroy(babus_slot *slot)
 			ring_bury_owners(&slot->ring,
 					 &(struct lease_set){&slot->publisher.incarnation, 1});
 		lease_unregister(&slot->token_table, &slot->publisher);
+		pthread_mutex_destroy(&slot->reader_lock);
 	}
 	guard_remove(slot->slot_guard);
 	guard_remove(slot->pins_guard);
 	shm_unmap(slot->header, slot->ring.g.slot_size);
 	shm_unmap(slot->pins_header, slot->ring.g.pins_size);
-	pthread_mutex_destroy(&slot->reader_lock);
 	domain_unref(slot->domain);
 	free(slot->name);
 	free(slot);

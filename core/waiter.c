@@ -30,7 +30,7 @@ enum {
 };
 
 /* Opened so far by this process: spreads them over the channels. */
-static shared32 waiters;
+static shared64 waiters;
 
 struct entry {
 	babus_reader *reader;
@@ -46,7 +46,8 @@ struct babus_waiter {
 
 	uint32_t kick; /* the channel bit that wakes this waiter alone, or few others */
 
-	pthread_mutex_t lock; /* protects all that follows */
+	pthread_mutex_t fd_lock; /* making fd; taken before the notifier's locks */
+	pthread_mutex_t lock;    /* protects all that follows; taken after those */
 	struct entry *entries;
 	size_t count, room;
 	size_t turn; /* whose turn it is to be reported */
@@ -102,7 +103,8 @@ int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *o
 	}
 	waiter->spin_ns = waiter->spin_max_ns;
 	waiter->fd = -1;
-	waiter->kick = 1u << (waiters++ + (uint32_t)getpid()) % BABUS_CHANNELS;
+	waiter->kick = 1u << (local_add(&waiters, 1) + (uint32_t)getpid()) % BABUS_CHANNELS;
+	pthread_mutex_init(&waiter->fd_lock, NULL);
 	pthread_mutex_init(&waiter->lock, NULL);
 	domain_ref(domain);
 	waiter->domain = domain;
@@ -112,14 +114,21 @@ int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *o
 
 void babus_waiter_close(babus_waiter *waiter)
 {
+	bool ours;
+
 	if (!waiter)
 		return;
+	ours = fork_is_ours(waiter->domain->generation);
 	if (waiter->fd >= 0) {
-		if (fork_is_ours(waiter->domain->generation))
+		if (ours)
 			notifier_remove(waiter->domain, waiter);
 		close(waiter->fd);
 	}
-	pthread_mutex_destroy(&waiter->lock);
+	/* A forked child's may be held by a thread of its parent. */
+	if (ours) {
+		pthread_mutex_destroy(&waiter->lock);
+		pthread_mutex_destroy(&waiter->fd_lock);
+	}
 	domain_unref(waiter->domain);
 	free(waiter->entries);
 	free(waiter);
@@ -329,7 +338,7 @@ void waiter_signal(babus_waiter *waiter)
 }
 
 /*
- * Nothing is left: make the descriptor unreadable until there is news. The
+ * Nothing is left: make the descriptor, if there is one, unreadable until there is news. The
  * marks are set here, so the sleeping notifier need not be told; that it is
  * asked to look is seen by it after whatever takes a mark.
  */
@@ -337,13 +346,18 @@ static int arm(babus_waiter *waiter, struct babus_event *event)
 {
 	eventfd_t drained;
 	uint32_t channels;
+	bool has_fd;
 	int result;
 
 	pthread_mutex_lock(&waiter->lock);
-	eventfd_read(waiter->fd, &drained);
-	waiter->armed = true;
+	has_fd = waiter->fd >= 0;
+	if (has_fd)
+		eventfd_read(waiter->fd, &drained);
+	waiter->armed = has_fd;
 	channels = wanted_channels(waiter);
 	pthread_mutex_unlock(&waiter->lock);
+	if (!has_fd)
+		return -EAGAIN;
 	waiting_mark(&waiter->domain->map->waiting, channels);
 	result = look(waiter, event);
 	if (result == -EAGAIN)
@@ -354,25 +368,51 @@ static int arm(babus_waiter *waiter, struct babus_event *event)
 	return result;
 }
 
-int babus_waiter_fd(babus_waiter *waiter, int *fd)
+static int get_fd(babus_waiter *waiter)
 {
-	int error = domain_check(waiter->domain);
+	int fd;
+
+	pthread_mutex_lock(&waiter->lock);
+	fd = waiter->fd;
+	pthread_mutex_unlock(&waiter->lock);
+	return fd;
+}
+
+/* Needs fd_lock. Returns the descriptor. */
+static int make_fd(babus_waiter *waiter)
+{
+	/* Readable at first: the program looks once, and so arms it. */
+	int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = notifier_add(waiter->domain, waiter);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	/* Until now whoever changed the set did not tell the notifier. */
+	pthread_mutex_lock(&waiter->lock);
+	waiter->fd = fd;
+	changed_unlock(waiter);
+	return fd;
+}
+
+int babus_waiter_fd(babus_waiter *waiter, int *result)
+{
+	int fd, error = domain_check(waiter->domain);
 
 	if (error)
 		return error;
-	if (waiter->fd < 0) {
-		/* Readable at first: the program looks once, and so arms it. */
-		waiter->fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (waiter->fd < 0)
-			return -errno;
-		error = notifier_add(waiter->domain, waiter);
-		if (error) {
-			close(waiter->fd);
-			waiter->fd = -1;
-			return error;
-		}
-	}
-	*fd = waiter->fd;
+	pthread_mutex_lock(&waiter->fd_lock);
+	fd = get_fd(waiter);
+	if (fd < 0)
+		fd = make_fd(waiter);
+	pthread_mutex_unlock(&waiter->fd_lock);
+	if (fd < 0)
+		return fd;
+	*result = fd;
 	return 0;
 }
 
@@ -474,8 +514,7 @@ int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_ev
 	int result = look(waiter, &found);
 
 	if (result == -EAGAIN && deadline_ns == BABUS_NOW) {
-		if (waiter->fd >= 0)
-			result = arm(waiter, &found);
+		result = arm(waiter, &found);
 		if (result == -EAGAIN)
 			return -ETIMEDOUT;
 	}

@@ -95,6 +95,7 @@ bool accounts_balance(babus_slot *slot, uint32_t tokens, uint32_t pins)
 	const struct ring *ring = &slot->ring;
 	struct accounts accounts;
 	uint64_t newest, kept;
+	bool holds = true;
 
 	if (ring_newest(ring, &newest))
 		return equal("error from ring_newest", 1, 0);
@@ -102,9 +103,13 @@ bool accounts_balance(babus_slot *slot, uint32_t tokens, uint32_t pins)
 	if (kept > ring->g.depth)
 		kept = ring->g.depth;
 	accounts_take(slot, &accounts);
-	return equal("owned buffers", accounts.owned, 0) & equal("kept", accounts.kept, kept) &
-	       equal("buffers", accounts.free + accounts.kept + accounts.stale, ring->g.buffers) &
-	       equal("tokens in use", accounts.tokens, tokens) &
-	       equal("pins in use", accounts.pins, pins) & cells_are_sound(ring, newest) &
-	       marks_have_memory(slot);
+	/* All of them are printed, also after the first that does not hold. */
+	holds &= equal("owned buffers", accounts.owned, 0);
+	holds &= equal("kept", accounts.kept, kept);
+	holds &= equal("buffers", accounts.free + accounts.kept + accounts.stale, ring->g.buffers);
+	holds &= equal("tokens in use", accounts.tokens, tokens);
+	holds &= equal("pins in use", accounts.pins, pins);
+	holds &= cells_are_sound(ring, newest);
+	holds &= marks_have_memory(slot);
+	return holds;
 }

@@ -270,7 +270,7 @@ static void signals_end_it_and_it_dies_of_them(void **state)
 	for (int i = 0; i < 3; i++) {
 		cli_start_waiting(&job, "sub", "--from", "oldest", "s", NULL);
 		publish("s", "x");
-		await_output(&job, "xxx" + 2 - i);
+		await_output(&job, &"xxx"[2 - i]);
 		start = now_ns();
 		kill(job.pid, numbers[i]);
 		cli_finish(&job, -numbers[i], "", "");

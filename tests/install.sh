@@ -22,7 +22,8 @@ for header in babus config; do
 	done
 	for standard in c++11 c++20; do
 		say "$header.h as $standard"
-		c++ -std=$standard $strict -I"$source/include" -fsyntax-only -x c++ "$work/$header.c"
+		c++ -std=$standard $strict -Wshadow -I"$source/include" -fsyntax-only -x c++ \
+			"$work/$header.c"
 	done
 done
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -127,6 +128,17 @@ static int end_group(pid_t group)
 	while ((pid = waitpid(-1, &status, 0)) > 0)
 		running += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 	return running;
+}
+
+bool support_madvise_works(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool refused;
+
+	assert_true(page != MAP_FAILED);
+	refused = madvise(page, 4096, -1) < 0;
+	munmap(page, 4096);
+	return refused;
 }
 
 int support_main(int (*run)(void), unsigned timeout_s)

@@ -29,15 +29,31 @@ enum {
 	SKIPPED = 77
 };
 
-/* Seconds and counts grow under a sanitizer. */
+/* gcc tells of its sanitizers by macros, clang by features. */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SUPPORT_SLOWER 5
-#else
-#define SUPPORT_SLOWER 1
+#define SUPPORT_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define SUPPORT_SANITIZED 1
+#endif
+#endif
+#ifndef SUPPORT_SANITIZED
+#define SUPPORT_SANITIZED 0
+#endif
+
+/* Time limits grow under a sanitizer, or as the build says (emulators, valgrind). */
+#ifndef SUPPORT_SLOWER
+#define SUPPORT_SLOWER (SUPPORT_SANITIZED ? 5 : 1)
 #endif
 
 #define MILLISECOND INT64_C(1000000)
 #define SECOND      INT64_C(1000000000)
+
+/*
+ * False under an emulator that takes all advice and follows none (qemu-user 7):
+ * what relies on it cannot be tested there.
+ */
+bool support_madvise_works(void);
 
 /* Run the cases with a private directory and a time limit; for `return` in main(). */
 int support_main(int (*run)(void), unsigned timeout_s);

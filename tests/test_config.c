@@ -52,16 +52,32 @@ enum {
 	BABUSFS_KEYS = sizeof(babusfs_keys) / sizeof(*babusfs_keys)
 };
 
+/* Field by field: what is between them means nothing. */
+static void assert_same_options(const struct babus_slot_options *x,
+				const struct babus_slot_options *y)
+{
+	assert_int_equal(x->depth, y->depth);
+	assert_int_equal(x->loans, y->loans);
+	assert_int_equal(x->pins, y->pins);
+	assert_int_equal(x->channel, y->channel);
+	assert_int_equal(x->max_size, y->max_size);
+	assert_int_equal(x->first_seq, y->first_seq);
+	assert_int_equal(x->mode, y->mode);
+	assert_int_equal(x->uid, y->uid);
+	assert_int_equal(x->gid, y->gid);
+	assert_string_equal(x->type ? x->type : "", y->type ? y->type : "");
+	assert_string_equal(x->description ? x->description : "",
+			    y->description ? y->description : "");
+	assert_memory_equal(x->reserved, y->reserved, sizeof(x->reserved));
+}
+
 static void assert_same_slot(const babus_config *a, const babus_config *b, const char *name)
 {
 	struct babus_slot_options x, y;
 
 	babus_config_slot(a, name, &x);
 	babus_config_slot(b, name, &y);
-	assert_string_equal(x.type ? x.type : "", y.type ? y.type : "");
-	assert_string_equal(x.description ? x.description : "", y.description ? y.description : "");
-	x.type = y.type = x.description = y.description = NULL;
-	assert_memory_equal(&x, &y, sizeof(x));
+	assert_same_options(&x, &y);
 }
 
 static void assert_same_domain(const babus_config *a, const babus_config *b)
@@ -151,7 +167,7 @@ static void built_in_slot_options_are_those_of_the_library(void **state)
 	(void)state;
 	babus_slot_options_init(&init);
 	babus_config_slot(none, "imu", &opts);
-	assert_memory_equal(&opts, &init, sizeof(opts));
+	assert_same_options(&opts, &init);
 	babus_config_free(none);
 }
 

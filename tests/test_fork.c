@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Handles after fork(): the child's copies are dead, the parent's live on. */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "support.h"
+
+enum {
+	FORKS = 100
+};
 
 /* Everything one can have of a slot. */
 static struct {
@@ -19,7 +25,12 @@ static struct {
 
 static void open_all(void)
 {
-	mine.slot = make_slot("s", 4, 64);
+	struct babus_slot_options opts = small_options(4, 64);
+
+	/* Some more may publish and read meanwhile. */
+	opts.loans = 16;
+	opts.pins = 32;
+	mine.slot = make_slot_with("s", &opts);
 	publish_text(mine.slot, "one");
 	assert_int_equal(babus_slot_view(mine.slot, BABUS_LATEST, 0, &mine.message), 0);
 	assert_int_equal(babus_slot_loan(mine.slot, 8, &mine.loan), 0);
@@ -75,6 +86,7 @@ static int ignore_client(void *arg, const struct babus_client_info *info)
 static void try_everything(void *arg)
 {
 	struct babus_message message;
+	struct babus_reader_stats stats;
 	struct babus_slot_info info;
 	struct babus_report report;
 	struct babus_event event;
@@ -109,8 +121,10 @@ static void try_everything(void *arg)
 	EXPECT_EQUAL(babus_reader_next_copy(mine.reader, buffer, 64, &message), -ECHILD);
 	EXPECT_EQUAL(babus_reader_latest(mine.reader, &message), -ECHILD);
 	EXPECT_EQUAL(babus_reader_wait(mine.reader, BABUS_NOW), -ECHILD);
+	EXPECT_EQUAL(babus_reader_stats(mine.reader, &stats), -ECHILD);
 	EXPECT_EQUAL(babus_waiter_open(bus, NULL, &waiter), -ECHILD);
 	EXPECT_EQUAL(babus_waiter_add(mine.waiter, mine.reader, NULL), -ECHILD);
+	EXPECT_EQUAL(babus_waiter_remove(mine.waiter, mine.reader), -ECHILD);
 	EXPECT_EQUAL(babus_waiter_watch_domain(mine.waiter, NULL), -ECHILD);
 	EXPECT_EQUAL(babus_waiter_wait(mine.waiter, BABUS_NOW, &event), -ECHILD);
 	EXPECT_EQUAL(babus_waiter_wake(mine.waiter), -ECHILD);
@@ -219,6 +233,106 @@ static void generations_of_forks_do_not_mix(void **state)
 	close_all();
 }
 
+/* --- beside other threads ------------------------------------------------------------ */
+
+static _Atomic bool stop;
+
+static void *publish_on(void *arg)
+{
+	uint64_t *published = arg;
+
+	while (!stop) {
+		EXPECT_EQUAL(babus_slot_publish(mine.slot, "x", 1, NULL, NULL), 0);
+		++*published;
+	}
+	return NULL;
+}
+
+static void *view_on(void *arg)
+{
+	struct babus_message message;
+
+	(void)arg;
+	while (!stop) {
+		EXPECT_EQUAL(babus_slot_view(mine.slot, BABUS_LATEST, 0, &message), 0);
+		babus_message_release(&message);
+	}
+	return NULL;
+}
+
+/* Opens and closes all the time, so that forks find the locks of that held. */
+static void *open_on(void *arg)
+{
+	babus_waiter *waiter;
+	babus_slot *slot;
+	int fd;
+
+	(void)arg;
+	while (!stop) {
+		slot = NULL;
+		EXPECT_EQUAL(babus_slot_open(bus, "s", BABUS_PUBLISH, NULL, &slot), 0);
+		babus_slot_close(slot);
+		EXPECT_EQUAL(babus_waiter_open(bus, NULL, &waiter), 0);
+		EXPECT_EQUAL(babus_waiter_fd(waiter, &fd), 0);
+		babus_waiter_close(waiter);
+	}
+	return NULL;
+}
+
+static void *wait_on(void *arg)
+{
+	struct babus_message message;
+	struct babus_event event;
+
+	(void)arg;
+	while (!stop) {
+		EXPECT_EQUAL(babus_waiter_wait(mine.waiter, BABUS_FOREVER, &event), 0);
+		EXPECT_EQUAL(babus_reader_latest(mine.reader, &message), 0);
+		babus_message_release(&message);
+	}
+	return NULL;
+}
+
+/* As child of a process with threads, in whatever state they were. */
+static void live_a_little(void *arg)
+{
+	const int *number = arg;
+	babus_domain *domain;
+	babus_slot *slot;
+
+	try_everything(NULL);
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH, NULL, &slot), 0);
+	EXPECT_EQUAL(babus_slot_publish(slot, "child", 5, NULL, NULL), 0);
+	babus_slot_close(slot);
+	babus_domain_close(domain);
+	if (*number % 2)
+		close_everything(NULL);
+}
+
+static void forking_beside_threads_that_publish_wait_and_open(void **state)
+{
+	void *(*const acts[])(void *) = {publish_on, publish_on, view_on, wait_on, open_on};
+	uint64_t published[5] = {0};
+	struct babus_slot_info info;
+	pthread_t threads[5];
+
+	(void)state;
+	open_all();
+	stop = false;
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, acts[i], &published[i]), 0);
+	for (int i = 0; i < FORKS; i++)
+		child_join(child_start(live_a_little, &i));
+	stop = true;
+	publish_text(mine.slot, "end");
+	for (int i = 0; i < 5; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(babus_slot_info(mine.slot, &info), 0);
+	assert_int_equal(info.seq, 1 + published[0] + published[1] + FORKS + 1);
+	close_all();
+}
+
 /* --- proof of life ------------------------------------------------------------------- */
 
 static int gates[2];
@@ -246,6 +360,11 @@ static void forked_child_does_not_keep_a_dead_parents_leases_alive(void **state)
 	pid_t parent;
 
 	(void)state;
+	if (!support_madvise_works()) {
+		printf("skipped: MADV_DONTFORK does nothing here\n");
+		babus_slot_close(slot);
+		return;
+	}
 	gates[0] = gate_open();
 	gates[1] = gate_open();
 	publish_text(slot, "x");
@@ -312,6 +431,7 @@ static int run(void)
 	    CASE(closing_a_waiter_with_a_descriptor_in_the_child_is_safe),
 	    CASE(child_can_open_its_own),
 	    CASE(generations_of_forks_do_not_mix),
+	    CASE(forking_beside_threads_that_publish_wait_and_open),
 	    CASE(leases_survive_closing_all_descriptors),
 	    CASE(forked_child_does_not_keep_a_dead_parents_leases_alive),
 	};

@@ -150,6 +150,10 @@ static void trim_makes_room(void **state)
 	uint64_t freed;
 
 	(void)state;
+	if (!support_madvise_works()) {
+		printf("skipped: MADV_REMOVE does nothing here\n");
+		return;
+	}
 	assert_int_equal(babus_slot_reserve(slot, 3, LARGEST), 0);
 	assert_int_equal(publish(slot, 10, 1), 0);
 	assert_int_equal(publish(other, LARGEST, 2), -ENOSPC);

@@ -356,6 +356,10 @@ static void reserve_takes_the_memory_and_trim_gives_it_back(void **state)
 	assert_int_equal(babus_slot_reserve(slot, 3, 1 << 20), 0);
 	assert_int_equal(babus_slot_info(slot, &trimmed), 0);
 	assert_int_equal(trimmed.bytes_used, reserved.bytes_used);
+	if (!support_madvise_works()) {
+		printf("skipped: MADV_REMOVE does nothing here\n");
+		return;
+	}
 	assert_int_equal(babus_slot_trim(slot, &freed), 0);
 	assert_int_equal(freed, 3 << 20);
 	assert_int_equal(babus_slot_info(slot, &trimmed), 0);

@@ -182,9 +182,14 @@ static void huge_messages_cost_no_memory_until_they_come(void **state)
 {
 	struct babus_slot_options opts = small_options(8, UINT64_C(4) << 30);
 	struct babus_slot_info info;
-	babus_slot *slot = make_slot_with("s", &opts);
+	babus_slot *slot;
 
 	(void)state;
+	if (!support_madvise_works()) {
+		printf("skipped: an emulator has no room for this much address space\n");
+		return;
+	}
+	slot = make_slot_with("s", &opts);
 	assert_int_equal(babus_slot_info(slot, &info), 0);
 	assert_true(info.bytes_used < 100000);
 	assert_true(info.bytes_max > UINT64_C(20) * (UINT64_C(4) << 30));
@@ -258,7 +263,7 @@ static void exclusive_create_of_an_existing_slot_is_eexist(void **state)
 static void automatic_channels_spread_the_slots(void **state)
 {
 	uint32_t seen = 0;
-	char name[8];
+	char name[16];
 
 	(void)state;
 	for (int i = 0; i < 31; i++) {

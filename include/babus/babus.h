@@ -49,17 +49,34 @@
  * Threads. Which calls may run at once on one handle:
  *
  *     babus_domain, babus_slot, babus_config   any calls, any threads
- *     babus_reader                             one call at a time
+ *     babus_reader                             one call at a time; waiters that
+ *                                              have it look at it meanwhile
  *     babus_waiter                             one babus_waiter_wait() at a
- *                                              time; add, remove and wake from
- *                                              any thread, also meanwhile
+ *                                              time; all else from any thread,
+ *                                              also meanwhile
  *     babus_message, babus_loan                one owner at a time; it may be
  *                                              handed to another thread
  *     close of any handle                      when nothing else uses it
  *
- * Processes. Handles belong to the process that opened them. After fork() the
- * child's copies give -ECHILD and may only be closed; it can open its own.
- * exec() closes everything. Nothing a process holds outlives it.
+ * Functions without a handle: any thread.
+ *
+ * Processes. Handles belong to the process that opened them.
+ *
+ *     fork()    The child's copies give -ECHILD (names and paths can be read)
+ *               and may only be closed, released or discarded, which takes
+ *               nothing from the parent. This holds whatever the parent's other
+ *               threads were doing. The child can open handles of its own. What
+ *               it still sees of a message is kept by the parent's pin alone.
+ *     vfork(), posix_spawn()   Until it calls exec() or _exit(), which is all
+ *               that it may do, such a child is its parent.
+ *     exec()    ends everything: the new program has no descriptor, mapping,
+ *               lock or pin of the old one.
+ *     dlclose() does not unload the library: the handlers of
+ *               babus_guard_install() and fork() stay. Once all handles are
+ *               closed no thread, descriptor or mapping of a bus is left.
+ *
+ * Nothing that a process holds outlives it. Not safe in signal handlers: any of
+ * these functions, and fork(), when they may interrupt one of them.
  *
  * Units: sizes in bytes, times in nanoseconds. *_time_ns are CLOCK_REALTIME,
  * deadlines are CLOCK_MONOTONIC.
@@ -74,6 +91,11 @@
 
 #ifdef __cplusplus
 extern "C" {
+/* In C++ a struct's name can be hidden by a function's, as stat() does; g++ warns of it. */
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 #endif
 
 #define BABUS_VERSION_MAJOR 0
@@ -251,7 +273,10 @@ BABUS_API void babus_slot_options_init(struct babus_slot_options *opts);
 BABUS_API int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 			      const struct babus_slot_options *opts, babus_slot **slot);
 
-/* Close. Every message and loan of it must have been given back. NULL is fine. */
+/*
+ * Close. Every message, loan and reader of it must have been given back: messages
+ * and loans point into memory that is unmapped here. NULL is fine.
+ */
 BABUS_API void babus_slot_close(babus_slot *slot);
 
 /*
@@ -463,7 +488,9 @@ enum babus_start {
  * A reader: a cursor over the slot, whose position and losses are visible in
  * babus_slot_clients(). Takes one pin of the slot while it is open. The slot's
  * handle must stay open as long, and what was read through it must have been
- * released before it is closed. Errors: -ENOBUFS, -ENODEV, -EINVAL.
+ * released before it is closed: the reader's pin goes with it, so the message
+ * could be overwritten, and releasing it later would unpin what somebody else
+ * reads by then. Errors: -ENOBUFS, -ENODEV, -EINVAL.
  */
 BABUS_API int babus_reader_open(babus_slot *slot, enum babus_start start, uint64_t n,
 				babus_reader **reader);
@@ -504,6 +531,7 @@ struct babus_reader_stats {
 	uint64_t skipped;  /* passed over by babus_reader_latest() */
 };
 
+/* -ECHILD is its only error. */
 BABUS_API int babus_reader_stats(const babus_reader *reader, struct babus_reader_stats *stats);
 BABUS_API babus_slot *babus_reader_slot(const babus_reader *reader);
 
@@ -527,7 +555,10 @@ BABUS_API void babus_waiter_close(babus_waiter *waiter);
  * waiter only looks at the cursor. -EINVAL (another domain), -EEXIST.
  */
 BABUS_API int babus_waiter_add(babus_waiter *waiter, babus_reader *reader, void *user);
-/* Remove it; call before closing the reader. -ENOENT. */
+/*
+ * Remove it; call before closing the reader. A babus_waiter_wait() that another
+ * thread is in may still return it. -ENOENT.
+ */
 BABUS_API int babus_waiter_remove(babus_waiter *waiter, babus_reader *reader);
 
 /*
@@ -566,6 +597,9 @@ BABUS_API int babus_waiter_wake(babus_waiter *waiter);
 BABUS_API int babus_waiter_fd(babus_waiter *waiter, int *fd);
 
 #ifdef __cplusplus
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 }
 #endif
 
