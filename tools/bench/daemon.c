@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,28 +33,70 @@ bool daemon_exists(const char *program)
 	return found;
 }
 
-pid_t daemon_start(char *const *argv)
+static pid_t start(const char *const *argv, int *output)
 {
-	pid_t pid = crew_fork();
-	int null;
+	int pipes[2], null;
+	pid_t pid;
 
+	bench_check(pipe2(pipes, O_CLOEXEC) ? -errno : 0, "pipe");
+	pid = crew_fork();
 	bench_check(pid < 0 ? -errno : 0, "fork");
-	if (pid)
+	if (pid) {
+		close(pipes[1]);
+		*output = pipes[0];
 		return pid;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* let it clean up */
 	setsid();
 	null = open("/dev/null", O_RDWR);
-	for (int fd = 0; fd < 3; fd++)
-		dup2(null, fd);
-	execvp(argv[0], argv);
+	dup2(null, 0);
+	dup2(pipes[1], 1);
+	dup2(null, 2);
+	execvp(argv[0], (char *const *)(uintptr_t)argv);
 	_exit(127);
 }
 
-bool daemon_alive(pid_t pid)
+/* Read until this is seen; false at the end of the output, or after 10 s. */
+static bool wait_for(int output, const char *text)
 {
-	siginfo_t info = {0};
+	uint64_t deadline = bench_now() + UINT64_C(10000000000);
+	struct pollfd readable = {.fd = output, .events = POLLIN};
+	char seen[8192];
+	size_t length = 0;
 
-	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-	       info.si_pid == 0;
+	while (length < sizeof(seen) - 1 && bench_now() < deadline && !bench_interrupted()) {
+		ssize_t n;
+
+		if (poll(&readable, 1, 100) < 1)
+			continue;
+		n = read(output, seen + length, sizeof(seen) - 1 - length);
+		if (n < 1)
+			return false;
+		length += (size_t)n;
+		seen[length] = '\0';
+		if (strstr(seen, text))
+			return true;
+	}
+	return false;
+}
+
+pid_t daemon_start(const char *const *argv, const char *ready, char *why, size_t why_size)
+{
+	pid_t pid;
+	int output;
+
+	if (!daemon_exists(argv[0])) {
+		snprintf(why, why_size, "%s is not installed", argv[0]);
+		return 0;
+	}
+	pid = start(argv, &output);
+	/* Its output stays open, and is little: it would die of a closed pipe. */
+	if (wait_for(output, ready))
+		return pid;
+	snprintf(why, why_size, "%s does not start", argv[0]);
+	daemon_stop(pid);
+	close(output);
+	return 0;
 }
 
 void daemon_stop(pid_t pid)

@@ -4,6 +4,7 @@
 #define BABUS_BENCH_DAEMON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -11,13 +12,10 @@
 bool daemon_exists(const char *program);
 
 /*
- * Run argv in a session of its own, its output into /dev/null. The program must
- * stay in the foreground.
+ * Run argv, which must stay in the foreground, in a session of its own, and wait
+ * until it has said `ready` on stdout. 0: it did not; `why` tells.
  */
-pid_t daemon_start(char *const *argv);
-
-/* Whether it has not ended. */
-bool daemon_alive(pid_t pid);
+pid_t daemon_start(const char *const *argv, const char *ready, char *why, size_t why_size);
 
 /* SIGTERM, and SIGKILL if that does not end it within two seconds. */
 void daemon_stop(pid_t pid);

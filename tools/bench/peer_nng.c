@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nng over ipc: pair0 where a channel has one reader, else pub0 and sub0.
+ * Messages are written and read in its own memory.
+ */
+#include <errno.h>
+#include <nng/nng.h>
+#include <nng/protocol/pair0/pair.h>
+#include <nng/protocol/pubsub0/pub.h>
+#include <nng/protocol/pubsub0/sub.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "peers.h"
+
+struct state {
+	nng_socket out, in;
+	bool has_out, has_in;
+	sem_t connected; /* once for each reader of ours */
+	nng_msg *sent, *got;
+};
+
+static void must(int error, const char *what)
+{
+	if (error)
+		bench_fail("nng: %s: %s", what, nng_strerror(error));
+}
+
+static void address(const struct rig *rig, unsigned channel, bool file, char text[300])
+{
+	snprintf(text, 300, "%s%s/nng.%u.%u", file ? "" : "ipc://", bench_dir(), rig->run, channel);
+}
+
+static int prepare(struct rig *rig, char *why, size_t why_size)
+{
+	(void)rig;
+	(void)why;
+	(void)why_size;
+	return 0;
+}
+
+static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+	(void)pipe;
+	(void)event;
+	sem_post(arg);
+}
+
+static void options(nng_socket made, const struct rig *rig)
+{
+	/* What a kind of socket has no use for it refuses. */
+	nng_socket_set_int(made, NNG_OPT_SENDBUF, (int)rig->depth);
+	nng_socket_set_int(made, NNG_OPT_RECVBUF, (int)rig->depth);
+	must(nng_socket_set_size(made, NNG_OPT_RECVMAXSZ, 0), "RECVMAXSZ");
+}
+
+static void open_end(struct end *end)
+{
+	struct state *state = bench_memory(sizeof(*state));
+	bool pair = end->rig->readers == 1;
+	char text[300];
+
+	end->state = state;
+	sem_init(&state->connected, 0, 0);
+	if (end->publishes >= 0) {
+		must(pair ? nng_pair0_open(&state->out) : nng_pub0_open(&state->out), "socket");
+		state->has_out = true;
+		options(state->out, end->rig);
+		must(nng_pipe_notify(state->out, NNG_PIPE_EV_ADD_POST, on_pipe, &state->connected),
+		     "notify");
+		address(end->rig, (unsigned)end->publishes, false, text);
+		must(nng_listen(state->out, text, NULL, 0), "listen");
+	}
+	if (end->subscribes) {
+		must(pair ? nng_pair0_open(&state->in) : nng_sub0_open(&state->in), "socket");
+		state->has_in = true;
+		options(state->in, end->rig);
+		if (!pair)
+			must(nng_socket_set(state->in, NNG_OPT_SUB_SUBSCRIBE, "", 0), "subscribe");
+	}
+}
+
+/* All listen by now. */
+static void settle(struct end *end)
+{
+	struct state *state = end->state;
+	char text[300];
+
+	if (state->has_in) {
+		address(end->rig, (unsigned)__builtin_ctz(end->subscribes), false, text);
+		must(nng_dial(state->in, text, NULL, 0), "dial");
+	}
+	for (unsigned i = 0; state->has_out && i < end->rig->readers; i++) {
+		while (sem_wait(&state->connected) < 0)
+			;
+	}
+}
+
+static void *buffer(struct end *end, size_t size)
+{
+	struct state *state = end->state;
+
+	must(nng_msg_alloc(&state->sent, size), "message");
+	return nng_msg_body(state->sent);
+}
+
+static void send(struct end *end, size_t size)
+{
+	struct state *state = end->state;
+
+	(void)size;
+	must(nng_sendmsg(state->out, state->sent, 0), "send");
+}
+
+static bool receive(struct end *end, struct received *message)
+{
+	struct state *state = end->state;
+	int error = nng_recvmsg(state->in, &state->got,
+				end->rig->mode == MODE_POLL ? NNG_FLAG_NONBLOCK : 0);
+
+	if (error == NNG_EAGAIN)
+		return false;
+	must(error, "receive");
+	*message = (struct received){.data = nng_msg_body(state->got),
+				     .size = nng_msg_len(state->got)};
+	return true;
+}
+
+static void release(struct end *end, struct received *message)
+{
+	(void)message;
+	nng_msg_free(((struct state *)end->state)->got);
+}
+
+static void close_end(struct end *end)
+{
+	struct state *state = end->state;
+
+	if (state->has_out)
+		nng_close(state->out);
+	if (state->has_in)
+		nng_close(state->in);
+	sem_destroy(&state->connected);
+	free(state);
+}
+
+/* Processes that failed leave their sockets. */
+static void finish(struct rig *rig)
+{
+	char path[300];
+
+	for (unsigned i = 0; i < rig->channels; i++) {
+		address(rig, i, true, path);
+		unlink(path);
+	}
+}
+
+const struct peer peer_nng = {
+    .name = "nng",
+    .what = "nng over ipc",
+    .group = "peer",
+    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
+    .readers_max = 200,
+    .queues = true,
+    .prepare = prepare,
+    .open = open_end,
+    .settle = settle,
+    .buffer = buffer,
+    .send = send,
+    .receive = receive,
+    .release = release,
+    .close = close_end,
+    .finish = finish,
+};

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Redis streams: XADD with MAXLEN to a stream for each channel, XREAD from as
+ * many as an end subscribes to. Unless the work wants to know that a message
+ * has arrived, XADD's answer is read only when there is time, or too many are
+ * due, so that the publisher does not wait for the server.
+ */
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "peers.h"
+#include "redis.h"
+
+enum {
+	DUE_MAX = 64
+};
+
+struct state {
+	redisContext *to, *from;
+	char *out;
+	char key[CHANNELS_MAX][32], last[CHANNELS_MAX][48];
+	unsigned due; /* answers to XADD */
+	redisReply *reply;
+	size_t stream, entry; /* the next in reply */
+};
+
+static redisContext *connect_to(const struct rig *rig)
+{
+	redisContext *context = rig->peer == &peer_redis_unix
+				    ? redisConnectUnix(redis_socket())
+				    : redisConnect("127.0.0.1", redis_port());
+
+	if (!context || context->err)
+		bench_fail("redis: %s", context ? context->errstr : "no memory");
+	context->reader->maxbuf = 0; /* keep a large buffer */
+	return context;
+}
+
+static redisReply *answer(redisContext *context)
+{
+	redisReply *reply = NULL;
+
+	if (redisGetReply(context, (void **)&reply) != REDIS_OK)
+		bench_fail("redis: %s", context->errstr);
+	if (reply->type == REDIS_REPLY_ERROR)
+		bench_fail("redis: %s", reply->str);
+	return reply;
+}
+
+static void flush(redisContext *context)
+{
+	int done = 0;
+
+	while (!done) {
+		if (redisBufferWrite(context, &done) != REDIS_OK)
+			bench_fail("redis: %s", context->errstr);
+	}
+}
+
+static void key_of(const struct rig *rig, unsigned channel, char key[32])
+{
+	snprintf(key, 32, "run%u.%u", rig->run, channel);
+}
+
+static int prepare(struct rig *rig, char *why, size_t why_size)
+{
+	(void)rig;
+	return redis_start(why, why_size);
+}
+
+static void open_end(struct end *end)
+{
+	struct state *state = bench_memory(sizeof(*state));
+
+	end->state = state;
+	for (unsigned i = 0; i < end->rig->channels; i++) {
+		key_of(end->rig, i, state->key[i]);
+		strcpy(state->last[i], "0-0");
+	}
+	if (end->publishes >= 0) {
+		state->to = connect_to(end->rig);
+		state->out = bench_memory(end->rig->size);
+	}
+	if (end->subscribes)
+		state->from = connect_to(end->rig);
+}
+
+static void *buffer(struct end *end, size_t size)
+{
+	(void)size;
+	return ((struct state *)end->state)->out;
+}
+
+static void send(struct end *end, size_t size)
+{
+	struct state *state = end->state;
+	const struct rig *rig = end->rig;
+	char depth[16];
+	const char *argv[] = {"XADD",   state->key[end->publishes],
+			      "MAXLEN", rig->depth < 100 ? "=" : "~",
+			      depth,    "*",
+			      "d",      state->out};
+	size_t length[8];
+
+	snprintf(depth, sizeof(depth), "%u", rig->depth);
+	for (int i = 0; i < 7; i++)
+		length[i] = strlen(argv[i]);
+	length[7] = size;
+	if (redisAppendCommandArgv(state->to, 8, argv, length) != REDIS_OK)
+		bench_fail("redis: %s", state->to->errstr);
+	flush(state->to);
+	state->due++;
+	while (state->due > (rig->acknowledged ? 0 : rig->mode == MODE_POLL ? DUE_MAX : 1)) {
+		freeReplyObject(answer(state->to));
+		state->due--;
+	}
+}
+
+static void ask(struct end *end)
+{
+	struct state *state = end->state;
+	const char *argv[6 + 2 * CHANNELS_MAX] = {"XREAD", "COUNT", end->rig->latest ? "1" : "64"};
+	int count = 3, channels = __builtin_popcount(end->subscribes), at;
+
+	if (end->rig->mode != MODE_POLL) {
+		argv[count++] = "BLOCK";
+		argv[count++] = "0";
+	}
+	argv[count++] = "STREAMS";
+	at = count;
+	for (unsigned i = 0; i < end->rig->channels; i++) {
+		if (!(end->subscribes >> i & 1))
+			continue;
+		argv[at] = state->key[i];
+		argv[at + channels] = state->last[i];
+		at++;
+	}
+	count += 2 * channels;
+	if (redisAppendCommandArgv(state->from, count, argv, NULL) != REDIS_OK)
+		bench_fail("redis: %s", state->from->errstr);
+	state->reply = answer(state->from);
+	state->stream = state->entry = 0;
+	if (state->reply->type != REDIS_REPLY_ARRAY) { /* nothing new */
+		freeReplyObject(state->reply);
+		state->reply = NULL;
+	}
+}
+
+/* The next message of the reply; gives it up when there is no more. */
+static bool take(struct end *end, struct received *message)
+{
+	struct state *state = end->state;
+	const redisReply *stream, *entry, *value;
+
+	while (state->reply && state->stream < state->reply->elements) {
+		stream = state->reply->element[state->stream];
+		if (state->entry == stream->element[1]->elements) {
+			state->stream++;
+			state->entry = 0;
+			continue;
+		}
+		entry = stream->element[1]->element[state->entry++];
+		value = entry->element[1]->element[1];
+		message->channel = (unsigned)atoi(strchr(stream->element[0]->str, '.') + 1);
+		message->data = value->str;
+		message->size = (size_t)value->len;
+		snprintf(state->last[message->channel], sizeof(state->last[0]), "%s",
+			 entry->element[0]->str);
+		return true;
+	}
+	if (state->reply)
+		freeReplyObject(state->reply);
+	state->reply = NULL;
+	return false;
+}
+
+static bool receive(struct end *end, struct received *message)
+{
+	while (!take(end, message)) {
+		ask(end);
+		if (!((struct state *)end->state)->reply && end->rig->mode == MODE_POLL)
+			return false;
+	}
+	return true;
+}
+
+static void release(struct end *end, struct received *message)
+{
+	(void)end; /* the reply goes when its last message is taken */
+	(void)message;
+}
+
+static void close_end(struct end *end)
+{
+	struct state *state = end->state;
+
+	for (; state->due; state->due--)
+		freeReplyObject(answer(state->to));
+	if (state->reply)
+		freeReplyObject(state->reply);
+	if (state->to)
+		redisFree(state->to);
+	if (state->from)
+		redisFree(state->from);
+	free(state->out);
+	free(state);
+}
+
+static void finish(struct rig *rig)
+{
+	redisContext *context = connect_to(rig);
+	char key[32];
+
+	for (unsigned i = 0; i < rig->channels; i++) {
+		key_of(rig, i, key);
+		freeReplyObject(redisCommand(context, "UNLINK %s", key));
+	}
+	redisFree(context);
+}
+
+#define REDIS(variable, title, text)                   \
+	const struct peer variable = {                 \
+	    .name = title,                             \
+	    .what = text,                              \
+	    .group = "peer",                           \
+	    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK, \
+	    .readers_max = 1000,                       \
+	    .many = true,                              \
+	    .queues = true,                            \
+	    .prepare = prepare,                        \
+	    .open = open_end,                          \
+	    .buffer = buffer,                          \
+	    .send = send,                              \
+	    .receive = receive,                        \
+	    .release = release,                        \
+	    .close = close_end,                        \
+	    .finish = finish,                          \
+	    .stop = redis_stop,                        \
+	    .daemon = redis_pid,                       \
+	}
+
+REDIS(peer_redis_unix, "redis-unix", "Redis streams over a Unix socket");
+REDIS(peer_redis_tcp, "redis-tcp", "Redis streams over TCP");

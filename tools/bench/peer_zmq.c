@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ZeroMQ over ipc: a PAIR where a channel has one reader, else XPUB and SUB.
+ * Messages are written and read in its own memory.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "peers.h"
+
+struct state {
+	void *context, *out, *in;
+	zmq_msg_t sent, got;
+};
+
+static void must(int result, const char *what)
+{
+	if (result < 0)
+		bench_fail("zmq: %s: %s", what, zmq_strerror(errno));
+}
+
+static void address(const struct rig *rig, unsigned channel, bool file, char text[300])
+{
+	snprintf(text, 300, "%s%s/zmq.%u.%u", file ? "" : "ipc://", bench_dir(), rig->run, channel);
+}
+
+static int prepare(struct rig *rig, char *why, size_t why_size)
+{
+	(void)rig;
+	(void)why;
+	(void)why_size;
+	return 0;
+}
+
+static void *new_socket(struct end *end, int type)
+{
+	void *made = zmq_socket(((struct state *)end->state)->context, type);
+	int depth = (int)end->rig->depth, now = 0;
+
+	must(made ? 0 : -1, "socket");
+	must(zmq_setsockopt(made, ZMQ_SNDHWM, &depth, sizeof(depth)), "SNDHWM");
+	must(zmq_setsockopt(made, ZMQ_RCVHWM, &depth, sizeof(depth)), "RCVHWM");
+	must(zmq_setsockopt(made, ZMQ_LINGER, &now, sizeof(now)), "LINGER");
+	return made;
+}
+
+static void open_end(struct end *end)
+{
+	struct state *state = bench_memory(sizeof(*state));
+	bool pair = end->rig->readers == 1;
+	char text[300];
+
+	end->state = state;
+	state->context = zmq_ctx_new();
+	must(state->context ? 0 : -1, "context");
+	if (end->publishes >= 0) {
+		state->out = new_socket(end, pair ? ZMQ_PAIR : ZMQ_XPUB);
+		address(end->rig, (unsigned)end->publishes, false, text);
+		must(zmq_bind(state->out, text), "bind");
+	}
+	if (end->subscribes) {
+		state->in = new_socket(end, pair ? ZMQ_PAIR : ZMQ_SUB);
+		if (!pair)
+			must(zmq_setsockopt(state->in, ZMQ_SUBSCRIBE, "", 0), "SUBSCRIBE");
+	}
+}
+
+/* All are bound by now. An XPUB is told of each subscriber. */
+static void settle(struct end *end)
+{
+	struct state *state = end->state;
+	char text[300], news[8];
+
+	if (end->subscribes) {
+		address(end->rig, (unsigned)__builtin_ctz(end->subscribes), false, text);
+		must(zmq_connect(state->in, text), "connect");
+	}
+	for (unsigned i = 0; state->out && end->rig->readers > 1 && i < end->rig->readers; i++)
+		must(zmq_recv(state->out, news, sizeof(news), 0), "subscriptions");
+}
+
+static void *buffer(struct end *end, size_t size)
+{
+	struct state *state = end->state;
+
+	must(zmq_msg_init_size(&state->sent, size), "message");
+	return zmq_msg_data(&state->sent);
+}
+
+static void send(struct end *end, size_t size)
+{
+	struct state *state = end->state;
+
+	(void)size;
+	must(zmq_msg_send(&state->sent, state->out, 0), "send");
+}
+
+static bool receive(struct end *end, struct received *message)
+{
+	struct state *state = end->state;
+	int result;
+
+	must(zmq_msg_init(&state->got), "message");
+	result = zmq_msg_recv(&state->got, state->in,
+			      end->rig->mode == MODE_POLL ? ZMQ_DONTWAIT : 0);
+	if (result < 0 && errno == EAGAIN)
+		return false;
+	must(result, "receive");
+	*message = (struct received){.data = zmq_msg_data(&state->got),
+				     .size = zmq_msg_size(&state->got)};
+	return true;
+}
+
+static void release(struct end *end, struct received *message)
+{
+	(void)message;
+	zmq_msg_close(&((struct state *)end->state)->got);
+}
+
+static void close_end(struct end *end)
+{
+	struct state *state = end->state;
+
+	if (state->out)
+		zmq_close(state->out);
+	if (state->in)
+		zmq_close(state->in);
+	zmq_ctx_term(state->context);
+	free(state);
+}
+
+/* Processes that failed leave their sockets. */
+static void finish(struct rig *rig)
+{
+	char path[300];
+
+	for (unsigned i = 0; i < rig->channels; i++) {
+		address(rig, i, true, path);
+		unlink(path);
+	}
+}
+
+const struct peer peer_zmq = {
+    .name = "zeromq",
+    .what = "ZeroMQ over ipc",
+    .group = "peer",
+    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
+    .readers_max = 200,
+    .queues = true,
+    .prepare = prepare,
+    .open = open_end,
+    .settle = settle,
+    .buffer = buffer,
+    .send = send,
+    .receive = receive,
+    .release = release,
+    .close = close_end,
+    .finish = finish,
+};

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "redis.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "daemon.h"
+
+static pid_t pid;
+static int port;
+static char path[300];
+
+/* A port that is free now. */
+static int free_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+		bench_check(-errno, "a port for redis-server");
+	close(fd);
+	return ntohs(address.sin_port);
+}
+
+int redis_start(char *why, size_t why_size)
+{
+	char number[16];
+	const char *argv[] = {
+	    "redis-server", "--port",     number,         "--bind", "127.0.0.1",
+	    "--unixsocket", path,         "--save",       "",       "--appendonly",
+	    "no",           "--loglevel", "notice",       "--dir",  bench_dir(),
+	    "--daemonize",  "no",         "--supervised", "no",     NULL};
+
+	if (pid)
+		return 0;
+	snprintf(path, sizeof(path), "%s/redis.sock", bench_dir());
+	for (int tries = 0; tries < 3 && !pid; tries++) { /* another may take the port */
+		port = free_port();
+		snprintf(number, sizeof(number), "%d", port);
+		pid = daemon_start(argv, "eady to accept connections", why, why_size);
+	}
+	return pid ? 0 : -ENOTSUP;
+}
+
+void redis_stop(void)
+{
+	if (!pid)
+		return;
+	daemon_stop(pid);
+	unlink(path);
+	pid = 0;
+}
+
+pid_t redis_pid(void)
+{
+	return pid;
+}
+
+const char *redis_socket(void)
+{
+	return path;
+}
+
+int redis_port(void)
+{
+	return port;
+}
