@@ -175,7 +175,7 @@ int crew_run(struct crew *crew, void (*part)(struct crew *crew, unsigned who, vo
 				all_threads(crew, part, arg);
 			else
 				part(crew, i, arg);
-			_exit(0);
+			exit(0); /* libraries of peers clean up then */
 		}
 		process[i].fd = process[i].pid < 0 ? -1 : pidfd_open(process[i].pid, 0);
 		if (process[i].fd < 0) {

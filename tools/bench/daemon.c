@@ -33,6 +33,10 @@ bool daemon_exists(const char *program)
 	return found;
 }
 
+enum {
+	STOP_MS = 10000 /* RouDi takes its time to leave nothing behind */
+};
+
 static pid_t start(const char *const *argv, int *output)
 {
 	int pipes[2], null;
@@ -104,7 +108,7 @@ void daemon_stop(pid_t pid)
 	struct pollfd over = {.fd = pidfd_open(pid, 0), .events = POLLIN};
 
 	kill(pid, SIGTERM);
-	if (over.fd < 0 || poll(&over, 1, 2000) < 1)
+	if (over.fd < 0 || poll(&over, 1, STOP_MS) < 1)
 		kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	if (over.fd >= 0)

@@ -17,7 +17,7 @@ bool daemon_exists(const char *program);
  */
 pid_t daemon_start(const char *const *argv, const char *ready, char *why, size_t why_size);
 
-/* SIGTERM, and SIGKILL if that does not end it within two seconds. */
+/* SIGTERM, and SIGKILL if that does not end it. */
 void daemon_stop(pid_t pid);
 
 /* Processor time it has used. */

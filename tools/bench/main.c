@@ -21,6 +21,7 @@ enum exit_status {
 };
 
 static volatile sig_atomic_t signalled;
+static pid_t self;
 
 static void on_signal(int number)
 {
@@ -98,7 +99,7 @@ static void stop_peers(void)
 {
 	static bool stopped;
 
-	for (size_t i = 0; i < peer_count && !stopped; i++) {
+	for (size_t i = 0; i < peer_count && !stopped && getpid() == self; i++) {
 		if (peers[i]->stop)
 			peers[i]->stop();
 	}
@@ -123,6 +124,7 @@ static void set_up(void)
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	bench_dir();
+	self = getpid();
 	atexit(stop_peers);
 }
 

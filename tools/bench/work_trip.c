@@ -15,7 +15,7 @@
 #include "plan.h"
 
 enum {
-	TRIPS_MIN = 5,
+	TRIPS_MIN = 3,
 	BATCH_NS = 20000,
 	FINE = 16 /* batches are kept in 16ths of a nanosecond */
 };
@@ -182,6 +182,8 @@ static void add(struct plan *plan, size_t size, size_t touch, enum place place)
 		    .floor_mode = mode == MODE_ADAPT ? MODE_BLOCK : mode,
 		};
 
+		if (plan->options->extent == EXTENT_SMOKE && mode == MODE_POLL)
+			continue;
 		if (peer->modes >> mode & 1 && (touch == size || peer->in_place))
 			plan_add(plan, &bench);
 	}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * iceoryx 2.0 by its C binding: loans and views, no copy, with a RouDi of ours.
+ * There can be one RouDi on a machine: where another runs, this peer does not.
+ */
+#include <errno.h>
+#include <glob.h>
+#include <iceoryx_binding_c/log.h>
+#include <iceoryx_binding_c/publisher.h>
+#include <iceoryx_binding_c/runtime.h>
+#include <iceoryx_binding_c/subscriber.h>
+#include <iceoryx_binding_c/wait_set.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "peers.h"
+
+/* Of our processes, as iceoryx knows them: the benchmark's number, their own. */
+#define NAMES "babus-bench-%d-"
+
+enum {
+	QUEUE_MAX = 256 /* that iceoryx is built for */
+};
+
+struct state {
+	iox_pub_storage_t pub_storage;
+	iox_sub_storage_t sub_storage;
+	iox_ws_storage_t set_storage;
+	iox_pub_t out;
+	iox_sub_t in;
+	iox_ws_t set;
+	void *chunk;
+	const void *got;
+};
+
+static pid_t pid;
+static char config[300];
+
+/* Pools for our sizes with iceoryx's header, each size as often as one needs it. */
+static void write_config(void)
+{
+	static const unsigned pools[][2] = {
+	    {256, 2000}, {4352, 600}, {66048, 64}, {1049088, 32}, {6221056, 12}};
+	FILE *file;
+
+	snprintf(config, sizeof(config), "%s/roudi.toml", bench_dir());
+	file = fopen(config, "w");
+	if (!file)
+		bench_fail("%s: %s", config, strerror(errno));
+	fputs("[general]\nversion = 1\n\n[[segment]]\n", file);
+	for (size_t i = 0; i < sizeof(pools) / sizeof(*pools); i++)
+		fprintf(file, "\n[[segment.mempool]]\nsize = %u\ncount = %u\n", pools[i][0],
+			pools[i][1]);
+	fclose(file);
+}
+
+static int prepare(struct rig *rig, char *why, size_t why_size)
+{
+	const char *argv[] = {"iox-roudi", "--config-file", config, "--log-level", "warning", NULL};
+
+	(void)rig;
+	if (pid)
+		return 0;
+	write_config();
+	pid = daemon_start(argv, "ready for clients", why, why_size);
+	if (!pid)
+		unlink(config);
+	return pid ? 0 : -ENOTSUP;
+}
+
+/* RouDi leaves nothing, but for the sockets of clients that were killed. */
+static void stop(void)
+{
+	char pattern[64];
+	glob_t left;
+
+	if (!pid)
+		return;
+	daemon_stop(pid);
+	pid = 0;
+	unlink(config);
+	snprintf(pattern, sizeof(pattern), "/tmp/" NAMES "*", (int)getpid());
+	if (glob(pattern, 0, NULL, &left))
+		return;
+	for (size_t i = 0; i < left.gl_pathc; i++)
+		unlink(left.gl_pathv[i]);
+	globfree(&left);
+}
+
+static pid_t daemon_pid(void)
+{
+	return pid;
+}
+
+static void names(const struct rig *rig, unsigned channel, char run[32], char which[32])
+{
+	snprintf(run, 32, "run%u", rig->run);
+	snprintf(which, 32, "channel%u", channel);
+}
+
+static void open_out(struct end *end)
+{
+	struct state *state = end->state;
+	iox_pub_options_t options;
+	char run[32], which[32];
+
+	iox_pub_options_init(&options);
+	options.subscriberTooSlowPolicy = ConsumerTooSlowPolicy_WAIT_FOR_CONSUMER;
+	names(end->rig, (unsigned)end->publishes, run, which);
+	state->out = iox_pub_init(&state->pub_storage, "bench", run, which, &options);
+}
+
+static void open_in(struct end *end)
+{
+	struct state *state = end->state;
+	iox_sub_options_t options;
+	char run[32], which[32];
+
+	iox_sub_options_init(&options);
+	options.queueCapacity = end->rig->depth < QUEUE_MAX ? end->rig->depth : QUEUE_MAX;
+	options.queueFullPolicy = QueueFullPolicy_BLOCK_PRODUCER;
+	names(end->rig, (unsigned)__builtin_ctz(end->subscribes), run, which);
+	state->in = iox_sub_init(&state->sub_storage, "bench", run, which, &options);
+	if (end->rig->mode == MODE_POLL)
+		return;
+	state->set = iox_ws_init(&state->set_storage);
+	if (iox_ws_attach_subscriber_event(state->set, state->in, SubscriberEvent_DATA_RECEIVED, 1,
+					   NULL) != WaitSetResult_SUCCESS)
+		bench_fail("iceoryx: the wait set is full");
+}
+
+static void open_end(struct end *end)
+{
+	char name[32];
+
+	end->state = bench_memory(sizeof(struct state));
+	snprintf(name, sizeof(name), NAMES "%d", (int)getppid(), (int)getpid());
+	iox_set_loglevel(Iceoryx_LogLevel_Off);
+	iox_runtime_init(name);
+	if (end->publishes >= 0)
+		open_out(end);
+	if (end->subscribes)
+		open_in(end);
+}
+
+/* RouDi connects them within its next round. */
+static void settle(struct end *end)
+{
+	struct state *state = end->state;
+
+	while (state->in && iox_sub_get_subscription_state(state->in) != SubscribeState_SUBSCRIBED)
+		bench_sleep(1000000);
+}
+
+static void *buffer(struct end *end, size_t size)
+{
+	struct state *state = end->state;
+
+	if (iox_pub_loan_chunk(state->out, &state->chunk, (uint32_t)size) !=
+	    AllocationResult_SUCCESS)
+		bench_fail("iceoryx: no chunk of %zu bytes", size);
+	return state->chunk;
+}
+
+static void send(struct end *end, size_t size)
+{
+	struct state *state = end->state;
+
+	(void)size;
+	iox_pub_publish_chunk(state->out, state->chunk);
+}
+
+static bool receive(struct end *end, struct received *message)
+{
+	struct state *state = end->state;
+	iox_notification_info_t news[1];
+	uint64_t missed;
+
+	while (iox_sub_take_chunk(state->in, &state->got) != ChunkReceiveResult_SUCCESS) {
+		if (end->rig->mode == MODE_POLL)
+			return false;
+		iox_ws_wait(state->set, news, 1, &missed);
+	}
+	*message = (struct received){.data = state->got, .size = end->rig->size};
+	return true;
+}
+
+static void release(struct end *end, struct received *message)
+{
+	struct state *state = end->state;
+
+	iox_sub_release_chunk(state->in, message->data);
+}
+
+static void close_end(struct end *end)
+{
+	struct state *state = end->state;
+
+	if (state->set) {
+		iox_ws_detach_subscriber_event(state->set, state->in,
+					       SubscriberEvent_DATA_RECEIVED);
+		iox_ws_deinit(state->set);
+	}
+	if (state->in)
+		iox_sub_deinit(state->in);
+	if (state->out)
+		iox_pub_deinit(state->out);
+	iox_runtime_shutdown();
+	free(state);
+}
+
+static void finish(struct rig *rig)
+{
+	(void)rig;
+}
+
+const struct peer peer_iceoryx = {
+    .name = "iceoryx",
+    .what = "iceoryx 2.0, loans and views",
+    .group = "peer",
+    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
+    .readers_max = 64,
+    .in_place = true,
+    .queues = true,
+    .prepare = prepare,
+    .open = open_end,
+    .settle = settle,
+    .buffer = buffer,
+    .send = send,
+    .receive = receive,
+    .release = release,
+    .close = close_end,
+    .finish = finish,
+    .stop = stop,
+    .daemon = daemon_pid,
+};
