@@ -298,6 +298,9 @@ static const struct key keys[] = {
     {"hide_wait", CONFIG_BABUSFS, parse_boolean, 0, "yes or no", TEXT("no")},
     {"threads", CONFIG_BABUSFS, parse_count, 1024, A_COUNT "1024", TEXT("4")},
     {"max_pending", CONFIG_BABUSFS, parse_size, UINT64_MAX, A_SIZE, TEXT("256 MiB")},
+    {"max_user_pending", CONFIG_BABUSFS, parse_size, UINT64_MAX, A_SIZE, TEXT("128 MiB")},
+    {"max_user_files", CONFIG_BABUSFS, parse_count, 1 << 30, A_COUNT "1073741824", TEXT("16384")},
+    {"max_user_waiting", CONFIG_BABUSFS, parse_count, 1 << 30, A_COUNT "1073741824", TEXT("8192")},
     {"hold", CONFIG_BABUSFS, parse_duration, UINT64_MAX, A_DURATION, TEXT("1 s")},
     {"spin", CONFIG_BABUSFS, parse_duration, UINT64_MAX, A_DURATION, TEXT("0")},
 };

@@ -19,7 +19,7 @@ enum {
 };
 
 enum {
-	CONFIG_KEYS = 23
+	CONFIG_KEYS = 26
 };
 
 /* What sections say; line[k] is where key k was given, 0 if it was not. */

@@ -1,31 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* A number of bytes that many may take from, and no more than there are. */
+/*
+ * A number of bytes, or of anything, that many may take from, and no more than
+ * there are; possibly a part of a larger one, which is taken from as well.
+ */
 #ifndef FS_BUDGET_H
 #define FS_BUDGET_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct budget {
 	_Atomic uint64_t used;
-	uint64_t max; /* constant */
+	uint64_t max;         /* constant */
+	struct budget *whole; /* constant; NULL: it is no part */
 };
 
-static inline bool budget_take(struct budget *budget, uint64_t bytes)
+static inline void budget_give(struct budget *budget, uint64_t amount)
 {
-	uint64_t used = budget->used;
-
-	do {
-		if (bytes > budget->max || used > budget->max - bytes)
-			return false;
-	} while (!atomic_compare_exchange_weak(&budget->used, &used, used + bytes));
-	return true;
+	for (; budget; budget = budget->whole)
+		budget->used -= amount;
 }
 
-static inline void budget_give(struct budget *budget, uint64_t bytes)
+static inline bool budget_take(struct budget *budget, uint64_t amount)
 {
-	budget->used -= bytes;
+	for (struct budget *part = budget; part; part = part->whole) {
+		uint64_t used = part->used;
+
+		do {
+			if (amount > part->max || used > part->max - amount) {
+				for (; budget != part; budget = budget->whole)
+					budget->used -= amount;
+				return false;
+			}
+		} while (!atomic_compare_exchange_weak(&part->used, &used, used + amount));
+	}
+	return true;
 }
 
 #endif

@@ -11,6 +11,7 @@
  *     slot->lock     its snapshots, holds and publishing handle
  *     nodes->lock    the table of nodes; nothing is taken under it
  *     handles->lock  the list of open files; nothing is taken under it
+ *     users->lock    the table of users and their references; likewise
  *     retries->lock  opens that are tried again; nothing is taken under it
  *
  * The session's own locks come before wake->lock (an interrupt is reported
@@ -61,6 +62,7 @@ struct fs {
 	struct nodes *nodes;
 	struct handles *handles;
 	struct retries *retries;
+	struct users *users;
 	struct wake *wake;
 	struct fuse_session *session; /* constant while it runs */
 	struct budget memory;         /* for pending messages */

@@ -20,12 +20,33 @@ int handles_open(struct handles **result)
 	return 0;
 }
 
-int handle_open(struct fs *fs, enum file file, struct slot *slot, struct handle **result)
+/* A handle, without what it is to refer to. */
+static int new_handle(struct users *users, uid_t uid, struct handle **result)
 {
-	struct handle *handle = calloc(1, sizeof(*handle));
+	struct user *user;
+	int error = user_find(users, uid, &user);
 
-	if (!handle)
-		return -ENOMEM;
+	if (error)
+		return error;
+	error = budget_take(&user->files, 1) ? -ENOMEM : -EMFILE;
+	*result = error == -ENOMEM ? calloc(1, sizeof(**result)) : NULL;
+	if (!*result) {
+		if (error == -ENOMEM)
+			budget_give(&user->files, 1);
+		user_put(user);
+		return error;
+	}
+	(*result)->user = user;
+	return 0;
+}
+
+int handle_open(struct fs *fs, enum file file, struct slot *slot, uid_t uid, struct handle **result)
+{
+	struct handle *handle;
+	int error = new_handle(fs->users, uid, &handle);
+
+	if (error)
+		return error;
 	handle->fs = fs;
 	handle->file = file;
 	handle->references = 1;
@@ -53,11 +74,13 @@ static void destroy(struct handle *handle)
 		slot_put(handle->slot);
 	}
 	staging_put(handle->staging);
-	pending_clear(&handle->pending, &handle->fs->memory);
+	pending_clear(&handle->pending, &handle->user->memory);
 	text_finish(&handle->text);
 	listing_finish(&handle->listing);
 	pthread_mutex_destroy(&handle->lock);
 	handle->fs->counters.handles--;
+	budget_give(&handle->user->files, 1);
+	user_put(handle->user);
 	free(handle);
 }
 

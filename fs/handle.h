@@ -10,6 +10,7 @@
 #include "listing.h"
 #include "pending.h"
 #include "text.h"
+#include "user.h"
 
 struct poll_wait;
 
@@ -18,6 +19,7 @@ struct handle {
 	struct fs *fs;
 	enum file file;
 	struct slot *slot;       /* referenced; NULL outside of slots */
+	struct user *user;       /* referenced; who opened it */
 	struct staging *staging; /* referenced; FILE_STAGING */
 	bool writes;             /* a writer of the slot */
 	struct text text;        /* of info files */
@@ -50,7 +52,9 @@ int handles_open(struct handles **handles);
 /* Of files that are still open at the end nobody will hear any more. */
 void handles_close(struct handles *handles);
 
-int handle_open(struct fs *fs, enum file file, struct slot *slot, struct handle **handle);
+/* For a user; -EMFILE: he has as many open as he may. */
+int handle_open(struct fs *fs, enum file file, struct slot *slot, uid_t uid,
+		struct handle **handle);
 struct handle *handle_get(struct handle *handle);
 void handle_put(struct handle *handle);
 

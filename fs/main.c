@@ -17,6 +17,7 @@
 #include "mount.h"
 #include "ops.h"
 #include "retry.h"
+#include "user.h"
 #include "wake.h"
 
 static int64_t clock_ns(clockid_t clock)
@@ -79,6 +80,8 @@ static int open_parts(struct fs *fs)
 	if (!error)
 		error = retries_open(&fs->retries);
 	if (!error)
+		error = users_open(fs, &fs->users);
+	if (!error)
 		error = wake_open(fs, &fs->wake);
 	if (error)
 		log_babus("babusfs", error);
@@ -91,6 +94,7 @@ static void close_parts(struct fs *fs)
 	retries_close(fs->retries);
 	nodes_close(fs->nodes);
 	slots_close(fs->slots);
+	users_close(fs->users);
 	wake_close(fs->wake);
 	free(fs->domain_path);
 	babus_domain_close(fs->domain);

@@ -61,7 +61,7 @@ static int change_size(const struct stat *attr, struct fuse_file_info *fi)
 	if (!handle || !handle->writes || handle->file != FILE_LATEST)
 		return 0;
 	pthread_mutex_lock(&handle->lock);
-	error = pending_truncate(&handle->pending, &handle->fs->memory, attr->st_size,
+	error = pending_truncate(&handle->pending, &handle->user->memory, attr->st_size,
 				 handle->slot->max_size);
 	pthread_mutex_unlock(&handle->lock);
 	return error;

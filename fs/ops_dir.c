@@ -196,7 +196,7 @@ void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int error = node ? check_list(req, node) : -ESTALE;
 
 	if (!error)
-		error = handle_open(fs, node->file, node->slot, &handle);
+		error = handle_open(fs, node->file, node->slot, fuse_req_ctx(req)->uid, &handle);
 	if (!error)
 		error = listing_make(fs, node, &handle->listing);
 	if (error) {

@@ -159,7 +159,7 @@ void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int error = node ? check_access(req, node, fi) : -ESTALE;
 
 	if (!error)
-		error = handle_open(fs, node->file, node->slot, &handle);
+		error = handle_open(fs, node->file, node->slot, fuse_req_ctx(req)->uid, &handle);
 	if (!error)
 		error = open_node(req, node, handle, fi);
 	if (error) {

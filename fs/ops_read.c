@@ -19,6 +19,7 @@ struct read {
 	struct parked parked;
 	fuse_req_t req;
 	struct fs *fs;
+	struct user *user;     /* referenced; of the handle */
 	struct handle *handle; /* open until the request is answered, no longer */
 	size_t size;
 	uint64_t offset;
@@ -171,6 +172,8 @@ static void fail(struct read *read, int error)
 static void end_read(struct read *read)
 {
 	read->fs->counters.parked--;
+	budget_give(&read->user->waiting, 1);
+	user_put(read->user);
 	free(read);
 }
 
@@ -240,15 +243,22 @@ static void drop_snapshot(struct handle *handle)
 
 static void wait_and_read(fuse_req_t req, struct handle *handle, size_t size, uint64_t offset)
 {
-	struct read *read = calloc(1, sizeof(*read));
+	struct read *read;
 
+	if (!budget_take(&handle->user->waiting, 1)) {
+		fuse_reply_err(req, EDQUOT);
+		return;
+	}
+	read = calloc(1, sizeof(*read));
 	if (!read) {
+		budget_give(&handle->user->waiting, 1);
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
 	*read = (struct read){.parked = {.slot = handle->slot, .answer = answer_read},
 			      .req = req,
 			      .fs = handle->fs,
+			      .user = user_get(handle->user),
 			      .handle = handle,
 			      .size = size,
 			      .offset = offset};

@@ -48,13 +48,14 @@ void ops_lookup_staging(fuse_req_t req, struct slot *slot, const char *name)
 		ops_reply_entry(req, node);
 }
 
-static int open_created(struct fs *fs, const struct node *node, struct stat *st,
+static int open_created(fuse_req_t req, const struct node *node, struct stat *st,
 			struct handle **handle)
 {
+	struct fs *fs = ops_fs(req);
 	int error = node_stat(fs, node, st);
 
 	if (!error)
-		error = handle_open(fs, FILE_STAGING, node->slot, handle);
+		error = handle_open(fs, FILE_STAGING, node->slot, fuse_req_ctx(req)->uid, handle);
 	if (!error)
 		(*handle)->staging = staging_get(node->staging);
 	return error;
@@ -74,7 +75,7 @@ static void reply_create(fuse_req_t req, struct slot *slot, struct staging *stag
 		return;
 	}
 	entry.ino = node->id;
-	error = open_created(fs, node, &entry.attr, &handle);
+	error = open_created(req, node, &entry.attr, &handle);
 	if (error) {
 		fuse_reply_err(req, ops_errno(error));
 	} else {

@@ -22,7 +22,7 @@
 /* The message is lost, and its writer's next writes and closes say why. Needs handle->lock. */
 static int break_off(struct handle *handle, int error, uint64_t owner)
 {
-	pending_clear(&handle->pending, &handle->fs->memory);
+	pending_clear(&handle->pending, &handle->user->memory);
 	handle->probed = 0;
 	handle->broken = error;
 	handle->broken_owner = owner;
@@ -43,7 +43,7 @@ static int publish(struct handle *handle)
 		log_line("slot '%s': a message of %zu bytes was not published: %s",
 			 handle->slot->name, pending->size, babus_strerror(error));
 	}
-	pending_clear(pending, &handle->fs->memory);
+	pending_clear(pending, &handle->user->memory);
 	handle->probed = 0;
 	return error;
 }
@@ -63,7 +63,7 @@ static int write_pub(struct handle *handle, const void *data, size_t size, pid_t
 static int append_or_place(struct handle *handle, const void *data, size_t size, off_t off)
 {
 	struct pending *pending = &handle->pending;
-	int error = pending_write(pending, &handle->fs->memory, data, size, off,
+	int error = pending_write(pending, &handle->user->memory, data, size, off,
 				  handle->slot->max_size);
 
 	/* A full tmpfs has to be told here: shells ignore errors of close. */
@@ -129,7 +129,7 @@ static int flush(struct handle *handle, const struct fuse_ctx *ctx, uint64_t own
 		return error;
 	if (caller_is_killed(ctx->pid)) {
 		handle->fs->counters.discarded++;
-		pending_clear(&handle->pending, &handle->fs->memory);
+		pending_clear(&handle->pending, &handle->user->memory);
 		handle->probed = 0;
 		return error;
 	}

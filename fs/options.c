@@ -29,22 +29,31 @@ struct row {
 	enum kind kind;
 	size_t offset;    /* of the value in struct options */
 	bool configured;  /* a key of [babusfs], whose default the configuration knows */
+	unsigned max;     /* of a count */
 	const char *help; /* what it means */
 };
+
+/* Of files and blocked reads: as many as anybody can open. */
+#define COUNT_MAX (1u << 30)
 
 #define AT(field) offsetof(struct options, field)
 
 static const struct row rows[] = {
-    {"allow_other", KIND_BOOL, AT(allow_other), true, "other users see the mount too"},
-    {"list_all", KIND_BOOL, AT(list_all), true, "list stream, pub and .bus as well"},
-    {"hide_wait", KIND_BOOL, AT(hide_wait), true, "do not list wait, which blocks its reader"},
-    {"threads", KIND_COUNT, AT(threads), true, "answer requests with N threads at most"},
-    {"max_pending", KIND_SIZE, AT(max_pending), true,
+    {"allow_other", KIND_BOOL, AT(allow_other), true, 0, "other users see the mount too"},
+    {"list_all", KIND_BOOL, AT(list_all), true, 0, "list stream, pub and .bus as well"},
+    {"hide_wait", KIND_BOOL, AT(hide_wait), true, 0, "do not list wait, which blocks its reader"},
+    {"threads", KIND_COUNT, AT(threads), true, 1024, "answer requests with N threads at most"},
+    {"max_pending", KIND_SIZE, AT(max_pending), true, 0,
      "memory for messages being written (then EDQUOT)"},
-    {"hold", KIND_DURATION, AT(hold_ns), true, "keep a message looked up for its open"},
-    {"spin", KIND_DURATION, AT(spin_ns), true, "watch for news this long before sleeping"},
-    {"clone_fd", KIND_BOOL, AT(clone_fd), false, "a device descriptor for each thread"},
-    {"debug", KIND_BOOL, AT(debug), false, "print each request; implies -f"},
+    {"max_user_pending", KIND_SIZE, AT(max_user_pending), true, 0, "of it for each user"},
+    {"max_user_files", KIND_COUNT, AT(max_user_files), true, COUNT_MAX,
+     "open files of each user (then EMFILE)"},
+    {"max_user_waiting", KIND_COUNT, AT(max_user_waiting), true, COUNT_MAX,
+     "blocked reads of each user (then EDQUOT)"},
+    {"hold", KIND_DURATION, AT(hold_ns), true, 0, "keep a message looked up for its open"},
+    {"spin", KIND_DURATION, AT(spin_ns), true, 0, "watch for news this long before sleeping"},
+    {"clone_fd", KIND_BOOL, AT(clone_fd), false, 0, "a device descriptor for each thread"},
+    {"debug", KIND_BOOL, AT(debug), false, 0, "print each request; implies -f"},
 };
 
 enum {
@@ -78,17 +87,20 @@ static bool is_in(const char *const *list, size_t count, const char *name)
 
 #define IN(list, name) is_in(list, sizeof(list) / sizeof(list[0]), name)
 
-static const char *expected(const struct row *row)
+static void print_expected(const struct row *row, char text[64])
 {
 	switch (row->kind) {
 	case KIND_BOOL:
-		return "yes or no";
+		snprintf(text, 64, "yes or no");
+		break;
 	case KIND_COUNT:
-		return "a number from 1 to 1024";
+		snprintf(text, 64, "a number from 1 to %u", row->max);
+		break;
 	case KIND_SIZE:
-		return "a size such as 64 MiB";
+		snprintf(text, 64, "a size such as 64 MiB");
+		break;
 	default:
-		return "a duration such as 1 s";
+		snprintf(text, 64, "a duration such as 1 s");
 	}
 }
 
@@ -106,12 +118,12 @@ static int parse_bool(const char *text, bool *value)
 	return 0;
 }
 
-static int parse_count(const char *text, unsigned *count)
+static int parse_count(const char *text, unsigned max, unsigned *count)
 {
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
 
-	if (text[0] < '0' || text[0] > '9' || *end || value < 1 || value > 1024)
+	if (text[0] < '0' || text[0] > '9' || *end || value < 1 || value > max)
 		return -EINVAL;
 	*count = (unsigned)value;
 	return 0;
@@ -125,7 +137,7 @@ static int parse_value(const struct row *row, const char *text, struct options *
 	case KIND_BOOL:
 		return parse_bool(text, value);
 	case KIND_COUNT:
-		return parse_count(text, value);
+		return parse_count(text, row->max, value);
 	case KIND_SIZE:
 		return babus_config_parse_size(text, value);
 	default:
@@ -144,8 +156,11 @@ enum options_result options_configure(const babus_config *config, struct options
 		if (!text || options->given & 1u << i)
 			continue;
 		if (parse_value(&rows[i], text, options)) {
+			char wanted[64];
+
+			print_expected(&rows[i], wanted);
 			log_line("%s: [babusfs] %s = '%s', expected %s", babus_config_path(config),
-				 rows[i].name, text, expected(&rows[i]));
+				 rows[i].name, text, wanted);
 			return OPTIONS_FAILED;
 		}
 	}
@@ -188,8 +203,10 @@ static int parse_o_item(char *item, struct options *options)
 		if (!value)
 			value = rows[i].kind == KIND_BOOL ? yes : "";
 		if (parse_value(&rows[i], value, options)) {
-			log_line("option -o %s: '%s', expected %s", name, value,
-				 expected(&rows[i]));
+			char wanted[64];
+
+			print_expected(&rows[i], wanted);
+			log_line("option -o %s: '%s', expected %s", name, value, wanted);
 			return -EINVAL;
 		}
 		options->given |= 1u << i;
@@ -229,7 +246,7 @@ static void print_help(void)
 		char option[64];
 
 		snprintf(option, sizeof(option), "-o %s%s", rows[i].name, values[rows[i].kind]);
-		printf("  %-21s %s\n", option, rows[i].help);
+		printf("  %-26s %s\n", option, rows[i].help);
 	}
 	printf("  -o ro, nosuid, nodev, noexec, noatime, fsname=NAME, ...: as for any mount\n\n"
 	       "Files of a slot:\n"

@@ -20,6 +20,8 @@ struct options {
 	bool clone_fd;
 	unsigned threads;
 	uint64_t max_pending; /* bytes */
+	uint64_t max_user_pending;
+	unsigned max_user_files, max_user_waiting;
 	uint64_t hold_ns;
 	uint64_t spin_ns;
 	const char *root;       /* NULL: as configured */

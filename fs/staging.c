@@ -42,7 +42,7 @@ struct staging *staging_get(struct staging *staging)
 
 static void destroy(struct staging *staging)
 {
-	struct budget *memory = &staging->fs->memory;
+	struct budget *memory = &staging->user->memory;
 
 	pending_clear(&staging->content, memory);
 	budget_give(memory, COST);
@@ -74,23 +74,23 @@ static void drop_name(struct slot *slot, struct staging *staging)
 	slot_put(slot);
 }
 
-static int new_staging(struct fs *fs, const char *name, struct staging **result)
+static int new_staging(struct user *user, const char *name, struct staging **result)
 {
 	static _Atomic uint64_t last_id;
 	struct staging *staging;
 
-	if (!budget_take(&fs->memory, COST))
+	if (!budget_take(&user->memory, COST))
 		return -EDQUOT;
 	staging = calloc(1, sizeof(*staging));
 	if (staging)
 		staging->name = strdup(name);
 	if (!staging || !staging->name) {
 		free(staging);
-		budget_give(&fs->memory, COST);
+		budget_give(&user->memory, COST);
 		return -ENOMEM;
 	}
 	staging->id = ++last_id;
-	staging->fs = fs;
+	staging->user = user_get(user);
 	staging->references = 1;
 	pthread_mutex_init(&staging->lock, NULL);
 	staging->time_ns = fs_realtime();
@@ -103,13 +103,18 @@ int staging_create(struct slot *slot, const char *name, const struct access *acc
 		   struct staging **result)
 {
 	struct staging *staging;
+	struct user *user;
 	int error;
 
 	if (is_reserved(name))
 		return -EPERM;
 	if (strlen(name) > STAGING_NAME_MAX)
 		return -ENAMETOOLONG;
-	error = new_staging(slot->fs, name, &staging);
+	error = user_find(slot->fs->users, access->uid, &user);
+	if (error)
+		return error;
+	error = new_staging(user, name, &staging);
+	user_put(user);
 	if (error)
 		return error;
 	staging->access = *access;
@@ -253,7 +258,7 @@ int staging_write(struct staging *staging, struct slot *slot, const void *data, 
 	int error;
 
 	pthread_mutex_lock(&staging->lock);
-	error = pending_write(&staging->content, &staging->fs->memory, data, size, offset,
+	error = pending_write(&staging->content, &staging->user->memory, data, size, offset,
 			      size_max(slot));
 	if (!error)
 		staging->time_ns = fs_realtime();
@@ -268,9 +273,9 @@ int staging_truncate(struct staging *staging, struct slot *slot, off_t size)
 
 	pthread_mutex_lock(&staging->lock);
 	if (size) {
-		error = pending_truncate(content, &staging->fs->memory, size, size_max(slot));
+		error = pending_truncate(content, &staging->user->memory, size, size_max(slot));
 	} else {
-		pending_clear(content, &staging->fs->memory);
+		pending_clear(content, &staging->user->memory);
 		content->base = 0;
 		content->dirty = true;
 	}

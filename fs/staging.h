@@ -12,14 +12,15 @@
 #include "listing.h"
 #include "pending.h"
 #include "slot.h"
+#include "user.h"
 
 enum {
 	STAGING_NAME_MAX = 255
 };
 
 struct staging {
-	uint64_t id; /* constant; never used again */
-	struct fs *fs;
+	uint64_t id;       /* constant; never used again */
+	struct user *user; /* constant; whose memory it takes */
 	_Atomic unsigned references;
 
 	/* protected by slot->lock */

@@ -45,8 +45,9 @@ static struct babus_slot_options slot_of(const char *text, const char *name)
 
 /* --- defaults ------------------------------------------------------------------ */
 
-static const char *const babusfs_keys[] = {"allow_other", "list_all", "hide_wait", "threads",
-					   "max_pending", "hold",     "spin"};
+static const char *const babusfs_keys[] = {
+    "allow_other",      "list_all",       "hide_wait",        "threads", "max_pending",
+    "max_user_pending", "max_user_files", "max_user_waiting", "hold",    "spin"};
 
 enum {
 	BABUSFS_KEYS = sizeof(babusfs_keys) / sizeof(*babusfs_keys)
@@ -148,8 +149,8 @@ static void every_value_shown_in_the_file_is_the_default(void **state)
 	babus_config *enabled, *none;
 
 	(void)state;
-	/* [domain] 6, [defaults] 8, [slot example-*] 2, [babusfs] 7. */
-	assert_int_equal(enable_all(text), 23);
+	/* [domain] 6, [defaults] 8, [slot example-*] 2, [babusfs] 10. */
+	assert_int_equal(enable_all(text), 26);
 	unsetenv("BABUS_ROOT");
 	none = load("");
 	enabled = load(text);
@@ -233,8 +234,8 @@ static void every_key_of_a_slot_section_is_taken(void **state)
 
 static void every_key_of_babusfs_is_kept_as_written(void **state)
 {
-	static const char *const values[BABUSFS_KEYS] = {"yes",   "yes",   "yes",  "1024",
-							 "1 GiB", "20 ms", "50 us"};
+	static const char *const values[BABUSFS_KEYS] = {"yes",   "yes", "yes", "1024",  "1 GiB",
+							 "1 MiB", "5",   "6",   "20 ms", "50 us"};
 	char text[512] = "[babusfs]\n";
 	babus_config *config;
 

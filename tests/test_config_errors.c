@@ -91,6 +91,9 @@ static void every_bad_value_is_told_with_its_line(void **state)
 	    {"babusfs", "hide_wait", "", "yes or no"},
 	    {"babusfs", "threads", "1025", COUNT "1024"},
 	    {"babusfs", "max_pending", "0", A_SIZE},
+	    {"babusfs", "max_user_pending", "1 MiBs", A_SIZE},
+	    {"babusfs", "max_user_files", "0", COUNT "1073741824"},
+	    {"babusfs", "max_user_waiting", "many", COUNT "1073741824"},
 	    {"babusfs", "hold", "1 hour", A_DURATION},
 	    {"babusfs", "spin", "5 MiB", A_DURATION},
 	};
@@ -129,9 +132,10 @@ static void an_unknown_key_is_told_with_those_of_its_section(void **state)
 	assert_refused("[defaults]\ntype = x\n", 2, "unknown key 'type', expected " SLOT_NAMES);
 	assert_refused("[slot a]\nDepth = 8\n", 2,
 		       "unknown key 'Depth', expected " SLOT_NAMES ", type, description");
-	assert_refused("[babusfs]\n= 8\n", 2,
-		       "unknown key '', expected allow_other, list_all, hide_wait, threads, "
-		       "max_pending, hold, spin");
+	assert_refused(
+	    "[babusfs]\n= 8\n", 2,
+	    "unknown key '', expected allow_other, list_all, hide_wait, threads, "
+	    "max_pending, max_user_pending, max_user_files, max_user_waiting, hold, spin");
 }
 
 static void an_unknown_section_is_told_even_if_it_is_empty(void **state)
