@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A domain shared with a group: Alice's slot "s" in it, Bob who is a member of
+ * her team, and Carol who is not; each a process of that user. Needs root.
+ */
+#ifndef BABUS_TESTS_TEAM_H
+#define BABUS_TESTS_TEAM_H
+
+#include "support.h"
+
+enum {
+	ALICE = 61001,
+	BOB = 61002,
+	CAROL = 61003,
+	TEAM = 62000,
+	CREW = 62001,
+	NOBODYS = -1 /* no further group */
+};
+
+/* Of the slot, and of its pins. */
+extern char team_slot[512], team_pins[512];
+
+/* Posted by the parent; posted by the child. */
+extern int team_gate, team_back;
+
+int team_setup(void **state);
+int team_teardown(void **state);
+#define TEAM_CASE(claim) cmocka_unit_test_setup_teardown(claim, team_setup, team_teardown)
+
+/* For `return` in main(): skips where users cannot be had. */
+int team_main(int (*run)(void), unsigned timeout_s);
+
+/* Make a domain of Alice's for her team, and the slot, with these modes; it holds "hello". */
+babus_slot *team_make_slot(mode_t directory, const struct babus_slot_options *opts);
+
+/* A child that is this user, with a further group, and does this. */
+pid_t team_start(uid_t uid, int group, void (*act)(void));
+void team_as(uid_t uid, int group, void (*act)(void));
+
+/* For children. */
+babus_slot *team_open(unsigned flags);
+void team_expect_text(struct babus_message *message, const char *text);
+
+#endif
