@@ -167,6 +167,37 @@ static void trim_makes_room(void **state)
 	babus_slot_close(other);
 }
 
+static uint64_t blocks_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+/* What is told is what tmpfs counts, and all buffers full to the brim are the bound. */
+static void memory_that_is_told_is_what_tmpfs_counts(void **state)
+{
+	babus_slot *slot = make_slot("s", 2, LARGEST / 4);
+	const char *file = domain_file("s.slot"), *pins = pins_file(slot);
+	struct babus_slot_info info;
+
+	(void)state;
+	for (uint64_t i = 0; i < 20; i++) {
+		assert_int_equal(publish(slot, 1 + i * 13000, i), 0);
+		assert_int_equal(babus_slot_info(slot, &info), 0);
+		assert_int_equal(info.bytes_used, blocks_of(file) + blocks_of(pins));
+		assert_true(info.bytes_used <= info.bytes_max);
+	}
+	assert_int_equal(babus_slot_reserve(slot, info.depth + info.loans + info.pins, LARGEST / 4),
+			 0);
+	assert_int_equal(babus_slot_info(slot, &info), 0);
+	/* The one or two in cells keep what they have. */
+	assert_in_range(info.bytes_max - info.bytes_used, 0, 2 * LARGEST / 4);
+	assert_int_equal(info.bytes_used, blocks_of(file) + blocks_of(pins));
+	babus_slot_close(slot);
+}
+
 static void create_without_room_is_enospc_and_leaves_nothing(void **state)
 {
 	struct babus_slot_options opts = small_options(20000, 64);
@@ -225,6 +256,8 @@ static int run(void)
 	    cmocka_unit_test_setup_teardown(removing_another_slot_makes_room, setup,
 					    support_teardown),
 	    cmocka_unit_test_setup_teardown(trim_makes_room, setup, support_teardown),
+	    cmocka_unit_test_setup_teardown(memory_that_is_told_is_what_tmpfs_counts, setup,
+					    support_teardown),
 	    cmocka_unit_test_setup_teardown(create_without_room_is_enospc_and_leaves_nothing, setup,
 					    support_teardown),
 	    cmocka_unit_test_setup_teardown(reading_never_touches_memory_that_is_not_there, setup,
