@@ -164,6 +164,8 @@ BABUS_API int64_t babus_deadline(int64_t timeout_ns);
  * truncates a slot's file under its mapping: that slot then reads as zeros
  * and its calls give -EIO, the others go on. Other SIGBUS go to the handler
  * that was there before. Idempotent. The library never does this by itself.
+ * Any member of a domain can truncate the files that all members write, so
+ * that publishers too die of SIGBUS who have not called this.
  */
 BABUS_API int babus_guard_install(void);
 
@@ -189,6 +191,10 @@ BABUS_API void babus_domain_options_init(struct babus_domain_options *opts);
  * A directory is trusted if its owner is the caller, root, or opts->trust_uid,
  * or if it is not writable by everybody and its group is one of the caller's;
  * else -EPERM. A domain open holds one descriptor.
+ *
+ * Who may enter the directory is a member, and members are trusted not to deny
+ * each other service; a hostile one can, but it cannot change messages of slots
+ * that it may only read. See "What a hostile member can do" in core/DESIGN.md.
  *
  * Errors: -EINVAL, -ENOENT, -EEXIST (BABUS_EXCLUSIVE), -EACCES, -EPERM,
  * -EPROTO, -ENOSPC (no room for the domain file), resources.
