@@ -324,7 +324,7 @@ int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size)
 		done += !error;
 	}
 	give_token(slot, token);
-	return error;
+	return slot_was_cut(slot) ? -EIO : error;
 }
 
 /* Bytes that a kept message needs of its buffer, which we own. */
@@ -386,7 +386,8 @@ static int trim_buffers(babus_slot *slot)
 		error = trim_buffer(slot, i);
 	local_put(&ring->cursor, 0);
 	give_token(slot, token);
-	return error;
+	/* Cut off meanwhile? Then there was no file behind what we gave back. */
+	return slot_was_cut(slot) ? -EIO : error;
 }
 
 int babus_slot_trim(babus_slot *slot, uint64_t *freed)

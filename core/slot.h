@@ -67,10 +67,11 @@ static inline int slot_check(const struct babus_slot *slot)
 {
 	if (__builtin_expect(!fork_is_ours(slot->generation), 0))
 		return -ECHILD;
-	if (__builtin_expect(slot_was_cut(slot), 0))
-		return -EIO;
 	if (__builtin_expect(flag_get(&slot->header->removed) != 0, 0))
 		return -ENODEV;
+	/* After a look at the mapping, which may be what finds out. */
+	if (__builtin_expect(slot_was_cut(slot), 0))
+		return -EIO;
 	if (__builtin_expect((waiting_get(&slot->domain_map->waiting) & DOMAIN_GONE) != 0, 0))
 		return domain_check_gone(slot->domain);
 	return 0;

@@ -158,6 +158,49 @@ static void publish_into_a_truncated_payload_is_eio(void **state)
 	in_child(publish_into_nothing);
 }
 
+static int count_client(void *arg, const struct babus_client_info *info)
+{
+	*(unsigned *)arg += info->alive != 0;
+	return 0;
+}
+
+/* The call that comes across it first, one a child. */
+static int first_call(unsigned which, babus_slot *slot)
+{
+	struct babus_loan loan;
+	unsigned clients = 0;
+
+	switch (which) {
+	case 0:
+		return babus_slot_trim(slot, NULL);
+	case 1:
+		return babus_slot_reserve(slot, 3, SIZE);
+	case 2:
+		return babus_slot_loan(slot, SIZE, &loan);
+	default:
+		return babus_slot_clients(slot, count_client, &clients);
+	}
+}
+
+static void meet_it_first(void *arg)
+{
+	babus_slot *slot = open_there("s");
+
+	EXPECT_EQUAL(babus_guard_install(), 0);
+	EXPECT(!truncate(domain_file("s.slot"), 0));
+	EXPECT_EQUAL(first_call(*(unsigned *)arg, slot), -EIO);
+}
+
+static void first_call_on_a_truncated_slot_is_eio_already(void **state)
+{
+	(void)state;
+	for (unsigned which = 0; which < 4; which++) {
+		make_two();
+		child_join(child_start(meet_it_first, &which));
+		assert_int_equal(unlink(domain_file("s.slot")), 0);
+	}
+}
+
 static void lose_the_pins(void)
 {
 	babus_slot *slot = open_there("s"), *other = open_there("other");
@@ -283,6 +326,7 @@ static int run(void)
 	    CASE(truncated_slot_is_eio_and_the_others_go_on),
 	    CASE(copy_from_a_truncated_payload_is_eio),
 	    CASE(publish_into_a_truncated_payload_is_eio),
+	    CASE(first_call_on_a_truncated_slot_is_eio_already),
 	    CASE(truncated_pins_are_eio),
 	    CASE(truncated_domain_is_eio),
 	    CASE(fault_elsewhere_goes_to_the_handler_that_was_there),
