@@ -29,9 +29,6 @@ enum {
 	RECHECK_NS = 1000000000
 };
 
-/* Opened so far by this process: spreads them over the channels. */
-static shared64 waiters;
-
 struct entry {
 	babus_reader *reader;
 	void *user;
@@ -44,8 +41,6 @@ struct babus_waiter {
 	int64_t check_files_ns; /* when to look at the domain's files next; the waiting thread's */
 	uint64_t spin_ns;       /* what has proved worth while lately; the waiting thread's */
 
-	uint32_t kick; /* the channel bit that wakes this waiter alone, or few others */
-
 	pthread_mutex_t fd_lock; /* making fd; taken before the notifier's locks */
 	pthread_mutex_t lock;    /* protects all that follows; taken after those */
 	struct entry *entries;
@@ -56,7 +51,7 @@ struct babus_waiter {
 	void *watch_user;
 	uint64_t changes_seen;
 	bool cancel;   /* babus_waiter_wake() was called */
-	bool sleeping; /* about to sleep, or asleep: tell it what changes */
+	uint32_t kick; /* the channel bit to wake it by, while it sleeps or is about to; else 0 */
 	int fd;        /* eventfd for the program's event loop, or -1 */
 	bool armed;    /* the notifier is to make fd readable when there is news */
 };
@@ -103,7 +98,6 @@ int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *o
 	}
 	waiter->spin_ns = waiter->spin_max_ns;
 	waiter->fd = -1;
-	waiter->kick = 1u << (local_add(&waiters, 1) + (uint32_t)getpid()) % BABUS_CHANNELS;
 	pthread_mutex_init(&waiter->fd_lock, NULL);
 	pthread_mutex_init(&waiter->lock, NULL);
 	domain_ref(domain);
@@ -140,8 +134,7 @@ void babus_waiter_close(babus_waiter *waiter)
 static void changed_unlock(babus_waiter *waiter)
 {
 	/* The notifier also sleeps for waiters that are not armed. */
-	uint32_t tell = (waiter->sleeping ? waiter->kick : 0) |
-			(waiter->fd >= 0 ? 1u << WAIT_CONTROL_CHANNEL : 0);
+	uint32_t tell = waiter->kick | (waiter->fd >= 0 ? 1u << WAIT_CONTROL_CHANNEL : 0);
 
 	pthread_mutex_unlock(&waiter->lock);
 	if (tell)
@@ -455,25 +448,27 @@ static void adapt(babus_waiter *waiter, int64_t slept_ns)
 static int sleep_once(babus_waiter *waiter, int64_t until_ns, struct babus_event *event)
 {
 	struct layout_domain *map = waiter->domain->map;
-	uint32_t word, channels;
+	uint32_t word, channels, listen;
 	int result;
 
 	pthread_mutex_lock(&waiter->lock);
-	/* From here on whoever changes the set changes the event word too. */
-	waiter->sleeping = true;
 	channels = wanted_channels(waiter);
+	/* On no channel more than it must: each would wake it for others' messages. */
+	listen = channels ? channels : 1u << WAIT_CONTROL_CHANNEL;
+	/* From here on whoever changes the set changes the event word too. */
+	waiter->kick = listen & -listen;
 	pthread_mutex_unlock(&waiter->lock);
 
 	word = event_get(&map->event);
 	waiting_mark(&map->waiting, channels);
 	result = look(waiter, event);
 	if (result == -EAGAIN) {
-		result = wait_sleep(map, word, channels | waiter->kick, until_ns);
+		result = wait_sleep(map, word, listen, until_ns);
 		if (!result)
 			result = -EAGAIN;
 	}
 	pthread_mutex_lock(&waiter->lock);
-	waiter->sleeping = false;
+	waiter->kick = 0;
 	pthread_mutex_unlock(&waiter->lock);
 	return result;
 }
