@@ -286,7 +286,7 @@ static void only_the_slot_s_own_readers_wake(void **state)
 		SLOTS = 40 /* more than there are channels */
 	};
 	struct reading readings[SLOTS];
-	char names[SLOTS][8];
+	char names[SLOTS][16];
 	babus_slot *slots[SLOTS];
 	pid_t pids[SLOTS];
 

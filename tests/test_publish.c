@@ -270,7 +270,7 @@ static void loans_never_share_a_buffer_with_messages_or_views(void **state)
 	babus_slot *slot = make_slot("s", 2, 64);
 	struct babus_message views[8];
 	struct babus_loan loans[4];
-	char text[16];
+	char text[32];
 
 	(void)state;
 	/* Everything at its limit: 2 kept, 8 pinned, 4 on loan, no buffer is left. */

@@ -278,7 +278,7 @@ static void held_messages_do_not_stop_the_reader(void **state)
 
 	(void)state;
 	for (int i = 0; i < 5; i++) {
-		char text[16];
+		char text[32];
 
 		snprintf(text, sizeof(text), "held %d", i);
 		publish_text(slot, text);

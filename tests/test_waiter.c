@@ -80,7 +80,7 @@ static void readers_with_news_are_reported_in_turn(void **state)
 
 	(void)state;
 	for (long i = 0; i < SLOTS; i++) {
-		char name[8];
+		char name[32];
 
 		snprintf(name, sizeof(name), "s%ld", i);
 		slots[i] = make_slot(name, 4, 16);
@@ -376,7 +376,7 @@ static void slots_beyond_the_channels_share_them_and_each_is_heard(void **state)
 
 	(void)state;
 	for (int i = 0; i < SLOTS; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof(name), "s%d", i);
 		slots[i] = make_slot(name, 4, 16);

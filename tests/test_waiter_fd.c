@@ -196,7 +196,7 @@ static void many_waiters_share_one_thread_that_ends_with_them(void **state)
 
 	(void)state;
 	for (int i = 0; i < WAITERS; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof(name), "s%d", i);
 		loops[i].slot = make_slot(name, 4, 16);
