@@ -286,7 +286,7 @@ static void held_messages_do_not_stop_the_reader(void **state)
 	}
 	publish_many(slot, 100);
 	for (int i = 0; i < 5; i++) {
-		char text[16];
+		char text[32];
 
 		snprintf(text, sizeof(text), "held %d", i);
 		assert_text(&held[i], text);
