@@ -3,43 +3,46 @@
 # Rules of the source tree that no compiler checks. Arguments: source, build.
 set -u
 cd "$1" || exit 1
-failed=0
 
-# Print what breaks a rule; nothing printed is what is expected.
+# Print what breaks a rule; nothing printed is what is expected. Runs behind
+# pipes: what it says is all that is left of it.
 rule() {
 	found=$(cat)
 	if [ -n "$found" ]; then
 		printf 'FAILED %s:\n%s\n' "$1" "$found"
-		failed=1
 	else
 		printf 'ok     %s\n' "$1"
 	fi
 }
 
-grep -rln --include='*.[ch]' 'memory_order' core fs tools include | grep -v '^core/sync\.h$' |
-	rule 'memory_order appears in core/sync.h only'
+rules() {
+	grep -rln --include='*.[ch]' 'memory_order' core fs tools include | grep -v '^core/sync\.h$' |
+		rule 'memory_order appears in core/sync.h only'
 
-grep -rnE --include='*.[ch]' '\<__(atomic|sync)_|atomic_thread_fence' core fs tools include |
-	grep -v '^core/sync\.h:' | rule 'no other atomic operation and no stand-alone fence'
+	grep -rnE --include='*.[ch]' '\<__(atomic|sync)_|atomic_thread_fence' core fs tools include |
+		grep -v '^core/sync\.h:' | rule 'no other atomic operation and no stand-alone fence'
 
-grep -rn --include='*.[ch]' 'volatile' core include | grep -v '__volatile__' |
-	rule 'no volatile in the core'
+	grep -rn --include='*.[ch]' 'volatile' core include | grep -v '__volatile__' |
+		rule 'no volatile in the core'
 
-# A quoted include must be a file of the same directory.
-for dir in core fs tools tools/examples tools/bench; do
-	[ -d "$dir" ] || continue
-	grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$dir"/*.[ch] /dev/null |
-		while IFS=: read -r file line include; do
-			name=$(printf '%s' "$include" | sed 's/.*"\(.*\)".*/\1/')
-			case $name in */*) bad=1 ;; *) bad=0 ;; esac
-			[ "$bad" = 0 ] && [ -f "$dir/$name" ] || echo "$file:$line: $include"
-		done
-done | rule 'fs, tools and core include headers of their own directory only'
+	# A quoted include must be a file of the same directory, or made of one.
+	for dir in core fs tools tools/examples tools/bench; do
+		[ -d "$dir" ] || continue
+		grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$dir"/*.[ch] /dev/null |
+			while IFS=: read -r file line include; do
+				name=$(printf '%s' "$include" | sed 's/.*"\(.*\)".*/\1/')
+				case $name in */*) bad=1 ;; *) bad=0 ;; esac
+				[ "$bad" = 0 ] && { [ -f "$dir/$name" ] || [ -f "$dir/${name%.h}.idl" ]; } || echo "$file:$line: $include"
+			done
+	done | rule 'fs, tools and core include headers of their own directory only'
 
-grep -rnE --include='*.[ch]' 'include[[:space:]]*<babus/' fs tools core |
-	grep -vE '<babus/(babus|config)\.h>' | rule 'of babus only its public headers'
+	grep -rnE --include='*.[ch]' 'include[[:space:]]*<babus/' fs tools core |
+		grep -vE '<babus/(babus|config)\.h>' | rule 'of babus only its public headers'
 
-grep -rnE --include='*.[ch]' 'SYS_futex|FUTEX_' core | grep -v '^core/wait\.c:' |
-	grep -vE ':[[:space:]]*(\*|/\*)' | rule 'one caller of futex in the core'
+	grep -rnE --include='*.[ch]' 'SYS_futex|FUTEX_' core | grep -v '^core/wait\.c:' |
+		grep -vE ':[[:space:]]*(\*|/\*)' | rule 'one caller of futex in the core'
+}
 
-exit $failed
+said=$(rules)
+printf '%s\n' "$said"
+case $said in *FAILED*) exit 1 ;; esac
