@@ -46,6 +46,7 @@ static void destroy(struct staging *staging)
 
 	pending_clear(&staging->content, memory);
 	budget_give(memory, COST);
+	user_put(staging->user);
 	pthread_mutex_destroy(&staging->lock);
 	free(staging->name);
 	free(staging);
