@@ -6,9 +6,11 @@
  * Locks, in the order in which they may be taken:
  *
  *     handle->lock   one open file; held while it is answered
+ *     staging->lock  what is in a file beside `latest`
+ *     publish_lock   of a slot: its publishing handle and its writers
  *     wake->lock     parked requests and the readers they need
  *     slots->lock    the table of slots and their references
- *     slot->lock     its snapshots, holds and publishing handle
+ *     slot->lock     its snapshots, holds and names of files
  *     nodes->lock    the table of nodes; nothing is taken under it
  *     handles->lock  the list of open files; nothing is taken under it
  *     users->lock    the table of users and their references; likewise

@@ -23,21 +23,27 @@ int handles_open(struct handles **result)
 /* A handle, without what it is to refer to. */
 static int new_handle(struct users *users, uid_t uid, struct handle **result)
 {
+	struct handle *handle;
 	struct user *user;
 	int error = user_find(users, uid, &user);
 
 	if (error)
 		return error;
-	error = budget_take(&user->files, 1) ? -ENOMEM : -EMFILE;
-	*result = error == -ENOMEM ? calloc(1, sizeof(**result)) : NULL;
-	if (!*result) {
-		if (error == -ENOMEM)
-			budget_give(&user->files, 1);
-		user_put(user);
-		return error;
-	}
-	(*result)->user = user;
+	error = -EMFILE;
+	if (!budget_take(&user->files, 1))
+		goto put;
+	error = -ENOMEM;
+	handle = calloc(1, sizeof(*handle));
+	if (!handle)
+		goto give;
+	handle->user = user;
+	*result = handle;
 	return 0;
+give:
+	budget_give(&user->files, 1);
+put:
+	user_put(user);
+	return error;
 }
 
 int handle_open(struct fs *fs, enum file file, struct slot *slot, uid_t uid, struct handle **result)

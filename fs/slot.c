@@ -224,6 +224,17 @@ void slot_gone(struct slot *slot)
 	staging_drop_all(slot);
 }
 
+bool slot_is_gone(struct slot *slot)
+{
+	struct slots *slots = slot->fs->slots;
+	bool gone;
+
+	pthread_mutex_lock(&slots->lock);
+	gone = slot->removed;
+	pthread_mutex_unlock(&slots->lock);
+	return gone;
+}
+
 /* A slot that is gone and was not dismissed yet, referenced; or NULL. */
 static struct slot *next_gone(struct slots *slots)
 {

@@ -81,6 +81,8 @@ void slot_put(struct slot *slot);
 /* Its calls say -ENODEV: the name is free for another instance. */
 void slot_gone(struct slot *slot);
 
+bool slot_is_gone(struct slot *slot);
+
 /*
  * Have the kernel forget the slots that are gone, so that their memory is given
  * back as soon as no file of theirs is open. Not from a handler of a request:

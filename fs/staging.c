@@ -132,6 +132,12 @@ int staging_create(struct slot *slot, const char *name, const struct access *acc
 		drop_name(slot, staging);
 		return error;
 	}
+	/* Its files were dropped when it went: a name made since then would keep it. */
+	if (slot_is_gone(slot)) {
+		staging_drop_all(slot);
+		staging_put(staging);
+		return -ENODEV;
+	}
 	*result = staging;
 	return 0;
 }

@@ -35,7 +35,8 @@ struct staging {
 
 /*
  * Make an empty one, referenced. -EPERM: the name means something else;
- * -EEXIST, -ENAMETOOLONG, -EDQUOT (no memory for pending messages), -ENOMEM.
+ * -EEXIST, -ENAMETOOLONG, -EDQUOT (no memory for pending messages), -ENOMEM,
+ * -ENODEV.
  */
 int staging_create(struct slot *slot, const char *name, const struct access *access,
 		   struct staging **staging);

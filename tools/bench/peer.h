@@ -67,7 +67,7 @@ struct peer {
 	bool queues;          /* keeps at least rig->depth messages, or makes send wait */
 
 	/* In the benchmark, before the processes. 0, or a negative errno: not here,
-	   and why is in `why`. */
+	   and why is in `why`. May be NULL. */
 	int (*prepare)(struct rig *rig, char *why, size_t why_size);
 	/* In each process, in no order. */
 	void (*open)(struct end *end);
@@ -80,7 +80,7 @@ struct peer {
 	bool (*receive)(struct end *end, struct received *message);
 	void (*release)(struct end *end, struct received *message);
 	void (*close)(struct end *end);
-	/* In the benchmark, after the processes, also after failed ones. */
+	/* In the benchmark, after the processes, also after failed ones. May be NULL. */
 	void (*finish)(struct rig *rig);
 	/* At the end of the benchmark: daemons. May be NULL. */
 	void (*stop)(void);

@@ -36,14 +36,6 @@ static dds_entity_t must(dds_entity_t result, const char *what)
 	return result;
 }
 
-static int prepare(struct rig *rig, char *why, size_t why_size)
-{
-	(void)rig;
-	(void)why;
-	(void)why_size;
-	return 0;
-}
-
 static dds_entity_t new_topic(struct end *end, unsigned channel)
 {
 	struct state *state = end->state;
@@ -160,11 +152,6 @@ static void close_end(struct end *end)
 	free(state);
 }
 
-static void finish(struct rig *rig)
-{
-	(void)rig;
-}
-
 const struct peer peer_cyclone = {
     .name = "cyclonedds",
     .what = "Cyclone DDS, reliable, UDP on the loopback interface",
@@ -172,7 +159,6 @@ const struct peer peer_cyclone = {
     .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
     .readers_max = 8,
     .queues = true,
-    .prepare = prepare,
     .open = open_end,
     .settle = settle,
     .buffer = buffer,
@@ -180,5 +166,4 @@ const struct peer peer_cyclone = {
     .receive = receive,
     .release = release,
     .close = close_end,
-    .finish = finish,
 };

@@ -212,11 +212,6 @@ static void close_end(struct end *end)
 	free(state);
 }
 
-static void finish(struct rig *rig)
-{
-	(void)rig;
-}
-
 const struct peer peer_iceoryx = {
     .name = "iceoryx",
     .what = "iceoryx 2.0, loans and views",
@@ -233,7 +228,6 @@ const struct peer peer_iceoryx = {
     .receive = receive,
     .release = release,
     .close = close_end,
-    .finish = finish,
     .stop = stop,
     .daemon = daemon_pid,
 };

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ipc.h"
 #include "peers.h"
 
 struct state {
@@ -26,19 +27,6 @@ static void must(int error, const char *what)
 {
 	if (error)
 		bench_fail("nng: %s: %s", what, nng_strerror(error));
-}
-
-static void address(const struct rig *rig, unsigned channel, bool file, char text[300])
-{
-	snprintf(text, 300, "%s%s/nng.%u.%u", file ? "" : "ipc://", bench_dir(), rig->run, channel);
-}
-
-static int prepare(struct rig *rig, char *why, size_t why_size)
-{
-	(void)rig;
-	(void)why;
-	(void)why_size;
-	return 0;
 }
 
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
@@ -60,7 +48,7 @@ static void open_end(struct end *end)
 {
 	struct state *state = bench_memory(sizeof(*state));
 	bool pair = end->rig->readers == 1;
-	char text[300];
+	char text[IPC_ADDRESS_MAX];
 
 	end->state = state;
 	sem_init(&state->connected, 0, 0);
@@ -70,7 +58,7 @@ static void open_end(struct end *end)
 		options(state->out, end->rig);
 		must(nng_pipe_notify(state->out, NNG_PIPE_EV_ADD_POST, on_pipe, &state->connected),
 		     "notify");
-		address(end->rig, (unsigned)end->publishes, false, text);
+		ipc_address(end->rig, (unsigned)end->publishes, text);
 		must(nng_listen(state->out, text, NULL, 0), "listen");
 	}
 	if (end->subscribes) {
@@ -86,10 +74,10 @@ static void open_end(struct end *end)
 static void settle(struct end *end)
 {
 	struct state *state = end->state;
-	char text[300];
+	char text[IPC_ADDRESS_MAX];
 
 	if (state->has_in) {
-		address(end->rig, (unsigned)__builtin_ctz(end->subscribes), false, text);
+		ipc_address(end->rig, (unsigned)__builtin_ctz(end->subscribes), text);
 		must(nng_dial(state->in, text, NULL, 0), "dial");
 	}
 	for (unsigned i = 0; state->has_out && i < end->rig->readers; i++) {
@@ -146,17 +134,6 @@ static void close_end(struct end *end)
 	free(state);
 }
 
-/* Processes that failed leave their sockets. */
-static void finish(struct rig *rig)
-{
-	char path[300];
-
-	for (unsigned i = 0; i < rig->channels; i++) {
-		address(rig, i, true, path);
-		unlink(path);
-	}
-}
-
 const struct peer peer_nng = {
     .name = "nng",
     .what = "nng over ipc",
@@ -164,7 +141,6 @@ const struct peer peer_nng = {
     .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
     .readers_max = 200,
     .queues = true,
-    .prepare = prepare,
     .open = open_end,
     .settle = settle,
     .buffer = buffer,
@@ -172,5 +148,5 @@ const struct peer peer_nng = {
     .receive = receive,
     .release = release,
     .close = close_end,
-    .finish = finish,
+    .finish = ipc_finish,
 };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "ipc.h"
 #include "peers.h"
 
 struct state {
@@ -20,19 +21,6 @@ static void must(int result, const char *what)
 {
 	if (result < 0)
 		bench_fail("zmq: %s: %s", what, zmq_strerror(errno));
-}
-
-static void address(const struct rig *rig, unsigned channel, bool file, char text[300])
-{
-	snprintf(text, 300, "%s%s/zmq.%u.%u", file ? "" : "ipc://", bench_dir(), rig->run, channel);
-}
-
-static int prepare(struct rig *rig, char *why, size_t why_size)
-{
-	(void)rig;
-	(void)why;
-	(void)why_size;
-	return 0;
 }
 
 static void *new_socket(struct end *end, int type)
@@ -51,14 +39,14 @@ static void open_end(struct end *end)
 {
 	struct state *state = bench_memory(sizeof(*state));
 	bool pair = end->rig->readers == 1;
-	char text[300];
+	char text[IPC_ADDRESS_MAX];
 
 	end->state = state;
 	state->context = zmq_ctx_new();
 	must(state->context ? 0 : -1, "context");
 	if (end->publishes >= 0) {
 		state->out = new_socket(end, pair ? ZMQ_PAIR : ZMQ_XPUB);
-		address(end->rig, (unsigned)end->publishes, false, text);
+		ipc_address(end->rig, (unsigned)end->publishes, text);
 		must(zmq_bind(state->out, text), "bind");
 	}
 	if (end->subscribes) {
@@ -72,10 +60,10 @@ static void open_end(struct end *end)
 static void settle(struct end *end)
 {
 	struct state *state = end->state;
-	char text[300], news[8];
+	char text[IPC_ADDRESS_MAX], news[8];
 
 	if (end->subscribes) {
-		address(end->rig, (unsigned)__builtin_ctz(end->subscribes), false, text);
+		ipc_address(end->rig, (unsigned)__builtin_ctz(end->subscribes), text);
 		must(zmq_connect(state->in, text), "connect");
 	}
 	for (unsigned i = 0; state->out && end->rig->readers > 1 && i < end->rig->readers; i++)
@@ -132,17 +120,6 @@ static void close_end(struct end *end)
 	free(state);
 }
 
-/* Processes that failed leave their sockets. */
-static void finish(struct rig *rig)
-{
-	char path[300];
-
-	for (unsigned i = 0; i < rig->channels; i++) {
-		address(rig, i, true, path);
-		unlink(path);
-	}
-}
-
 const struct peer peer_zmq = {
     .name = "zeromq",
     .what = "ZeroMQ over ipc",
@@ -150,7 +127,6 @@ const struct peer peer_zmq = {
     .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
     .readers_max = 200,
     .queues = true,
-    .prepare = prepare,
     .open = open_end,
     .settle = settle,
     .buffer = buffer,
@@ -158,5 +134,5 @@ const struct peer peer_zmq = {
     .receive = receive,
     .release = release,
     .close = close_end,
-    .finish = finish,
+    .finish = ipc_finish,
 };

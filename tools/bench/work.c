@@ -36,14 +36,15 @@ int work_rig(struct rig *rig, struct crew *crew,
 	int error;
 
 	rig->run = ++runs;
-	if (rig->peer->prepare(rig, result->why, sizeof(result->why)))
+	if (rig->peer->prepare && rig->peer->prepare(rig, result->why, sizeof(result->why)))
 		return -ENOTSUP;
 	if (rig->peer->daemon)
 		daemon = daemon_cpu(rig->peer->daemon());
 	error = crew_run(crew, part, arg);
 	if (rig->peer->daemon)
 		used = (double)(daemon_cpu(rig->peer->daemon()) - daemon);
-	rig->peer->finish(rig);
+	if (rig->peer->finish)
+		rig->peer->finish(rig);
 	result->value[CPU] = used;
 	for (unsigned i = 0; i < (crew->threads ? 1 : crew->members); i++)
 		result->value[CPU] += (double)crew->report[i].cpu;
