@@ -347,7 +347,6 @@ static void hold_and_fork(void *arg)
 	if (fork() == 0) {
 		gate_post(gates[0], 1);
 		gate_wait(gates[1]);
-		gate_post(gates[0], 1);
 		_exit(0);
 	}
 	pause();
@@ -357,7 +356,9 @@ static void forked_child_does_not_keep_a_dead_parents_leases_alive(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 64);
 	struct babus_report report;
+	int lives[2]; /* its writing end is open as long as the heir */
 	pid_t parent;
+	char none;
 
 	(void)state;
 	if (!support_madvise_works()) {
@@ -367,8 +368,10 @@ static void forked_child_does_not_keep_a_dead_parents_leases_alive(void **state)
 	}
 	gates[0] = gate_open();
 	gates[1] = gate_open();
+	assert_int_equal(pipe(lives), 0);
 	publish_text(slot, "x");
 	parent = child_start(hold_and_fork, NULL);
+	close(lives[1]);
 	gate_wait(gates[0]);
 	assert_int_equal(babus_domain_recover(bus, 0, &report), 0);
 	assert_int_equal(report.dead_publishers + report.dead_readers, 0);
@@ -380,7 +383,8 @@ static void forked_child_does_not_keep_a_dead_parents_leases_alive(void **state)
 	assert_int_equal(report.buffers, 1);
 	babus_slot_close(slot);
 	gate_post(gates[1], 1);
-	gate_wait(gates[0]);
+	assert_int_equal(read(lives[0], &none, 1), 0);
+	close(lives[0]);
 	gate_close(gates[0]);
 	gate_close(gates[1]);
 }
