@@ -15,6 +15,10 @@
 #include "staging.h"
 #include "wake.h"
 
+enum {
+	SKIPPED_MAX = 64 /* empty messages at a time */
+};
+
 struct read {
 	struct parked parked;
 	fuse_req_t req;
@@ -114,14 +118,17 @@ static size_t stop_short(size_t size, size_t left)
  * `stream`: one message a read, or what is left of it; empty ones are skipped,
  * for they would look like the end. One can seek within the message read last,
  * as shells and head do to give back what they do not want; from anywhere else
- * it goes on with the next message.
+ * it goes on with the next message. -ENODATA also if it has skipped as many as
+ * one call should: it must not be what somebody who publishes nothing else decides.
  */
 static int give_stream(struct handle *handle, fuse_req_t req, size_t size, uint64_t offset)
 {
 	const struct babus_message *message;
 
-	while (!handle->snapshot || offset - handle->base >= handle->snapshot->message.size) {
-		int error = advance(handle);
+	for (int skipped = 0;
+	     !handle->snapshot || offset - handle->base >= handle->snapshot->message.size;
+	     skipped++) {
+		int error = skipped < SKIPPED_MAX ? advance(handle) : -ENODATA;
 
 		if (error)
 			return error;
@@ -178,35 +185,27 @@ static void end_read(struct read *read)
 }
 
 /*
- * Answer the read if there is something, else park it. Nothing of it may be
- * touched after it was parked: it may be answered, and gone.
+ * Park the read. Nothing of it may be touched after that: it may be answered, and
+ * gone. If there is news now, what was there before was empty, or taken by others
+ * who read the same open file: the wake thread tries again when others had their turn.
  */
-static void try_read(struct read *read)
+static void park(struct read *read)
 {
-	enum {
-		ATTEMPTS = 1000
-	};
 	struct handle *handle = read->handle;
-	int error = -EAGAIN;
+	int error;
 
-	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++) {
-		pthread_mutex_lock(&handle->lock);
-		read->parked.after = handle->after;
-		pthread_mutex_unlock(&handle->lock);
-		error = wake_park(read->fs->wake, &read->parked);
-		if (!error)
-			return;
-		if (error == -EEXIST) {
-			fuse_req_interrupt_func(read->req, NULL, NULL);
-			error = give(handle, read->req, read->size, read->offset);
-			if (error == -EAGAIN)
-				fuse_req_interrupt_func(read->req, interrupted, read);
-		}
+	pthread_mutex_lock(&handle->lock);
+	read->parked.after = handle->after;
+	pthread_mutex_unlock(&handle->lock);
+	error = wake_park(read->fs->wake, &read->parked);
+	if (!error)
+		return;
+	if (error == -EEXIST) {
+		wake_retry(read->fs->wake, &read->parked);
+		return;
 	}
-	if (error) {
-		fuse_req_interrupt_func(read->req, NULL, NULL);
-		fail(read, error);
-	}
+	fuse_req_interrupt_func(read->req, NULL, NULL);
+	fail(read, error);
 	end_read(read);
 }
 
@@ -219,9 +218,8 @@ static void answer_read(struct parked *parked, int status)
 	if (!status)
 		status = give(read->handle, read->req, read->size, read->offset);
 	if (status == -EAGAIN) {
-		/* Empty messages only, or somebody else took it. */
 		fuse_req_interrupt_func(read->req, interrupted, read);
-		try_read(read);
+		park(read);
 		return;
 	}
 	if (status)
@@ -265,7 +263,7 @@ static void wait_and_read(fuse_req_t req, struct handle *handle, size_t size, ui
 	drop_snapshot(handle);
 	handle->fs->counters.parked++;
 	fuse_req_interrupt_func(req, interrupted, read);
-	try_read(read);
+	park(read);
 }
 
 static void read_staging(fuse_req_t req, struct staging *staging, size_t size, uint64_t offset)

@@ -405,17 +405,17 @@ int slot_probe(struct slot *slot, size_t size)
 
 /* --- what is overdue ---------------------------------------------------------------- */
 
-static bool sweep_publisher(struct slot *slot, int64_t now_ns, babus_slot **close)
+/* Whether its publishing handle is left for later; one that is overdue is `*closed`. */
+static bool sweep_publisher(struct slot *slot, int64_t now_ns, babus_slot **closed)
 {
 	bool left = false;
 
-	*close = NULL;
 	/* Publishing, which may take long: not overdue. */
 	if (pthread_mutex_trylock(&slot->publish_lock))
 		return true;
 	if (slot->publisher && !slot->writers) {
 		if (slot->publisher_until_ns <= now_ns) {
-			*close = slot->publisher;
+			*closed = slot->publisher;
 			slot->publisher = NULL;
 		} else {
 			left = true;
@@ -427,21 +427,29 @@ static bool sweep_publisher(struct slot *slot, int64_t now_ns, babus_slot **clos
 
 bool slots_sweep(struct slots *slots, int64_t now_ns)
 {
+	struct slot *slot, *overdue = NULL;
 	bool left = false;
 
 	pthread_mutex_lock(&slots->lock);
 	for (size_t i = 0; i < slots->bucket_count; i++) {
-		struct slot *slot;
-
 		LIST_FOREACH(slot, &slots->buckets[i], link)
 		{
-			babus_slot *publisher;
-
 			left |= snapshot_sweep(slot, now_ns);
-			left |= sweep_publisher(slot, now_ns, &publisher);
-			babus_slot_close(publisher);
+			left |= sweep_publisher(slot, now_ns, &slot->overdue);
+			if (slot->overdue) {
+				slot->references++;
+				slot->next_overdue = overdue;
+				overdue = slot;
+			}
 		}
 	}
 	pthread_mutex_unlock(&slots->lock);
+	/* Unmapping much takes long, and look-ups need the lock. */
+	while ((slot = overdue)) {
+		overdue = slot->next_overdue;
+		babus_slot_close(slot->overdue);
+		slot->overdue = NULL;
+		slot_put(slot);
+	}
 	return left;
 }

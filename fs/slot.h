@@ -65,6 +65,10 @@ struct slot {
 	unsigned writers;             /* open files that may publish */
 	int64_t publisher_until_ns;   /* without writers: to be closed then */
 
+	/* the wake thread's: a publishing handle to be closed, without a lock */
+	babus_slot *overdue;
+	struct slot *next_overdue;
+
 	/* protected by wake->lock */
 	TAILQ_HEAD(parked_list, parked) parked;
 	babus_reader *reader; /* for the waiter; NULL: not registered */
@@ -90,7 +94,7 @@ bool slot_is_gone(struct slot *slot);
  */
 void slots_dismiss(struct slots *slots);
 
-/* End what is overdue at `now_ns`; whether something is left for later. */
+/* By the wake thread: end what is overdue at `now_ns`; whether something is left for later. */
 bool slots_sweep(struct slots *slots, int64_t now_ns);
 
 /* A slot with a reader in the waiter, or NULL. Needs wake->lock. */

@@ -18,8 +18,8 @@ struct wake {
 
 	pthread_mutex_t lock; /* protects what follows, and what is parked at slots */
 	pthread_cond_t stop;
-	int status; /* 0, or why nothing can be parked any more */
-	struct parked_list interrupted;
+	int status;               /* 0, or why nothing can be parked any more */
+	struct parked_list taken; /* to be answered when the others were */
 };
 
 int wake_open(struct fs *fs, struct wake **result)
@@ -31,7 +31,7 @@ int wake_open(struct fs *fs, struct wake **result)
 	if (!wake)
 		return -ENOMEM;
 	wake->fs = fs;
-	TAILQ_INIT(&wake->interrupted);
+	TAILQ_INIT(&wake->taken);
 	error = babus_waiter_open(fs->domain, &opts, &wake->waiter);
 	if (!error)
 		error = babus_waiter_watch_domain(wake->waiter, NULL);
@@ -68,8 +68,12 @@ void wake_unlock(struct wake *wake)
 
 void wake_arm(struct wake *wake)
 {
-	if (!wake->armed && !atomic_exchange(&wake->armed, true))
-		babus_waiter_wake(wake->waiter);
+	if (wake->armed || atomic_exchange(&wake->armed, true))
+		return;
+	babus_waiter_wake(wake->waiter);
+	pthread_mutex_lock(&wake->lock);
+	pthread_cond_broadcast(&wake->stop);
+	pthread_mutex_unlock(&wake->lock);
 }
 
 /* --- the slot's reader ------------------------------------------------------------- */
@@ -146,20 +150,34 @@ bool wake_unpark_locked(struct parked *parked)
 	return true;
 }
 
+/* Needs wake->lock. */
+static void take(struct wake *wake, struct parked *parked)
+{
+	TAILQ_INSERT_TAIL(&wake->taken, parked, link);
+	parked->state = PARKED_TAKEN;
+}
+
 void wake_interrupt(struct wake *wake, struct parked *parked)
 {
 	bool tell;
 
 	pthread_mutex_lock(&wake->lock);
 	parked->interrupted = true;
-	tell = parked->state == PARKED_WAITS;
-	if (tell) {
-		TAILQ_REMOVE(&parked->slot->parked, parked, link);
-		TAILQ_INSERT_TAIL(&wake->interrupted, parked, link);
-		parked->state = PARKED_TAKEN;
-	}
+	tell = wake_unpark_locked(parked);
+	if (tell)
+		take(wake, parked);
 	pthread_mutex_unlock(&wake->lock);
 	if (tell)
+		babus_waiter_wake(wake->waiter);
+}
+
+void wake_retry(struct wake *wake, struct parked *parked)
+{
+	pthread_mutex_lock(&wake->lock);
+	take(wake, parked);
+	pthread_mutex_unlock(&wake->lock);
+	/* That thread looks before it sleeps. */
+	if (!pthread_equal(pthread_self(), wake->thread))
 		babus_waiter_wake(wake->waiter);
 }
 
@@ -176,14 +194,25 @@ static void answer_all(struct parked_list *list, int status)
 	}
 }
 
-static void answer_interrupted(struct wake *wake)
+/* Those that are there now: what is taken meanwhile comes after other events. */
+static void answer_taken(struct wake *wake)
 {
 	struct parked_list list = TAILQ_HEAD_INITIALIZER(list);
 
 	pthread_mutex_lock(&wake->lock);
-	TAILQ_CONCAT(&list, &wake->interrupted, link);
+	TAILQ_CONCAT(&list, &wake->taken, link);
 	pthread_mutex_unlock(&wake->lock);
-	answer_all(&list, -EINTR);
+	answer_all(&list, 0);
+}
+
+static bool some_are_taken(struct wake *wake)
+{
+	bool some;
+
+	pthread_mutex_lock(&wake->lock);
+	some = !TAILQ_EMPTY(&wake->taken);
+	pthread_mutex_unlock(&wake->lock);
+	return some;
 }
 
 /* Move who waits for something up to `newest` to `list`. Needs wake->lock. */
@@ -247,7 +276,7 @@ static void end_parking(struct wake *wake, int status)
 	if (!wake->status)
 		wake->status = status;
 	pthread_mutex_unlock(&wake->lock);
-	answer_interrupted(wake);
+	answer_taken(wake);
 	while ((slot = any_registered(wake)))
 		handle_slot(wake, slot, status);
 }
@@ -265,9 +294,43 @@ static void sweep(struct wake *wake)
 static void linger(struct wake *wake)
 {
 	pthread_mutex_lock(&wake->lock);
-	while (!wake->stopping)
-		pthread_cond_wait(&wake->stop, &wake->lock);
+	while (!wake->stopping) {
+		int64_t until = fs_monotonic() + (int64_t)wake->fs->options.hold_ns + 1;
+		struct timespec sweep_at = {until / 1000000000, until % 1000000000};
+
+		if (!wake->armed) {
+			pthread_cond_wait(&wake->stop, &wake->lock);
+		} else if (pthread_cond_clockwait(&wake->stop, &wake->lock, CLOCK_MONOTONIC,
+						  &sweep_at) == ETIMEDOUT) {
+			pthread_mutex_unlock(&wake->lock);
+			sweep(wake);
+			pthread_mutex_lock(&wake->lock);
+		}
+	}
 	pthread_mutex_unlock(&wake->lock);
+}
+
+/* What babus_waiter_wait() said. */
+static void handle_event(struct wake *wake, int result, const struct babus_event *event)
+{
+	if (!result && !event->reader) {
+		slots_dismiss(wake->fs->slots);
+	} else if (!result) {
+		handle_slot(wake, event->user, event->status);
+	} else if (result != -ECANCELED && result != -ETIMEDOUT && result != -EINTR) {
+		log_line("domain '%s': %s; nothing can be read here any more",
+			 babus_domain_name(wake->fs->domain), babus_strerror(result));
+		end_parking(wake, result);
+		linger(wake);
+	}
+}
+
+/* When to stop sleeping. `sweep_ns`: when to sweep, 0 if there is no need. */
+static int64_t sleep_until(struct wake *wake, int64_t sweep_ns)
+{
+	if (some_are_taken(wake))
+		return BABUS_NOW;
+	return sweep_ns ? sweep_ns : BABUS_FOREVER;
 }
 
 static void *run(void *arg)
@@ -283,20 +346,9 @@ static void *run(void *arg)
 			sweep_ns = 0;
 		else if (!sweep_ns)
 			sweep_ns = fs_monotonic() + (int64_t)wake->fs->options.hold_ns + 1;
-		result = babus_waiter_wait(wake->waiter, sweep_ns ? sweep_ns : BABUS_FOREVER,
-					   &event);
-		if (!result && !event.reader)
-			slots_dismiss(wake->fs->slots);
-		else if (!result)
-			handle_slot(wake, event.user, event.status);
-		else if (result == -ECANCELED)
-			answer_interrupted(wake);
-		else if (result != -ETIMEDOUT && result != -EINTR) {
-			log_line("domain '%s': %s; nothing can be read here any more",
-				 babus_domain_name(wake->fs->domain), babus_strerror(result));
-			end_parking(wake, result);
-			linger(wake);
-		}
+		result = babus_waiter_wait(wake->waiter, sleep_until(wake, sweep_ns), &event);
+		handle_event(wake, result, &event);
+		answer_taken(wake);
 		if (sweep_ns && sweep_ns <= fs_monotonic()) {
 			sweep(wake);
 			sweep_ns = 0;

@@ -26,7 +26,7 @@ struct parked {
 	uint64_t after;    /* a later message is news */
 	/*
 	 * Called by the wake thread, without locks; the request is its own
-	 * from then on. `status`: 0 (news), -EINTR, or why there will be none.
+	 * from then on. `status`: 0 (have a look), or why there will be no news.
 	 */
 	void (*answer)(struct parked *parked, int status);
 
@@ -50,8 +50,14 @@ void wake_close(struct wake *wake);
  */
 int wake_park(struct wake *wake, struct parked *parked);
 
-/* Have it answered with -EINTR. Only marks; may be called at any time. */
+/*
+ * Have it answered with 0; when it is parked again that fails with -EINTR.
+ * Only marks; may be called at any time.
+ */
 void wake_interrupt(struct wake *wake, struct parked *parked);
+
+/* Have one that is not parked answered with 0, after others that wait for that. */
+void wake_retry(struct wake *wake, struct parked *parked);
 
 /* Something will be overdue: sweep before long. */
 void wake_arm(struct wake *wake);
