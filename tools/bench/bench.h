@@ -13,13 +13,15 @@
 #ifndef BABUS_BENCH_H
 #define BABUS_BENCH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
 enum {
-	IMAGE = 1920 * 1080 * 3
+	IMAGE = 1920 * 1080 * 3,
+	SMALL_IMAGE = 1080
 };
 
 static inline uint64_t bench_now(void)
@@ -40,6 +42,21 @@ static inline void bench_pause(void)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
 	__asm__ __volatile__("yield");
+#endif
+}
+
+/*
+ * Let others see a value, and all that was written before it. An atomic store of
+ * C would here order later loads too, which a floor must not pay for.
+ */
+static inline void bench_release(_Atomic uint64_t *word, uint64_t value)
+{
+#if defined(__x86_64__)
+	__asm__ __volatile__("movq %1, %0" : "=m"(*(uint64_t *)word) : "r"(value) : "memory");
+#elif defined(__aarch64__)
+	__asm__ __volatile__("stlr %1, %0" : "=Q"(*(uint64_t *)word) : "r"(value) : "memory");
+#else
+	*word = value;
 #endif
 }
 

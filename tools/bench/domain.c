@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "domain.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -21,10 +22,14 @@ static babus_domain *open_it(unsigned flags)
 
 babus_domain *domain_get(void)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&lock); /* threads of a crew come at once */
 	if (!domain || owner != getpid()) {
 		domain = open_it(BABUS_CREATE);
 		owner = getpid();
 	}
+	pthread_mutex_unlock(&lock);
 	return domain;
 }
 

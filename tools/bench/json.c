@@ -101,6 +101,10 @@ static void write_case(const struct bench_case *bench, FILE *to)
 		key_string(to, "group", bench->peer->group);
 		key_string(to, "mode", mode_name(bench->mode));
 	}
+	if (bench->variant)
+		key_string(to, "variant", bench->variant);
+	if (bench->row)
+		key_string(to, "row", bench->row);
 	fprintf(to, "\"size\":%zu,\"touch\":%zu,\"readers\":%u,\"threads\":%s,", bench->size,
 		bench->touch, bench->readers, bench->threads ? "true" : "false");
 	key_string(to, "place", place_name(bench->place));

@@ -26,3 +26,11 @@ bool payload_read(const void *data, size_t size)
 		wrong |= rest[i] ^ (unsigned char)number;
 	return !wrong && sum == (words - 2) * number + (words * (words - 1) / 2 - 1);
 }
+
+bool payload_ends(const void *data, size_t size)
+{
+	const uint64_t *word = data;
+	size_t last = size / 8 - 1;
+
+	return word[2] == word[1] + 2 && word[last] == word[1] + last;
+}

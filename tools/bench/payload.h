@@ -24,4 +24,7 @@ void payload_write(void *data, size_t size, uint64_t number);
 /* Read `size` bytes; whether they are what was written. */
 bool payload_read(const void *data, size_t size);
 
+/* Look at its ends only. At least 40 bytes. */
+bool payload_ends(const void *data, size_t size);
+
 #endif

@@ -34,7 +34,6 @@ struct rig {
 	unsigned readers;  /* of each channel */
 	unsigned depth;    /* messages that may be under way */
 	enum mode mode;
-	bool latest;       /* readers want the newest message, not each */
 	bool acknowledged; /* send returns when the message is where readers find it */
 	unsigned run;      /* differs from that of every other run */
 	void *state;       /* the peer's, from prepare to finish */
@@ -46,6 +45,7 @@ struct end {
 	int publishes;       /* a channel, or -1 */
 	uint32_t subscribes; /* a bit for each channel */
 	unsigned reader;     /* which of a channel's readers */
+	bool latest;         /* wants the newest message, not each */
 	void *state;         /* the peer's, from open to close */
 };
 
@@ -73,6 +73,8 @@ struct peer {
 	void (*open)(struct end *end);
 	/* After all have opened: until messages can pass. May be NULL. */
 	void (*settle)(struct end *end);
+	/* Pay now for the memory that messages of this size take. May be NULL. */
+	void (*reserve)(struct end *end, size_t size);
 	/* `size` bytes to write the next message to. */
 	void *(*buffer)(struct end *end, size_t size);
 	void (*send)(struct end *end, size_t size);

@@ -76,6 +76,15 @@ static void open_end(struct end *end)
 	}
 }
 
+/* What the slot keeps, what readers hold, and what is being filled. */
+static void reserve(struct end *end, size_t size)
+{
+	struct state *state = end->state;
+
+	bench_check(babus_slot_reserve(state->out, end->rig->depth + end->rig->readers + 1, size),
+		    "reserve");
+}
+
 static void *buffer(struct end *end, size_t size)
 {
 	struct state *state = end->state;
@@ -110,8 +119,8 @@ static int next(struct end *end, unsigned channel)
 {
 	struct state *state = end->state;
 
-	return end->rig->latest ? babus_reader_latest(state->reader[channel], &state->message)
-				: babus_reader_next(state->reader[channel], &state->message);
+	return end->latest ? babus_reader_latest(state->reader[channel], &state->message)
+			   : babus_reader_next(state->reader[channel], &state->message);
 }
 
 static bool receive(struct end *end, struct received *message)
@@ -178,6 +187,7 @@ const struct peer peer_babus = {
     .queues = true,
     .prepare = prepare,
     .open = open_end,
+    .reserve = reserve,
     .buffer = buffer,
     .send = send,
     .receive = receive,

@@ -122,7 +122,7 @@ static void send(struct end *end, size_t size)
 static void ask(struct end *end)
 {
 	struct state *state = end->state;
-	const char *argv[6 + 2 * CHANNELS_MAX] = {"XREAD", "COUNT", end->rig->latest ? "1" : "64"};
+	const char *argv[6 + 2 * CHANNELS_MAX] = {"XREAD", "COUNT", end->latest ? "1" : "64"};
 	int count = 3, channels = __builtin_popcount(end->subscribes), at;
 
 	if (end->rig->mode != MODE_POLL) {

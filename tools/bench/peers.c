@@ -7,7 +7,7 @@
 #include "peers.h"
 
 const struct peer *const peers[] = {
-    &peer_floor,      &peer_babus,     &peer_pipe, &peer_unix, &peer_mq,
+    &peer_floor,      &peer_ring,      &peer_babus, &peer_pipe, &peer_unix, &peer_mq,
 #ifdef HAVE_HIREDIS
     &peer_redis_unix, &peer_redis_tcp,
 #endif

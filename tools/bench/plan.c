@@ -45,10 +45,16 @@ void plan_add(struct plan *plan, const struct bench_case *bench)
 	plan->count++;
 }
 
+static bool same(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
 bool plan_same_group(const struct bench_case *a, const struct bench_case *b)
 {
 	return a->work == b->work && a->size == b->size && a->touch == b->touch &&
-	       (!a->peer || a->readers == b->readers) && a->place == b->place;
+	       (!a->peer || a->readers == b->readers) && a->place == b->place &&
+	       a->threads == b->threads && same(a->variant, b->variant);
 }
 
 static void find_floors(struct plan *plan)
@@ -60,7 +66,8 @@ static void find_floors(struct plan *plan)
 			struct bench_case *other = &plan->cases[j];
 
 			if (other != bench && strcmp(other->name, bench->floor) == 0 &&
-			    other->mode == bench->floor_mode && plan_same_group(other, bench))
+			    other->mode == bench->floor_mode && same(other->row, bench->row) &&
+			    plan_same_group(other, bench))
 				bench->against = other;
 		}
 	}
@@ -86,26 +93,44 @@ void plan_finish(struct plan *plan)
 
 /* --- running -------------------------------------------------------------------------- */
 
+/* The results of a run belong to a case and those that are its parts. */
+static void keep(struct bench_case *bench, const struct result *results)
+{
+	for (unsigned i = 0; i < (bench->parts ? bench->parts : 1); i++)
+		bench[i].result[bench[i].done++] = results[i];
+}
+
+static void give_up(struct bench_case *bench, int error, const struct result *result)
+{
+	for (unsigned i = 0; i < (bench->parts ? bench->parts : 1); i++) {
+		struct result *to = &bench[i].result[bench[i].done];
+
+		result_init(to);
+		bench[i].status = error;
+		snprintf(to->why, sizeof(to->why), "%s",
+			 result->why[0] ? result->why : strerror(-error));
+	}
+	fprintf(stderr, "babus-bench: %s: %s %s, %zu B: %s\n", bench->work->name, bench->name,
+		mode_name(bench->mode), bench->size, bench->result[bench->done].why);
+}
+
 static void run_one(struct bench_case *bench)
 {
-	struct result *result = &bench->result[bench->done];
+	unsigned parts = bench->parts ? bench->parts : 1;
+	struct result *results;
 	int error;
 
-	if (bench->status)
+	if (bench->status || bench->part)
 		return;
-	result_init(result);
-	error = bench->work->run(bench, result);
-	if (!error) {
-		bench->done++;
-		return;
-	}
-	if (error == -EINTR)
-		return;
-	if (!result->why[0])
-		snprintf(result->why, sizeof(result->why), "%s", strerror(-error));
-	bench->status = error;
-	fprintf(stderr, "babus-bench: %s: %s %s, %zu B: %s\n", bench->work->name, bench->name,
-		mode_name(bench->mode), bench->size, result->why);
+	results = bench_memory(parts * sizeof(*results));
+	for (unsigned i = 0; i < parts; i++)
+		result_init(&results[i]);
+	error = bench->work->run(bench, results);
+	if (!error)
+		keep(bench, results);
+	else if (error != -EINTR)
+		give_up(bench, error, results);
+	free(results);
 }
 
 int plan_run(struct plan *plan)
@@ -118,7 +143,7 @@ int plan_run(struct plan *plan)
 		     end < plan->count && plan_same_group(&plan->cases[start], &plan->cases[end]);)
 			end++;
 		if (plan->options->progress)
-			fprintf(stderr, "%s, %zu B: %zu cases\n", plan->cases[start].work->name,
+			fprintf(stderr, "%s, %zu B: %zu results\n", plan->cases[start].work->name,
 				plan->cases[start].size, end - start);
 		for (unsigned n = 0; n < plan->options->repeats; n++) {
 			for (size_t i = start; i < end; i++) {

@@ -6,8 +6,8 @@
 
 const char *metric_name(enum metric metric)
 {
-	static const char *const names[METRICS] = {"typical", "p50", "p90",  "p99", "p99.9",
-						   "max",     "cpu", "rate", "lost"};
+	static const char *const names[METRICS] = {
+	    "typical", "p50", "p90", "p99", "p99.9", "max", "cpu", "rate", "lost", "mean", "sent"};
 
 	return names[metric];
 }
@@ -38,7 +38,7 @@ static void print_value(enum metric metric, double value, FILE *to)
 {
 	if (metric == RATE && !isnan(value))
 		fprintf(to, " %7.3gM/s", value / 1e6);
-	else if (metric == LOST && !isnan(value))
+	else if ((metric == LOST || metric == SENT) && !isnan(value))
 		fprintf(to, " %9.0f", value);
 	else
 		print_ns(value, to);
@@ -75,35 +75,53 @@ static void print_title(const struct bench_case *bench, FILE *to)
 		fprintf(to, " of which %zu B are touched", bench->touch);
 	if (bench->peer && bench->readers > 1)
 		fprintf(to, ", %u readers", bench->readers);
+	if (bench->variant)
+		fprintf(to, ", %s", bench->variant);
+	if (bench->parts)
+		fputs(bench->threads ? ", threads" : ", processes", to);
 	if (bench->place == PLACE_APART)
 		fputs(", a processor each", to);
 	fputc('\n', to);
 }
 
+static void print_case(const struct bench_case *at, const struct bench_case *start,
+		       const struct bench_case *end, FILE *to)
+{
+	const char *mode = at->peer ? mode_name(at->mode) : "";
+
+	if (at->row)
+		fprintf(to, "%-26s %-11s %-6s", at->row, at->name, mode);
+	else
+		fprintf(to, "%-22s %-6s", at->name, mode);
+	if (!at->done) {
+		fprintf(to, " %s: %s\n", at->status ? "not done" : "not run", at->result[0].why);
+		return;
+	}
+	for (int m = 0; m < METRICS; m++) {
+		if (has(start, end, (enum metric)m))
+			print_value((enum metric)m, case_median(at, (enum metric)m), to);
+	}
+	if (at->against && at->against->done && !isnan(case_median(at, at->work->key)))
+		fprintf(to, "  %.2f x %s", case_ratio(at, at->against, at->work->key),
+			at->against->name);
+	fputc('\n', to);
+}
+
+/* Where a case has parts, what is compared stands together. */
 static void print_group(const struct bench_case *start, const struct bench_case *end, FILE *to)
 {
+	unsigned parts = start->parts ? start->parts : 1;
+
 	print_title(start, to);
-	fprintf(to, "%-22s %-6s", "", "");
+	fprintf(to, "%*s", start->row ? 45 : 29, "");
 	for (int m = 0; m < METRICS; m++) {
 		if (has(start, end, (enum metric)m))
 			fprintf(to, " %9s", metric_name((enum metric)m));
 	}
 	fputs("  ratio to\n", to);
-	for (const struct bench_case *at = start; at < end; at++) {
-		fprintf(to, "%-22s %-6s", at->name, at->peer ? mode_name(at->mode) : "");
-		if (!at->done) {
-			fprintf(to, " %s: %s\n", at->status ? "not done" : "not run",
-				at->result[0].why);
-			continue;
-		}
-		for (int m = 0; m < METRICS; m++) {
-			if (has(start, end, (enum metric)m))
-				print_value((enum metric)m, case_median(at, (enum metric)m), to);
-		}
-		if (at->against && at->against->done)
-			fprintf(to, "  %.2f x %s", case_ratio(at, at->against, at->work->key),
-				at->against->name);
-		fputc('\n', to);
+	for (unsigned i = 0; i < parts; i++) {
+		for (const struct bench_case *at = start + i; at < end; at += parts)
+			print_case(at, start, end, to);
 	}
 }
 

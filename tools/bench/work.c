@@ -7,7 +7,7 @@
 
 #include "daemon.h"
 
-const struct work *const works[] = {&work_call, &work_trip};
+const struct work *const works[] = {&work_call, &work_trip, &work_image, &work_rate};
 const size_t work_count = sizeof(works) / sizeof(*works);
 
 void result_init(struct result *result)
@@ -24,6 +24,7 @@ void result_percentiles(struct result *result)
 	for (int i = 0; i < 4; i++)
 		result->value[P50 + i] = hist_part(&result->hist, parts[i]);
 	result->value[MAXIMUM] = (double)result->hist.max;
+	result->value[MEAN] = hist_mean(&result->hist);
 }
 
 int work_rig(struct rig *rig, struct crew *crew,

@@ -20,6 +20,8 @@ enum metric {
 	CPU,  /* ns of processor time for one, in all processes */
 	RATE, /* messages per second */
 	LOST, /* messages */
+	MEAN, /* ns, of each one */
+	SENT, /* messages */
 	METRICS
 };
 
@@ -44,11 +46,12 @@ struct work {
 	enum metric key; /* what ratios are made of */
 	bool higher;     /* more is better */
 	void (*plan)(struct plan *plan);
-	/* 0; -ENOTSUP: not on this machine; else it failed. `why` if not said yet. */
+	/* Of a case with parts, all their results are wanted.
+	   0; -ENOTSUP: not on this machine; else it failed. `why` if not said yet. */
 	int (*run)(const struct bench_case *self, struct result *result);
 };
 
-extern const struct work work_call, work_trip;
+extern const struct work work_call, work_trip, work_image, work_rate;
 
 extern const struct work *const works[];
 extern const size_t work_count;
@@ -58,6 +61,11 @@ struct bench_case {
 	const char *name; /* the peer's, or the variant's */
 	const char *what;
 	const struct peer *peer; /* may be NULL */
+	const char *variant;     /* of the work; may be NULL */
+	/* A run may give several results. They are in as many cases, one after the
+	   other: the first has `parts`, the others tell which `part` they are. */
+	unsigned parts, part;
+	const char *row; /* which of the results this is; may be NULL */
 	enum mode mode;
 	size_t size;  /* bytes of a message */
 	size_t touch; /* bytes of it that are written and read */

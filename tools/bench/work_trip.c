@@ -182,6 +182,8 @@ static void add(struct plan *plan, size_t size, size_t touch, enum place place)
 		    .floor_mode = mode == MODE_ADAPT ? MODE_BLOCK : mode,
 		};
 
+		if (peer == peer_find("ring"))
+			continue; /* the other floor does less */
 		if (plan->options->extent == EXTENT_SMOKE && mode == MODE_POLL)
 			continue;
 		if (peer->modes >> mode & 1 && (touch == size || peer->in_place))

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine with a camera: seven topics at their own rates, and six consumers
+ * of some of them each, all blocking, where the scheduler puts them. The latency
+ * is from just before the commit (or XADD) to the consumer's having the message,
+ * or a copy of it. That of writing is what the bus needs before and after the
+ * producer fills in the payload.
+ *
+ * The consumers follow in order; the slow one, which works on each message for
+ * 10 ms, asks for the newest. babus keeps its default of 8 messages, Redis 1, or
+ * else its memory would be full of images that nobody wants. What a slow consumer
+ * waits for is mostly itself, so it is also told how long each message took since
+ * it was asked for.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "payload.h"
+#include "plan.h"
+
+static const struct topic {
+	const char *name;
+	size_t size; /* 0: the case's */
+	double hertz;
+} topics[] = {
+    {"write imu", 128, 1000}, {"write image", 0, 30},  {"write med1", 356, 40},
+    {"write med2", 356, 41},  {"write med3", 356, 42}, {"write med4", 356, 43},
+    {"write med5", 356, 44},
+};
+
+static const struct consumer {
+	const char *name;
+	uint32_t topics;
+	bool slow;
+} consumers[] = {
+    {"{imu}", 1 << 0, false},
+    {"{image}", 1 << 1, false},
+    {"{image, med1}", 3 << 1, false},
+    {"{image, med1..5}", 63 << 1, false},
+    {"{all}", 127, false},
+    {"{all}, slow", 127, true},
+};
+
+enum {
+	TOPICS = sizeof(topics) / sizeof(*topics),
+	CONSUMERS = sizeof(consumers) / sizeof(*consumers),
+	MEMBERS = TOPICS + CONSUMERS,
+	SLOW_NS = 10000000,
+	WARM_UP_NS = 200000000,
+	/* rows of results: the sum, a row for each member, the slow one's own view */
+	ROW_ALL = 0,
+	ROW_CONSUMERS = 1,
+	ROW_ASKED = ROW_CONSUMERS + CONSUMERS,
+	ROW_TOPICS,
+	ROWS = ROW_TOPICS + TOPICS
+};
+
+enum {
+	LATENCY, /* histograms of a report */
+	SINCE_ASKED
+};
+
+enum {
+	SENT_THEN, /* values of a report */
+	LOST_THEN
+};
+
+struct window {
+	uint64_t start, end; /* what is sent between these counts */
+};
+
+struct side {
+	const struct bench_case *self;
+	const struct rig *rig;
+	struct window *window;
+	bool copies;
+	struct end end;
+};
+
+static size_t size_of(const struct bench_case *self, unsigned topic)
+{
+	return topics[topic].size ? topics[topic].size : self->size;
+}
+
+/* --- producers ------------------------------------------------------------------------ */
+
+static void sleep_until(uint64_t when)
+{
+	struct timespec time = {.tv_sec = (time_t)(when / 1000000000u),
+				.tv_nsec = (long)(when % 1000000000u)};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
+		;
+}
+
+static void produce_one(struct side *side, uint64_t number, struct report *report)
+{
+	size_t size = size_of(side->self, (unsigned)side->end.publishes);
+	const struct peer *peer = side->rig->peer;
+	uint64_t start = bench_now(), sent, took;
+	struct payload *data = peer->buffer(&side->end, size);
+
+	took = bench_now() - start;
+	payload_write(data, size, number);
+	data->time = sent = bench_now();
+	peer->send(&side->end, size);
+	took += bench_now() - sent;
+	if (sent < side->window->start || sent >= side->window->end)
+		return;
+	hist_add(&report->hist[LATENCY], took);
+	report->value[SENT_THEN]++;
+}
+
+static void produce(struct side *side, unsigned topic, struct report *report)
+{
+	uint64_t period = (uint64_t)(1e9 / topics[topic].hertz), number = 0, now;
+	uint64_t next = side->window->start - WARM_UP_NS + period * topic / TOPICS;
+
+	while (next < side->window->end) {
+		sleep_until(next);
+		produce_one(side, ++number, report);
+		next += period;
+		now = bench_now();
+		if (next < now)
+			next = now; /* too slow for its rate: not in bursts */
+	}
+	sleep_until(side->window->end);
+	produce_one(side, ++number | PAYLOAD_LAST, report);
+}
+
+/* --- consumers ------------------------------------------------------------------------ */
+
+/* What a consumer has seen of each topic, within the window. */
+struct seen {
+	uint64_t first, last, count, newest;
+};
+
+static void check(const struct side *side, const struct received *message, const void *data,
+		  struct seen *seen)
+{
+	uint64_t number = ((const struct payload *)data)->number & ~PAYLOAD_LAST;
+
+	if (message->size != size_of(side->self, message->channel) ||
+	    !payload_ends(data, message->size) || number <= seen->newest)
+		bench_fail("%s: wrong size, contents or order", side->rig->peer->name);
+	seen->newest = number;
+}
+
+static void count(const struct side *side, uint64_t sent, uint64_t asked, uint64_t now,
+		  struct seen *seen, struct report *report)
+{
+	if (sent < side->window->start || sent >= side->window->end)
+		return;
+	if (!seen->count++)
+		seen->first = seen->newest;
+	seen->last = seen->newest;
+	hist_add(&report->hist[LATENCY], now - sent);
+	hist_add(&report->hist[SINCE_ASKED], now - (asked > sent ? asked : sent));
+}
+
+/* One message; whether it was its topic's last. */
+static bool consume_one(struct side *side, bool slow, char *own, struct seen *seen,
+			struct report *report)
+{
+	const struct peer *peer = side->rig->peer;
+	struct received message;
+	const struct payload *data;
+	uint64_t asked = bench_now(), now;
+	bool last;
+
+	if (!peer->receive(&side->end, &message))
+		bench_fail("%s: woken for nothing", peer->name);
+	data = message.data;
+	if (side->copies)
+		data = memcpy(own, message.data, message.size);
+	now = bench_now();
+	check(side, &message, data, &seen[message.channel]);
+	count(side, data->time, asked, now, &seen[message.channel], report);
+	last = (data->number & PAYLOAD_LAST) != 0;
+	if (slow && !last)
+		bench_sleep(SLOW_NS);
+	peer->release(&side->end, &message);
+	return last;
+}
+
+static void consume(struct side *side, const struct consumer *consumer, struct report *report)
+{
+	char *own = bench_memory(side->rig->size);
+	struct seen seen[TOPICS] = {0};
+
+	for (int left = __builtin_popcount(consumer->topics); left > 0;)
+		left -= consume_one(side, consumer->slow, own, seen, report);
+	for (unsigned i = 0; i < TOPICS; i++) {
+		uint64_t sent = seen[i].count ? seen[i].last - seen[i].first + 1 : 0;
+
+		report->value[SENT_THEN] += sent;
+		report->value[LOST_THEN] += sent - seen[i].count;
+	}
+	free(own);
+}
+
+/* --- a run ---------------------------------------------------------------------------- */
+
+static void part(struct crew *crew, unsigned who, void *arg)
+{
+	struct side side = *(struct side *)arg;
+	struct report *report = &crew->report[who];
+	const struct consumer *consumer = who < TOPICS ? NULL : &consumers[who - TOPICS];
+
+	side.end = (struct end){.rig = side.rig,
+				.publishes = consumer ? -1 : (int)who,
+				.subscribes = consumer ? consumer->topics : 0,
+				.reader = consumer ? who - TOPICS : 0,
+				.latest = consumer && consumer->slow};
+	work_open(side.self, crew, who, &side.end);
+	if (!consumer && side.rig->peer->reserve)
+		side.rig->peer->reserve(&side.end, size_of(side.self, who));
+	crew_meet(crew);
+	report->cpu = bench_cpu();
+	if (who == 0) {
+		side.window->start = bench_now() + WARM_UP_NS;
+		side.window->end = side.window->start + side.self->count;
+	}
+	crew_meet(crew);
+	if (consumer)
+		consume(&side, consumer, report);
+	else
+		produce(&side, who, report);
+	report->cpu = bench_cpu() - report->cpu;
+	crew_meet(crew);
+	side.rig->peer->close(&side.end);
+}
+
+static void fill(struct result *result, const struct hist *hist, const struct report *report)
+{
+	result->hist = *hist;
+	result_percentiles(result);
+	result->value[SENT] = (double)report->value[SENT_THEN];
+}
+
+static void collect(const struct crew *crew, struct result *results)
+{
+	const struct report *report = crew->report;
+	struct result *all = &results[ROW_ALL];
+
+	all->value[SENT] = all->value[LOST] = 0;
+	for (unsigned i = 0; i < TOPICS; i++) {
+		fill(&results[ROW_TOPICS + i], &report[i].hist[LATENCY], &report[i]);
+		all->value[SENT] += results[ROW_TOPICS + i].value[SENT];
+	}
+	all->value[CPU] /= all->value[SENT];
+	for (unsigned i = 0; i < CONSUMERS; i++) {
+		const struct report *of = &report[TOPICS + i];
+		struct result *row = &results[ROW_CONSUMERS + i];
+
+		fill(row, &of->hist[LATENCY], of);
+		row->value[LOST] = (double)of->value[LOST_THEN];
+		if (!consumers[i].slow)
+			all->value[LOST] += row->value[LOST];
+		else
+			fill(&results[ROW_ASKED], &of->hist[SINCE_ASKED], of);
+	}
+}
+
+static int run(const struct bench_case *self, struct result *results)
+{
+	bool babus = strcmp(self->peer->group, "babus") == 0;
+	struct rig rig = {.peer = self->peer,
+			  .size = self->size > 356 ? self->size : 356,
+			  .channels = TOPICS,
+			  .readers = CONSUMERS,
+			  .depth = babus ? 8 : 1,
+			  .mode = self->mode,
+			  .acknowledged = true};
+	struct side side = {.self = self,
+			    .rig = &rig,
+			    .window = bench_shared(sizeof(*side.window)),
+			    .copies = strcmp(self->variant, "view and copy") == 0};
+	struct crew *crew = crew_new(MEMBERS, self->threads);
+	int error = work_rig(&rig, crew, part, &side, results);
+
+	if (!error)
+		collect(crew, results);
+	crew_free(crew);
+	bench_unshare(side.window, sizeof(*side.window));
+	return error;
+}
+
+/* --- the cases ------------------------------------------------------------------------ */
+
+static const char *name_of_row(unsigned row)
+{
+	if (row == ROW_ALL)
+		return "all that keep up";
+	if (row == ROW_ASKED)
+		return "{all}, slow: since asked";
+	return row < ROW_ASKED ? consumers[row - ROW_CONSUMERS].name
+			       : topics[row - ROW_TOPICS].name;
+}
+
+static void add(struct plan *plan, size_t size, bool threads, const char *variant, uint64_t ns)
+{
+	for (size_t i = 0; i < peer_count; i++) {
+		struct bench_case bench = {
+		    .work = &work_image,
+		    .name = peers[i]->name,
+		    .what = peers[i]->what,
+		    .peer = peers[i],
+		    .mode = MODE_BLOCK,
+		    .size = size,
+		    .touch = size,
+		    .readers = CONSUMERS,
+		    .place = PLACE_FREE,
+		    .threads = threads,
+		    .variant = variant,
+		    .count = ns, /* how long a run is */
+		    .parts = ROWS,
+		    .floor = strcmp(peers[i]->group, "babus") == 0 ? "redis-unix" : NULL,
+		    .floor_mode = MODE_BLOCK,
+		};
+
+		for (bench.part = 0; peers[i]->many && bench.part < ROWS; bench.part++) {
+			bench.row = name_of_row(bench.part);
+			plan_add(plan, &bench);
+		}
+	}
+}
+
+static void plan_image(struct plan *plan)
+{
+	static const struct {
+		size_t size;
+		bool threads;
+		const char *variant;
+		bool quick, smoke;
+	} which[] = {
+	    {IMAGE, false, "view", true, false},
+	    {IMAGE, false, "view and copy", false, true},
+	    {IMAGE, true, "view", false, false},
+	    {IMAGE, true, "view and copy", false, false},
+	    {SMALL_IMAGE, false, "view", true, false},
+	    {SMALL_IMAGE, false, "view and copy", false, false},
+	    {SMALL_IMAGE, true, "view", false, true},
+	    {SMALL_IMAGE, true, "view and copy", false, false},
+	};
+	int extent = plan->options->extent;
+	uint64_t ns = extent == EXTENT_SMOKE   ? UINT64_C(100000000)
+		      : extent == EXTENT_QUICK ? UINT64_C(1000000000)
+					       : UINT64_C(3000000000);
+
+	for (size_t i = 0; i < sizeof(which) / sizeof(*which); i++) {
+		if (extent == EXTENT_FULL || (extent == EXTENT_QUICK && which[i].quick) ||
+		    (extent == EXTENT_SMOKE && which[i].smoke))
+			add(plan, which[i].size, which[i].threads, which[i].variant, ns);
+	}
+}
+
+const struct work work_image = {
+    .name = "image",
+    .what = "sensors and a camera, six consumers",
+    .key = MEAN,
+    .plan = plan_image,
+    .run = run,
+};

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One-way: the highest rate at which a publisher can send 64 B so that a reader
+ * in another process, polling, gets every message, in order, with at most 1,024
+ * under way. Messages leave in bursts of 16 at the rate that is tried. A rate
+ * holds if the last message has been read in time and nothing is lost, in one of
+ * five tries: what others do on the machine is not to be measured. A try has at
+ * least eight times as many messages as may be under way, so that a peer with
+ * larger buffers gains little by them. Peers that wait for the reader do that.
+ */
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "payload.h"
+#include "plan.h"
+
+enum {
+	DEPTH = 1024,
+	BURST = 16,
+	TRIES = 5,
+	TRY_NS = 10000000,     /* as long as a try lasts, at least */
+	COUNT_MIN = 8 * DEPTH, /* messages of a try, at least */
+	COUNT_SMOKE = 32 * BURST,
+	STEPS = 5, /* halvings of what is in doubt: 3% in the end */
+	RATE_MIN = 20000
+};
+
+/* Between the two, in shared memory. */
+struct talk {
+	_Atomic uint64_t lost, end; /* of the last try, as the reader saw it */
+	_Atomic bool ready;         /* the reader is at it: waking up is no part of a try */
+	_Atomic bool over;
+};
+
+struct side {
+	const struct bench_case *self;
+	const struct rig *rig;
+	struct talk *talk;
+	struct crew *crew;
+	struct end end;
+};
+
+/* Send `count` at this rate; when it began. */
+static uint64_t send_paced(struct side *side, double rate, uint64_t count)
+{
+	const struct peer *peer = side->rig->peer;
+	uint64_t start = bench_now(), number = 0;
+
+	while (number < count) {
+		while ((double)(bench_now() - start) * rate < (double)number * 1e9)
+			bench_pause();
+		for (int i = 0; i < BURST; i++) {
+			void *data = peer->buffer(&side->end, side->self->size);
+
+			number++;
+			payload_write(data, side->self->size,
+				      number == count ? number | PAYLOAD_LAST : number);
+			peer->send(&side->end, side->self->size);
+		}
+	}
+	return start;
+}
+
+static bool holds(struct side *side, double rate)
+{
+	uint64_t count = (uint64_t)(rate * TRY_NS / 1e9);
+	double allowed, took;
+	bool kept = false;
+
+	count = (count < side->self->count ? side->self->count : count) / BURST * BURST;
+	allowed = (double)count / rate * 1e9 * 1.05;
+	for (int i = 0; i < TRIES && !kept; i++) {
+		uint64_t start;
+
+		crew_meet(side->crew);
+		while (!atomic_exchange(&side->talk->ready, false))
+			bench_pause();
+		start = send_paced(side, rate, count);
+		crew_meet(side->crew);
+		took = (double)(side->talk->end - start);
+		kept = side->talk->lost == 0 && took < allowed;
+	}
+	return kept;
+}
+
+static double search(struct side *side)
+{
+	double low = 0, high = RATE_MIN, max = side->self->count < COUNT_MIN ? 2 * RATE_MIN : 1e9;
+
+	while (high < max && holds(side, high)) {
+		low = high;
+		high *= 2;
+	}
+	for (int i = 0; i < STEPS && low > 0 && high < max; i++) {
+		double middle = sqrt(low * high);
+
+		*(holds(side, middle) ? &low : &high) = middle;
+	}
+	side->talk->over = true;
+	crew_meet(side->crew);
+	return low;
+}
+
+static void follow(struct side *side)
+{
+	const struct peer *peer = side->rig->peer;
+	struct received message;
+	uint64_t number, expected, lost;
+
+	for (;;) {
+		crew_meet(side->crew);
+		if (side->talk->over)
+			return;
+		lost = 0;
+		expected = 1;
+		side->talk->ready = true;
+		do {
+			peer_receive(&side->end, &message, side->self->size);
+			number = ((const struct payload *)message.data)->number;
+			if (!payload_read(message.data, side->self->size) ||
+			    (number & ~PAYLOAD_LAST) < expected)
+				bench_fail("%s: wrong contents or order", peer->name);
+			peer->release(&side->end, &message);
+			lost += (number & ~PAYLOAD_LAST) - expected;
+			expected = (number & ~PAYLOAD_LAST) + 1;
+		} while (!(number & PAYLOAD_LAST));
+		side->talk->lost = lost;
+		side->talk->end = bench_now();
+		crew_meet(side->crew);
+	}
+}
+
+static void part(struct crew *crew, unsigned who, void *arg)
+{
+	struct side side = *(struct side *)arg;
+
+	side.crew = crew;
+	side.end = (struct end){
+	    .rig = side.rig, .publishes = who ? -1 : 0, .subscribes = who ? 1 : 0};
+	work_open(side.self, crew, who, &side.end);
+	if (who)
+		follow(&side);
+	else
+		crew->report[0].value[0] = (uint64_t)search(&side);
+	crew_meet(crew);
+	side.rig->peer->close(&side.end);
+}
+
+static int run(const struct bench_case *self, struct result *result)
+{
+	struct rig rig = {.peer = self->peer,
+			  .size = self->size,
+			  .channels = 1,
+			  .readers = 1,
+			  .depth = DEPTH,
+			  .mode = MODE_POLL};
+	struct side side = {.self = self, .rig = &rig, .talk = bench_shared(sizeof(*side.talk))};
+	struct crew *crew = crew_new(2, false);
+	int error = work_rig(&rig, crew, part, &side, result);
+
+	result->value[CPU] = NAN; /* it is that of the search */
+	if (!error)
+		result->value[RATE] = (double)crew->report[0].value[0];
+	crew_free(crew);
+	bench_unshare(side.talk, sizeof(*side.talk));
+	return error;
+}
+
+static void plan_rate(struct plan *plan)
+{
+	for (size_t i = 0; i < peer_count; i++) {
+		struct bench_case bench = {
+		    .work = &work_rate,
+		    .name = peers[i]->name,
+		    .what = peers[i]->what,
+		    .peer = peers[i],
+		    .mode = MODE_POLL,
+		    .size = 64,
+		    .touch = 64,
+		    .readers = 1,
+		    .place = PLACE_APART,
+		    .floor = peers[i] == peer_find("ring") ? NULL : "ring",
+		    .floor_mode = MODE_POLL,
+		    .count = plan->options->extent == EXTENT_SMOKE ? COUNT_SMOKE : COUNT_MIN};
+
+		if (peers[i]->queues && peers[i]->modes >> MODE_POLL & 1)
+			plan_add(plan, &bench);
+	}
+}
+
+const struct work work_rate = {
+    .name = "rate",
+    .what = "one-way, highest rate without loss at depth 1,024",
+    .key = RATE,
+    .higher = true,
+    .plan = plan_rate,
+    .run = run,
+};
