@@ -4,8 +4,8 @@
  * in another process, polling, gets every message, in order, with at most 1,024
  * under way. Messages leave in bursts of 16 at the rate that is tried. A rate
  * holds if the last message has been read in time and nothing is lost, in one of
- * five tries: what others do on the machine is not to be measured. A try has at
- * least eight times as many messages as may be under way, so that a peer with
+ * twelve tries: what others do on the machine is not to be measured. A try has at
+ * least four times as many messages as may be under way, so that a peer with
  * larger buffers gains little by them. Peers that wait for the reader do that.
  */
 #include <math.h>
@@ -18,9 +18,9 @@
 enum {
 	DEPTH = 1024,
 	BURST = 16,
-	TRIES = 5,
-	TRY_NS = 10000000,     /* as long as a try lasts, at least */
-	COUNT_MIN = 8 * DEPTH, /* messages of a try, at least */
+	TRIES = 12,
+	TRY_NS = 5000000,      /* as long as a try lasts, at least */
+	COUNT_MIN = 4 * DEPTH, /* messages of a try, at least */
 	COUNT_SMOKE = 32 * BURST,
 	STEPS = 5, /* halvings of what is in doubt: 3% in the end */
 	RATE_MIN = 20000
