@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The waiter's descriptor for event loops. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,7 +10,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "waiting.h"
 
 static bool readable(int fd, int timeout_ms)
 {
@@ -66,7 +65,7 @@ static unsigned serve(struct loop *loop)
 
 static void descriptor_is_readable_whenever_there_is_news(void **state)
 {
-	struct loop loop = make_loop(3600 * SECOND);
+	struct loop loop = make_loop(NO_RECHECK);
 
 	(void)state;
 	serve(&loop);
@@ -82,7 +81,7 @@ static void descriptor_is_readable_whenever_there_is_news(void **state)
 
 static void descriptor_stays_readable_until_all_is_served(void **state)
 {
-	struct loop loop = make_loop(3600 * SECOND);
+	struct loop loop = make_loop(NO_RECHECK);
 	struct babus_message message;
 	struct babus_event event;
 
@@ -123,7 +122,7 @@ static void news_from_before_the_descriptor_makes_it_readable(void **state)
 
 static void wake_removal_and_added_readers_make_it_readable(void **state)
 {
-	struct loop loop = make_loop(3600 * SECOND);
+	struct loop loop = make_loop(NO_RECHECK);
 	struct babus_event event;
 	babus_slot *other = make_slot("other", 4, 16);
 	babus_reader *late;
@@ -160,7 +159,7 @@ static void wake_removal_and_added_readers_make_it_readable(void **state)
 
 static void domain_watch_makes_it_readable(void **state)
 {
-	struct loop loop = make_loop(3600 * SECOND);
+	struct loop loop = make_loop(NO_RECHECK);
 	struct babus_event event;
 
 	(void)state;
@@ -172,18 +171,6 @@ static void domain_watch_makes_it_readable(void **state)
 	assert_null(event.reader);
 	assert_ptr_equal(event.user, &loop);
 	end_loop(&loop);
-}
-
-static unsigned count_threads(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	unsigned count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
 }
 
 static void many_waiters_share_one_thread_that_ends_with_them(void **state)
@@ -246,7 +233,7 @@ static void *publish_when_served(void *arg)
 
 static void no_message_is_missed_by_an_epoll_loop(void **state)
 {
-	struct loop loop = make_loop(3600 * SECOND);
+	struct loop loop = make_loop(NO_RECHECK);
 	struct race race = {.slot = loop.slot, .rounds = 10000 / SUPPORT_SLOWER};
 	struct epoll_event event = {.events = EPOLLIN};
 	int epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "waiting.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+babus_waiter *open_waiter(uint64_t spin_ns, uint64_t recheck_ns)
+{
+	struct babus_waiter_options opts = {.spin_ns = spin_ns, .recheck_ns = recheck_ns};
+	babus_waiter *waiter = NULL;
+
+	assert_int_equal(babus_waiter_open(bus, &opts, &waiter), 0);
+	return waiter;
+}
+
+babus_reader *open_reader(babus_slot *slot)
+{
+	babus_reader *reader = NULL;
+
+	assert_int_equal(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
+	return reader;
+}
+
+void take_next(babus_reader *reader)
+{
+	struct babus_message message;
+
+	assert_int_equal(babus_reader_next(reader, &message), 0);
+	babus_message_release(&message);
+}
+
+void assert_quiet(babus_waiter *waiter)
+{
+	struct babus_event event;
+
+	assert_int_equal(babus_waiter_wait(waiter, BABUS_NOW, &event), -ETIMEDOUT);
+}
+
+/* --- a thread that sleeps ------------------------------------------------------------ */
+
+static void *sleep_on(void *arg)
+{
+	struct sleeper *sleeper = arg;
+
+	sleeper->result = babus_waiter_wait(sleeper->waiter, babus_deadline(30 * SECOND),
+					    &sleeper->event);
+	return NULL;
+}
+
+void start_sleeper(struct sleeper *sleeper, babus_waiter *waiter)
+{
+	struct timespec moment = {.tv_nsec = MILLISECOND};
+
+	sleeper->waiter = waiter;
+	assert_int_equal(pthread_create(&sleeper->thread, NULL, sleep_on, sleeper), 0);
+	nanosleep(&moment, NULL);
+}
+
+int end_sleeper(struct sleeper *sleeper)
+{
+	pthread_join(sleeper->thread, NULL);
+	return sleeper->result;
+}
+
+/* --- what it costs --------------------------------------------------------------------- */
+
+int64_t cpu_ns(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return used.tv_sec * SECOND + used.tv_nsec;
+}
+
+unsigned count_threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	unsigned count = 0;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		count += entry->d_name[0] != '.';
+	closedir(dir);
+	return count;
+}
+
+/* --- processors -------------------------------------------------------------------------- */
+
+unsigned count_processors(void)
+{
+	cpu_set_t set;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
+	return (unsigned)CPU_COUNT(&set);
+}
+
+void stay_on_processor(unsigned n)
+{
+	cpu_set_t allowed, one;
+
+	EXPECT_EQUAL(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+	n %= (unsigned)CPU_COUNT(&allowed);
+	CPU_ZERO(&one);
+	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &allowed) && n-- == 0)
+			CPU_SET(cpu, &one);
+	EXPECT_EQUAL(sched_setaffinity(0, sizeof(one), &one), 0);
+}

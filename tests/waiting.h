@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests of waiters share: short ways to make them, a thread that
+ * sleeps, and what sleeping costs.
+ */
+#ifndef BABUS_TESTS_WAITING_H
+#define BABUS_TESTS_WAITING_H
+
+#include <pthread.h>
+
+#include "support.h"
+
+/* A re-check that no test lives to see: whoever is not woken sleeps on. */
+#define NO_RECHECK ((uint64_t)(3600 * SECOND))
+
+babus_waiter *open_waiter(uint64_t spin_ns, uint64_t recheck_ns);
+/* A reader that starts with the next message. */
+babus_reader *open_reader(babus_slot *slot);
+void take_next(babus_reader *reader);
+/* Nothing to report. Arms the descriptor, if there is one. */
+void assert_quiet(babus_waiter *waiter);
+
+/* A thread in babus_waiter_wait(). */
+struct sleeper {
+	babus_waiter *waiter;
+	struct babus_event event;
+	int result;
+	pthread_t thread;
+};
+
+/* Start it and give it time to fall asleep: mostly enough, never relied on. */
+void start_sleeper(struct sleeper *sleeper, babus_waiter *waiter);
+/* Wait for its end: what its wait gave. */
+int end_sleeper(struct sleeper *sleeper);
+
+/* Processor time that the calling thread has used. */
+int64_t cpu_ns(void);
+
+/* How many threads this process has. */
+unsigned count_threads(void);
+
+/* How many processors the calling thread may use. */
+unsigned count_processors(void);
+/* Bind the calling thread, and those it starts, to a processor it may use: n-th, modulo. */
+void stay_on_processor(unsigned n);
+
+#endif
