@@ -9,43 +9,52 @@
 
 #include <babus/babus.h>
 
-/* Read by the signal handler: grows at the front only, see guard.h. */
+#include "fork.h"
+
+/* All there are. Read by the signal handler: grows at the front only. */
 static shared64 guards;
+/* Those that are not in use, so that one is found at once however many are. */
+static shared64 unused;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction previous;
 static bool installed;
 
-static struct guard *first(void)
+static struct guard *first(const shared64 *list)
 {
-	return (struct guard *)(uintptr_t)local_get(&guards);
-}
-
-static struct guard *unused(void)
-{
-	for (struct guard *g = first(); g; g = g->next)
-		if (local_take(&g->taken))
-			return g;
-	return NULL;
+	return (struct guard *)(uintptr_t)local_get(list);
 }
 
 static struct guard *grow(void)
 {
 	struct guard *g = calloc(1, sizeof(*g));
-	uint64_t head;
 
 	if (!g)
 		return NULL;
-	local_take(&g->taken);
-	do {
-		head = local_get(&guards);
-		g->next = (struct guard *)(uintptr_t)head;
-	} while (!local_swap(&guards, head, (uint64_t)(uintptr_t)g));
+	do
+		g->next = first(&guards);
+	while (!local_swap(&guards, (uintptr_t)g->next, (uintptr_t)g));
+	return g;
+}
+
+/*
+ * One at a time, so that the front cannot be taken and put back between the look
+ * at it and the swap. By the lock that fork() respects: a child's is never held.
+ */
+static struct guard *reuse(void)
+{
+	struct guard *g;
+
+	fork_hold();
+	do
+		g = first(&unused);
+	while (g && !local_swap(&unused, (uintptr_t)g, (uintptr_t)g->unused));
+	fork_release();
 	return g;
 }
 
 struct guard *guard_add(void *base, uint64_t size)
 {
-	struct guard *g = unused();
+	struct guard *g = reuse();
 
 	if (!g)
 		g = grow();
@@ -57,12 +66,15 @@ struct guard *guard_add(void *base, uint64_t size)
 	return g;
 }
 
+/* Without the lock: also whoever was cloned without fork() may close his handles. */
 void guard_remove(struct guard *guard)
 {
 	if (!guard)
 		return;
 	local_put(&guard->base, 0);
-	local_give(&guard->taken);
+	do
+		guard->unused = first(&unused);
+	while (!local_swap(&unused, (uintptr_t)guard->unused, (uintptr_t)guard));
 }
 
 static bool replace(struct guard *g, uintptr_t at)
@@ -82,7 +94,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	int saved = errno;
 
 	/* Not one that somebody sent with kill(). */
-	for (struct guard *g = info->si_code > 0 ? first() : NULL; g; g = g->next) {
+	for (struct guard *g = info->si_code > 0 ? first(&guards) : NULL; g; g = g->next) {
 		if (replace(g, (uintptr_t)info->si_addr)) {
 			errno = saved;
 			return;

@@ -11,10 +11,10 @@
 #include "sync.h"
 
 struct guard {
-	struct guard *next;  /* constant once linked; nodes are never freed, but reused */
-	shared64 base, size; /* base 0: unused */
-	shared32 hit;        /* set by the handler */
-	_Atomic bool taken;
+	struct guard *next;   /* constant once linked; nodes are never freed, but reused */
+	struct guard *unused; /* the next one, while this is unused */
+	shared64 base, size;  /* base 0: unused */
+	shared32 hit;         /* set by the handler */
 };
 
 /* Register a mapping. NULL: out of memory. */
