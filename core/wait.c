@@ -36,12 +36,13 @@ void wait_kick(struct layout_domain *domain, uint32_t channels)
 
 int wait_sleep(struct layout_domain *domain, uint32_t event, uint32_t channels, int64_t deadline_ns)
 {
-	struct timespec deadline = {.tv_sec = deadline_ns / 1000000000,
-				    .tv_nsec = deadline_ns % 1000000000};
+	/* Never without a deadline: the kernel would start the call again after a
+	   handler with SA_RESTART, and only then. */
+	int64_t until_ns = deadline_ns < 0 ? INT64_MAX : deadline_ns;
+	struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
 
 	STEP("futex_wait");
-	if (!syscall(SYS_futex, &domain->event, FUTEX_WAIT_BITSET, event,
-		     deadline_ns < 0 ? NULL : &deadline, NULL, channels))
+	if (!syscall(SYS_futex, &domain->event, FUTEX_WAIT_BITSET, event, &until, NULL, channels))
 		return 0;
 	/* EFAULT: cut off meanwhile. Who looks next finds that out, the way he
 	   does elsewhere. */

@@ -38,7 +38,8 @@ void wait_kick(struct layout_domain *domain, uint32_t channels);
 /*
  * Sleep until one of the channels is woken, unless the event word is no longer
  * `event`. `deadline_ns` on CLOCK_MONOTONIC, negative: none. 0 (woken, or the
- * word has changed; look again), -ETIMEDOUT, -EINTR.
+ * word has changed; look again), -ETIMEDOUT, -EINTR (a handler ran, with
+ * SA_RESTART or without).
  */
 int wait_sleep(struct layout_domain *domain, uint32_t event, uint32_t channels,
 	       int64_t deadline_ns);

@@ -525,8 +525,9 @@ BABUS_API int babus_reader_next_copy(babus_reader *reader, void *buffer, size_t 
 BABUS_API int babus_reader_latest(babus_reader *reader, struct babus_message *message);
 
 /*
- * Sleep until there is a message after the cursor. 0, -ETIMEDOUT, -EINTR (a
- * signal handler ran), -ENODEV, -EPROTO, -EIO.
+ * Sleep until there is a message after the cursor. Deadlines and signals are as
+ * for babus_waiter_wait(); never spins. 0, -ETIMEDOUT, -EINTR (a signal handler
+ * ran), -ENODEV, -EPROTO, -EIO, -ECHILD, -ENOMEM (its first wait).
  */
 BABUS_API int babus_reader_wait(babus_reader *reader, int64_t deadline_ns);
 
@@ -545,7 +546,10 @@ BABUS_API babus_slot *babus_reader_slot(const babus_reader *reader);
 
 struct babus_waiter_options {
 	uint64_t spin_ns;     /* look for news this long before sleeping, at most;
-				 adapts to what comes; 0 (default): never spin */
+				 less, down to nothing, while that is in vain;
+				 0 (default), or if the caller of
+				 babus_waiter_open() may run on one processor
+				 only: never */
 	uint64_t recheck_ns;  /* look again this often although nobody called, in
 				 case a publisher died before it did; default 1 s */
 	uint64_t reserved[4]; /* zero */
@@ -585,8 +589,19 @@ struct babus_event {
  * reader is reported again until its cursor catches up, one whose slot is gone
  * until it is removed.
  *
+ * `deadline_ns` is a moment, not a span, see babus_deadline(): it does not move
+ * with what wakes the waiter meanwhile, and no wait gives -ETIMEDOUT before it. One
+ * that has passed looks once, as BABUS_NOW does, which never blocks.
+ *
+ * A signal handler that runs while this sleeps ends it with -EINTR, with SA_RESTART
+ * or without; nothing is lost: what comes at the same moment is reported instead, or
+ * by the next call. A handler that runs before it sleeps does not end it (where that
+ * matters use the descriptor, with ppoll() or a signalfd), nor does a signal without
+ * a handler: the wait of a stopped and continued process goes on.
+ *
  * 0, -ETIMEDOUT, -EINTR (a signal handler ran), -ECANCELED
- * (babus_waiter_wake()), -ENODEV (the domain vanished), -ECHILD.
+ * (babus_waiter_wake()), -ENODEV (the domain vanished), -EIO (it was truncated),
+ * -ECHILD.
  */
 BABUS_API int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns,
 				struct babus_event *event);
@@ -598,7 +613,13 @@ BABUS_API int babus_waiter_wake(babus_waiter *waiter);
  * A descriptor for poll, select, epoll or io_uring that is readable whenever
  * babus_waiter_wait(waiter, BABUS_NOW, ...) would give something else than
  * -ETIMEDOUT. Owned by the waiter, never read or close it; call
- * babus_waiter_wait() with BABUS_NOW until -ETIMEDOUT after each readiness.
+ * babus_waiter_wait() with BABUS_NOW until -ETIMEDOUT after each readiness, which
+ * is what makes it unreadable. Then edge-triggered and one-shot polling work too.
+ *
+ * All waiters of a domain handle that have a descriptor share one thread of the
+ * library: the first starts it, closing the last ends it. It blocks all signals.
+ *
+ * -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread), -ENODEV, -EIO, -ECHILD.
  */
 BABUS_API int babus_waiter_fd(babus_waiter *waiter, int *fd);
 
