@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@
 #include "notifier.h"
 #include "reader.h"
 #include "shm.h"
+#include "spin.h"
 #include "wait.h"
 #include "waiter.h"
 
@@ -37,9 +37,8 @@ struct entry {
 struct babus_waiter {
 	babus_domain *domain;
 	uint64_t recheck_ns;
-	uint64_t spin_max_ns;
 	int64_t check_files_ns; /* when to look at the domain's files next; the waiting thread's */
-	uint64_t spin_ns;       /* what has proved worth while lately; the waiting thread's */
+	struct spin spin;       /* the waiting thread's */
 
 	pthread_mutex_t fd_lock; /* making fd; taken before the notifier's locks */
 	pthread_mutex_t lock;    /* protects all that follows; taken after those */
@@ -65,13 +64,6 @@ int64_t babus_deadline(int64_t timeout_ns)
 	return deadline;
 }
 
-static bool one_processor(void)
-{
-	cpu_set_t set;
-
-	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) == 1;
-}
-
 int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *opts,
 		      babus_waiter **result)
 {
@@ -89,14 +81,13 @@ int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *o
 			error = opts->reserved[i] ? -EINVAL : error;
 		if (opts->recheck_ns)
 			waiter->recheck_ns = opts->recheck_ns;
-		if (opts->spin_ns && !one_processor())
-			waiter->spin_max_ns = opts->spin_ns;
+		error = opts->spin_ns > INT64_MAX ? -EINVAL : error;
+		spin_init(&waiter->spin, opts->spin_ns);
 	}
-	if (error || waiter->recheck_ns > INT64_MAX || waiter->spin_max_ns > INT64_MAX) {
+	if (error || waiter->recheck_ns > INT64_MAX) {
 		free(waiter);
 		return -EINVAL;
 	}
-	waiter->spin_ns = waiter->spin_max_ns;
 	waiter->fd = -1;
 	pthread_mutex_init(&waiter->fd_lock, NULL);
 	pthread_mutex_init(&waiter->lock, NULL);
@@ -418,12 +409,10 @@ static int64_t sooner(int64_t a, int64_t b)
 }
 
 /* Look for a while without telling anybody, so that nobody has to wake us. */
-static int spin(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *event)
+static int look_until(babus_waiter *waiter, int64_t until, struct babus_event *event)
 {
-	int64_t until = babus_deadline((int64_t)waiter->spin_ns);
 	int result;
 
-	until = sooner(until, deadline_ns);
 	do {
 		for (int i = 0; i < 8; i++) {
 			result = look(waiter, event);
@@ -433,15 +422,6 @@ static int spin(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *e
 		}
 	} while (until < 0 || shm_monotonic() < until);
 	return -EAGAIN;
-}
-
-/* Spin for longer when that would have caught what came, for less when not. */
-static void adapt(babus_waiter *waiter, int64_t slept_ns)
-{
-	if (slept_ns >= 0 && (uint64_t)slept_ns <= waiter->spin_max_ns)
-		waiter->spin_ns = waiter->spin_max_ns;
-	else
-		waiter->spin_ns /= 2;
 }
 
 /* Mark, look, sleep once. -EAGAIN: look again. */
@@ -502,10 +482,28 @@ static int sleep_until(babus_waiter *waiter, int64_t deadline_ns, struct babus_e
 	return result == -EAGAIN && deadline_ns >= 0 && now >= deadline_ns ? -ETIMEDOUT : result;
 }
 
+/* Spin if that pays, then sleep. */
+static int wait_for_news(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *event)
+{
+	struct spin *spin = &waiter->spin;
+	int64_t start = spin->max_ns ? shm_monotonic() : 0;
+	int result = -EAGAIN;
+
+	if (spin->now_ns)
+		result = look_until(waiter, sooner(spin_deadline(spin, start), deadline_ns), event);
+	if (result != -EAGAIN)
+		return result;
+	do
+		result = sleep_until(waiter, deadline_ns, event);
+	while (result == -EAGAIN);
+	if (spin->max_ns)
+		spin_adapt(spin, result ? -1 : shm_monotonic() - start);
+	return result;
+}
+
 int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *event)
 {
 	struct babus_event found;
-	int64_t start;
 	int result = look(waiter, &found);
 
 	if (result == -EAGAIN && deadline_ns == BABUS_NOW) {
@@ -513,13 +511,8 @@ int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_ev
 		if (result == -EAGAIN)
 			return -ETIMEDOUT;
 	}
-	if (result == -EAGAIN && waiter->spin_ns)
-		result = spin(waiter, deadline_ns, &found);
-	start = result == -EAGAIN && waiter->spin_max_ns ? shm_monotonic() : 0;
-	while (result == -EAGAIN)
-		result = sleep_until(waiter, deadline_ns, &found);
-	if (start)
-		adapt(waiter, result ? -1 : shm_monotonic() - start);
+	if (result == -EAGAIN)
+		result = wait_for_news(waiter, deadline_ns, &found);
 	if (!result)
 		*event = found;
 	return result;

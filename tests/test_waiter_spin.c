@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking for news before sleeping: bounded, adaptive, and off where it cannot pay. */
 #include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <time.h>
 
+#include "domain.h"
 #include "waiting.h"
 
 static void idle_waiter_uses_no_processor_time(void **state)
@@ -57,12 +61,184 @@ static void spinning_waiter_sees_news_and_wakes(void **state)
 	babus_slot_close(slot);
 }
 
+/* --- what others see of it ---------------------------------------------------------------- */
+
+/* A waiter that sleeps has marked its channels; one that spins has not. */
+static bool sleeps(void)
+{
+	return waiting_get(&bus->map->waiting) & UINT32_MAX;
+}
+
+static bool sleeps_within(int64_t patience_ns)
+{
+	int64_t end = now_ns() + patience_ns;
+
+	while (!sleeps() && now_ns() < end)
+		sched_yield();
+	return sleeps();
+}
+
+struct scene {
+	babus_slot *slot;
+	babus_reader *reader;
+	babus_waiter *waiter;
+	struct sleeper sleeper;
+};
+
+static struct scene make_scene(uint64_t spin_ns)
+{
+	struct scene scene = {.slot = make_slot("s", 4, 16)};
+
+	scene.waiter = open_waiter(spin_ns, NO_RECHECK);
+	scene.reader = open_reader(scene.slot);
+	assert_int_equal(babus_waiter_add(scene.waiter, scene.reader, NULL), 0);
+	return scene;
+}
+
+static void end_scene(struct scene *scene)
+{
+	babus_waiter_close(scene->waiter);
+	babus_reader_close(scene->reader);
+	babus_slot_close(scene->slot);
+}
+
+static void publish_to_it(struct scene *scene)
+{
+	publish_many(scene->slot, 1);
+	assert_int_equal(end_sleeper(&scene->sleeper), 0);
+	take_next(scene->reader);
+}
+
+static void publishers_do_not_see_a_waiter_that_spins(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	if (count_processors() == 1) {
+		printf("# one processor: nobody spins here\n");
+		return;
+	}
+	scene = make_scene(30 * SECOND);
+	start_sleeper(&scene.sleeper, scene.waiter);
+	assert_false(sleeps_within(30 * MILLISECOND));
+	publish_to_it(&scene);
+	end_scene(&scene);
+}
+
+static void nobody_spins_on_a_single_processor(void **state)
+{
+	cpu_set_t before;
+	struct scene scene;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	stay_on_processor(0);
+	scene = make_scene(30 * SECOND);
+	sched_setaffinity(0, sizeof(before), &before);
+	start_sleeper(&scene.sleeper, scene.waiter);
+	assert_true(sleeps_within(20 * SECOND));
+	publish_to_it(&scene);
+	end_scene(&scene);
+}
+
+/* --- how much ------------------------------------------------------------------------------- */
+
+static void single_wait_spins_no_longer_than_asked_for(void **state)
+{
+	babus_waiter *waiter = open_waiter(50 * MILLISECOND, 0);
+	struct babus_event event;
+	int64_t before = cpu_ns();
+
+	(void)state;
+	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(SECOND), &event), -ETIMEDOUT);
+	assert_true(cpu_ns() - before < 75 * MILLISECOND * SUPPORT_SLOWER);
+	babus_waiter_close(waiter);
+}
+
+static void given_up_spinning_starts_again_when_news_come_soon(void **state)
+{
+	struct babus_event event;
+	struct scene scene;
+
+	(void)state;
+	if (count_processors() == 1) {
+		printf("# one processor: nobody spins here\n");
+		return;
+	}
+	scene = make_scene(20 * SECOND);
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(
+		    babus_waiter_wait(scene.waiter, babus_deadline(MILLISECOND / 4), &event),
+		    -ETIMEDOUT);
+	waiting_take(&bus->map->waiting, UINT32_MAX);
+	start_sleeper(&scene.sleeper, scene.waiter);
+	assert_true(sleeps_within(10 * SECOND));
+	publish_to_it(&scene);
+	waiting_take(&bus->map->waiting, UINT32_MAX);
+	start_sleeper(&scene.sleeper, scene.waiter);
+	assert_false(sleeps_within(30 * MILLISECOND));
+	publish_to_it(&scene);
+	end_scene(&scene);
+}
+
+struct late {
+	babus_slot *slot;
+	int started;
+	int rounds;
+};
+
+static void *publish_late(void *arg)
+{
+	const struct late *late = arg;
+	struct timespec pause = {.tv_nsec = 45 * MILLISECOND};
+
+	for (int i = 0; i < late->rounds; i++) {
+		gate_wait(late->started);
+		nanosleep(&pause, NULL);
+		EXPECT_EQUAL(babus_slot_publish(late->slot, "x", 1, NULL, NULL), 0);
+	}
+	return NULL;
+}
+
+/* They come soon after it fell asleep, but spinning could not have caught one. */
+static void spinning_ends_if_news_always_come_after_it(void **state)
+{
+	enum {
+		ROUNDS = 16
+	};
+	struct scene scene = make_scene(30 * MILLISECOND);
+	struct late late = {scene.slot, gate_open(), ROUNDS};
+	struct babus_event event;
+	pthread_t thread;
+	int64_t before = 0;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, publish_late, &late), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		if (i == ROUNDS / 2)
+			before = cpu_ns();
+		gate_post(late.started, 1);
+		assert_int_equal(babus_waiter_wait(scene.waiter, BABUS_FOREVER, &event), 0);
+		take_next(scene.reader);
+	}
+	/* Half the rounds took 360 ms; spinning in vain 30 ms of each would be 240. */
+	assert_true(cpu_ns() - before < 20 * MILLISECOND * SUPPORT_SLOWER);
+	pthread_join(thread, NULL);
+	gate_close(late.started);
+	end_scene(&scene);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(idle_waiter_uses_no_processor_time),
 	    CASE(spinning_is_bounded_and_given_up_when_it_does_not_pay),
 	    CASE(spinning_waiter_sees_news_and_wakes),
+	    CASE(publishers_do_not_see_a_waiter_that_spins),
+	    CASE(nobody_spins_on_a_single_processor),
+	    CASE(single_wait_spins_no_longer_than_asked_for),
+	    CASE(given_up_spinning_starts_again_when_news_come_soon),
+	    CASE(spinning_ends_if_news_always_come_after_it),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
