@@ -12,8 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "work.h"
+
 enum {
-	RUN_TIMEOUT_S = 120
+	RUN_TIMEOUT_S = 10,    /* and then */
+	RUN_TIMEOUT_RUNS = 250 /* times as long as a run measures */
 };
 
 struct thread {
@@ -132,7 +135,8 @@ static void end_all(struct process *process, unsigned count)
 /* Until all are over. Signals are let in only while it sleeps. */
 static int wait_all(struct process *process, unsigned count)
 {
-	uint64_t deadline = bench_now() + RUN_TIMEOUT_S * UINT64_C(1000000000);
+	uint64_t deadline = bench_now() + RUN_TIMEOUT_S * UINT64_C(1000000000) +
+			    RUN_TIMEOUT_RUNS * run_ns();
 	struct pollfd *poll = bench_memory(count * sizeof(*poll));
 	struct timespec second = {.tv_sec = 1};
 	unsigned left = count;

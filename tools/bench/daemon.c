@@ -60,6 +60,15 @@ static pid_t start(const char *const *argv, int *output)
 	_exit(127);
 }
 
+pid_t daemon_run(const char *const *argv)
+{
+	int output;
+	pid_t pid = start(argv, &output);
+
+	fcntl(output, F_SETFD, FD_CLOEXEC); /* stays open, see below */
+	return pid;
+}
+
 /* Read until this is seen; false at the end of the output, or after 10 s. */
 static bool wait_for(int output, const char *text)
 {

@@ -17,6 +17,9 @@ bool daemon_exists(const char *program);
  */
 pid_t daemon_start(const char *const *argv, const char *ready, char *why, size_t why_size);
 
+/* The same without waiting: the caller sees when it is ready. */
+pid_t daemon_run(const char *const *argv);
+
 /* SIGTERM, and SIGKILL if that does not end it. */
 void daemon_stop(pid_t pid);
 

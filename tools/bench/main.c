@@ -95,10 +95,15 @@ static void check_names(const char *names, bool of_work)
 	free(copy);
 }
 
-static void stop_peers(void)
+/* The file systems first: they use what the peers have. */
+static void stop_daemons(void)
 {
 	static bool stopped;
 
+	for (size_t i = 0; i < work_count && !stopped && getpid() == self; i++) {
+		if (works[i]->stop)
+			works[i]->stop();
+	}
 	for (size_t i = 0; i < peer_count && !stopped && getpid() == self; i++) {
 		if (peers[i]->stop)
 			peers[i]->stop();
@@ -125,7 +130,7 @@ static void set_up(void)
 	}
 	bench_dir();
 	self = getpid();
-	atexit(stop_peers);
+	atexit(stop_daemons);
 }
 
 static int measure(const struct options *options, const char *json)
@@ -146,7 +151,7 @@ static int measure(const struct options *options, const char *json)
 		fputs("babus-bench: interrupted\n", stderr);
 		return 128 + signalled;
 	}
-	stop_peers();
+	stop_daemons();
 	machine_judge(&machine, &plan);
 	if (!json || strcmp(json, "-") != 0)
 		table_print(&plan, stdout);

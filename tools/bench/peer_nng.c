@@ -78,7 +78,8 @@ static void settle(struct end *end)
 
 	if (state->has_in) {
 		ipc_address(end->rig, (unsigned)__builtin_ctz(end->subscribes), text);
-		must(nng_dial(state->in, text, NULL, 0), "dial");
+		/* Again in the background while the queue of those who dial is full. */
+		must(nng_dial(state->in, text, NULL, NNG_FLAG_NONBLOCK), "dial");
 	}
 	for (unsigned i = 0; state->has_out && i < end->rig->readers; i++) {
 		while (sem_wait(&state->connected) < 0)

@@ -39,6 +39,8 @@ static void open_end(struct end *end)
 {
 	struct state *state = bench_memory(sizeof(*state));
 	bool pair = end->rig->readers == 1;
+	/* Be told of each subscriber, not only the first; and wait for the slow. */
+	int yes = 1;
 	char text[IPC_ADDRESS_MAX];
 
 	end->state = state;
@@ -46,6 +48,12 @@ static void open_end(struct end *end)
 	must(state->context ? 0 : -1, "context");
 	if (end->publishes >= 0) {
 		state->out = new_socket(end, pair ? ZMQ_PAIR : ZMQ_XPUB);
+		if (!pair) {
+			must(zmq_setsockopt(state->out, ZMQ_XPUB_VERBOSE, &yes, sizeof(yes)),
+			     "XPUB_VERBOSE");
+			must(zmq_setsockopt(state->out, ZMQ_XPUB_NODROP, &yes, sizeof(yes)),
+			     "XPUB_NODROP");
+		}
 		ipc_address(end->rig, (unsigned)end->publishes, text);
 		must(zmq_bind(state->out, text), "bind");
 	}

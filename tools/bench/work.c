@@ -7,7 +7,8 @@
 
 #include "daemon.h"
 
-const struct work *const works[] = {&work_call, &work_trip, &work_image, &work_rate};
+const struct work *const works[] = {&work_call,  &work_trip, &work_fanout, &work_idle,
+				    &work_image, &work_rate, &work_file};
 const size_t work_count = sizeof(works) / sizeof(*works);
 
 void result_init(struct result *result)

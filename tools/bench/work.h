@@ -49,9 +49,12 @@ struct work {
 	/* Of a case with parts, all their results are wanted.
 	   0; -ENOTSUP: not on this machine; else it failed. `why` if not said yet. */
 	int (*run)(const struct bench_case *self, struct result *result);
+	/* At the end of the benchmark: daemons. May be NULL. */
+	void (*stop)(void);
 };
 
-extern const struct work work_call, work_trip, work_image, work_rate;
+extern const struct work work_call, work_trip, work_fanout, work_idle, work_file, work_image,
+    work_rate;
 
 extern const struct work *const works[];
 extern const size_t work_count;

@@ -84,14 +84,18 @@ static bool holds(struct side *side, double rate)
 	return kept;
 }
 
+/* Doubling until two rates in a row do not hold, then by halves. */
 static double search(struct side *side)
 {
-	double low = 0, high = RATE_MIN, max = side->self->count < COUNT_MIN ? 2 * RATE_MIN : 1e9;
+	double max = side->self->count < COUNT_MIN ? 2 * RATE_MIN : 1e9, low = 0, high;
+	int failures = 0;
 
-	while (high < max && holds(side, high)) {
-		low = high;
-		high *= 2;
+	for (double rate = RATE_MIN; rate < max && failures < 2; rate *= 2) {
+		failures = holds(side, rate) ? 0 : failures + 1;
+		if (!failures)
+			low = rate;
 	}
+	high = 2 * low;
 	for (int i = 0; i < STEPS && low > 0 && high < max; i++) {
 		double middle = sqrt(low * high);
 

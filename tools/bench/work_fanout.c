@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From one publisher to many readers that sleep. The time from just before the
+ * sending to each reader's having read it all is in the percentiles, that to the
+ * last reader's is the typical time. The next message leaves when all have read
+ * the last one, and for the idle rate not before a second has gone by.
+ */
+#include <limits.h>
+#include <linux/futex.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "payload.h"
+#include "plan.h"
+
+enum {
+	ROUNDS_MIN = 3,
+	DEPTH = 8,
+	IDLE_COUNT = 2,
+	IDLE_RUNS = 5 /* idle before each message: five times an ordinary run, so 1 s */
+};
+
+struct talk {
+	_Alignas(64) _Atomic uint64_t read;   /* messages, by all readers together */
+	_Alignas(64) _Atomic uint32_t rounds; /* a futex: messages that all have read */
+};
+
+struct side {
+	const struct bench_case *self;
+	const struct rig *rig;
+	struct talk *talk;
+	struct end end;
+};
+
+static void wait_for_all(struct talk *talk, uint32_t rounds)
+{
+	uint32_t seen;
+
+	while ((seen = talk->rounds) != rounds)
+		syscall(SYS_futex, &talk->rounds, FUTEX_WAIT, seen, NULL, NULL, 0);
+}
+
+static void publish_one(struct side *side, uint64_t number)
+{
+	const struct peer *peer = side->rig->peer;
+	struct payload *data = peer->buffer(&side->end, side->self->size);
+
+	payload_write(data, side->self->size, number);
+	data->time = bench_now();
+	peer->send(&side->end, side->self->size);
+	wait_for_all(side->talk, (uint32_t)(number & ~PAYLOAD_LAST));
+}
+
+/* `count` of a case is the number of messages of a run, 0: as many as it has time for. */
+static void publish(struct side *side, struct report *report)
+{
+	uint64_t start = bench_now(), number = 0, count = side->self->count;
+
+	while (count ? number < count : number < ROUNDS_MIN || bench_now() - start < run_ns()) {
+		if (count)
+			bench_sleep(run_ns() * IDLE_RUNS);
+		publish_one(side, ++number);
+	}
+	publish_one(side, ++number | PAYLOAD_LAST);
+	report->value[0] = number;
+}
+
+static void read_all(struct side *side, struct report *report)
+{
+	const struct peer *peer = side->rig->peer;
+	struct received message;
+	uint64_t number, took;
+
+	do {
+		peer_receive(&side->end, &message, side->self->size);
+		number = ((const struct payload *)message.data)->number;
+		if (!payload_read(message.data, side->self->size))
+			bench_fail("%s: wrong contents", peer->name);
+		took = bench_now() - ((const struct payload *)message.data)->time;
+		peer->release(&side->end, &message);
+		if (!(number & PAYLOAD_LAST))
+			hist_add(&report->hist[0], took);
+		if (++side->talk->read % side->rig->readers)
+			continue;
+		if (!(number & PAYLOAD_LAST))
+			hist_add(&report->hist[1], took);
+		side->talk->rounds++;
+		syscall(SYS_futex, &side->talk->rounds, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+	} while (!(number & PAYLOAD_LAST));
+}
+
+static void part(struct crew *crew, unsigned who, void *arg)
+{
+	struct side side = *(struct side *)arg;
+	struct report *report = &crew->report[who];
+
+	side.end = (struct end){.rig = side.rig,
+				.publishes = who ? -1 : 0,
+				.subscribes = who ? 1 : 0,
+				.reader = who ? who - 1 : 0};
+	work_open(side.self, crew, who, &side.end);
+	report->cpu = bench_cpu();
+	if (who)
+		read_all(&side, report);
+	else
+		publish(&side, report);
+	report->cpu = bench_cpu() - report->cpu;
+	crew_meet(crew);
+	side.rig->peer->close(&side.end);
+}
+
+static int run(const struct bench_case *self, struct result *result)
+{
+	struct rig rig = {.peer = self->peer,
+			  .size = self->size,
+			  .channels = 1,
+			  .readers = self->readers,
+			  .depth = DEPTH,
+			  .mode = self->mode};
+	struct side side = {.self = self, .rig = &rig, .talk = bench_shared(sizeof(*side.talk))};
+	struct crew *crew = crew_new(1 + self->readers, false);
+	struct hist *last = bench_shared(sizeof(*last));
+	int error = work_rig(&rig, crew, part, &side, result);
+
+	for (unsigned i = 0; i < self->readers && !error; i++) {
+		hist_merge(&result->hist, &crew->report[1 + i].hist[0]);
+		hist_merge(last, &crew->report[1 + i].hist[1]);
+	}
+	if (!error) {
+		result_percentiles(result);
+		result->value[TYPICAL] = hist_part(last, 0.5);
+		result->value[CPU] /= (double)crew->report[0].value[0];
+	}
+	crew_free(crew);
+	bench_unshare(last, sizeof(*last));
+	bench_unshare(side.talk, sizeof(*side.talk));
+	return error;
+}
+
+static void add(struct plan *plan, const struct work *work, unsigned readers, size_t size,
+		enum place place, uint64_t count)
+{
+	for (size_t i = 0; i < peer_count; i++) {
+		struct bench_case bench = {
+		    .work = work,
+		    .name = peers[i]->name,
+		    .what = peers[i]->what,
+		    .peer = peers[i],
+		    .mode = MODE_BLOCK,
+		    .size = size,
+		    .touch = size,
+		    .readers = readers,
+		    .place = place,
+		    .count = count,
+		    .floor = peers[i] == peer_find("floor") ? NULL : "floor",
+		    .floor_mode = MODE_BLOCK,
+		};
+
+		if (peers[i]->modes >> MODE_BLOCK & 1 && peers[i]->readers_max >= readers)
+			plan_add(plan, &bench);
+	}
+}
+
+static void plan_fanout(struct plan *plan)
+{
+	static const unsigned readers[] = {1, 8, 64, 200};
+	int extent = plan->options->extent;
+
+	for (size_t i = 0; i < sizeof(readers) / sizeof(*readers) && extent != EXTENT_SMOKE; i++) {
+		if (extent == EXTENT_FULL || readers[i] == 8)
+			add(plan, &work_fanout, readers[i], 64, PLACE_FREE, 0);
+	}
+	if (extent == EXTENT_SMOKE)
+		add(plan, &work_fanout, 3, 64, PLACE_FREE, 0);
+	if (extent == EXTENT_FULL)
+		add(plan, &work_fanout, 8, IMAGE, PLACE_FREE, 0);
+}
+
+static void plan_idle(struct plan *plan)
+{
+	if (plan->options->extent != EXTENT_QUICK)
+		add(plan, &work_idle, 1, 64, PLACE_APART, IDLE_COUNT);
+}
+
+const struct work work_fanout = {
+    .name = "fanout",
+    .what = "one publisher, sleeping readers; typical: until the last has it",
+    .key = TYPICAL,
+    .plan = plan_fanout,
+    .run = run,
+};
+
+const struct work work_idle = {
+    .name = "idle",
+    .what = "one message a second to a sleeping reader",
+    .key = TYPICAL,
+    .plan = plan_idle,
+    .run = run,
+};

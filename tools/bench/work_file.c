@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file view of babusfs, next to a FUSE file system of the same shape that
+ * does nothing (fuse_floor.c), to tmpfs, and to what a shell has instead: a
+ * program that is started for each message, cat and cp here, redis-cli there.
+ * Each operation is timed by itself.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "mounted.h"
+#include "payload.h"
+#include "plan.h"
+#include "redis.h"
+
+enum {
+	TIMES_MIN = 3,
+	READ_SIZE = 1 << 20,
+	BLOCKED_NS = 300000 /* the reader is asleep by then */
+};
+
+extern char **environ;
+
+/* Of all members of a run, in shared memory. */
+struct talk {
+	_Atomic uint64_t waiting; /* how often the reader has come to wait */
+	_Atomic bool over;
+};
+
+struct job {
+	const struct bench_case *self;
+	struct talk *talk;
+	char path[400];  /* the file to read, or to write */
+	char other[400]; /* the second one of the case */
+	char stream[32]; /* Redis's */
+	char *memory;
+};
+
+static int open_file(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0600);
+
+	bench_check(fd < 0 ? -errno : 0, path);
+	return fd;
+}
+
+static void write_to(int fd, const char *data, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, data, size);
+
+		bench_check(n < 0 ? -errno : 0, "write");
+		data += n;
+		size -= (size_t)n;
+	}
+}
+
+static void read_file(const struct job *job)
+{
+	int fd = open_file(job->path, O_RDONLY);
+	size_t have = 0;
+	ssize_t n;
+
+	while ((n = read(fd, job->memory, READ_SIZE)) > 0)
+		have += (size_t)n;
+	bench_check(n < 0 ? -errno : 0, job->path);
+	if (have != job->self->size)
+		bench_fail("%s: read %zu bytes, not %zu", job->path, have, job->self->size);
+	close(fd);
+}
+
+static void write_file(const struct job *job)
+{
+	int fd = open_file(job->path, O_WRONLY | O_TRUNC);
+
+	write_to(fd, job->memory, job->self->size);
+	close(fd);
+}
+
+/* --- what a run does: one member, or a second one that waits --------------------------- */
+
+static void repeat(const struct job *job, void (*once)(const struct job *job), struct hist *hist)
+{
+	uint64_t start = bench_now(), end, took;
+
+	once(job);
+	end = bench_now() + run_ns();
+	while (start < end || hist->count < TIMES_MIN) {
+		start = bench_now();
+		once(job);
+		took = bench_now() - start;
+		hist_add(hist, took);
+	}
+}
+
+static void do_read(const struct job *job, struct hist *hist)
+{
+	repeat(job, read_file, hist);
+}
+
+static void do_write(const struct job *job, struct hist *hist)
+{
+	int fd = open_file(job->path, O_WRONLY);
+	uint64_t start, end = bench_now() + run_ns();
+
+	do {
+		start = bench_now();
+		write_to(fd, job->memory, job->self->size);
+		hist_add(hist, bench_now() - start);
+	} while (start < end || hist->count < TIMES_MIN);
+	close(fd);
+}
+
+/* Two round trips of the floor, as cold as the publisher below is. */
+static void write_and_read(const struct job *job)
+{
+	write_file(job);
+	read_file(job);
+}
+
+static void do_write_and_read(const struct job *job, struct hist *hist)
+{
+	uint64_t start, end = bench_now() + run_ns();
+
+	do {
+		bench_sleep(BLOCKED_NS);
+		start = bench_now();
+		write_and_read(job);
+		hist_add(hist, bench_now() - start);
+	} while (start < end || hist->count < TIMES_MIN);
+}
+
+/* Publish by `latest` whenever the reader of `wait` is asleep. */
+static void do_publish(const struct job *job, struct hist *hist)
+{
+	struct payload *message = (struct payload *)job->memory;
+	uint64_t end = bench_now() + run_ns();
+
+	(void)hist; /* the reader has the times */
+	for (uint64_t number = 1; !job->talk->over; number++) {
+		while (job->talk->waiting < number)
+			bench_sleep(BLOCKED_NS / 10);
+		bench_sleep(BLOCKED_NS);
+		if (bench_now() > end && number > TIMES_MIN)
+			job->talk->over = true;
+		message->number = number;
+		message->time = bench_now();
+		write_file(job);
+	}
+}
+
+static void do_wait(const struct job *job, struct hist *hist)
+{
+	struct payload *message = (struct payload *)job->memory;
+	ssize_t n;
+
+	for (uint64_t number = 1; !job->talk->over; number++) {
+		int fd = open_file(job->other, O_RDONLY);
+
+		job->talk->waiting = number;
+		n = read(fd, message, job->self->size);
+		bench_check(n < 0 ? -errno : 0, job->other);
+		hist_add(hist, bench_now() - message->time);
+		if ((size_t)n != job->self->size || message->number != number)
+			bench_fail("%s: another message than was published", job->other);
+		close(fd);
+	}
+}
+
+/* --- programs -------------------------------------------------------------------------- */
+
+static void run_program(const char *const *argv, const char *input)
+{
+	posix_spawn_file_actions_t actions;
+	int status, error;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, input ? input : "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	error = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv,
+			     environ);
+	posix_spawn_file_actions_destroy(&actions);
+	bench_check(error, argv[0]);
+	while (waitpid(pid, &status, 0) < 0)
+		bench_check(errno == EINTR ? 0 : errno, argv[0]);
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		bench_fail("%s failed", argv[0]);
+}
+
+static void cat(const struct job *job)
+{
+	const char *argv[] = {"cat", job->path, NULL};
+
+	run_program(argv, NULL);
+}
+
+static void cp(const struct job *job)
+{
+	const char *argv[] = {"cp", job->other, job->path, NULL};
+
+	run_program(argv, NULL);
+}
+
+static void redis_read(const struct job *job)
+{
+	const char *argv[] = {"redis-cli", "-s", redis_socket(), "XREVRANGE", job->stream,
+			      "+",         "-",  "COUNT",        "1",         NULL};
+
+	run_program(argv, NULL);
+}
+
+static void redis_add(const struct job *job)
+{
+	const char *argv[] = {
+	    "redis-cli", "-s", redis_socket(), "-x", "XADD", job->stream, "MAXLEN", "8", "*",
+	    "d",         NULL};
+
+	run_program(argv, job->other);
+}
+
+static void do_cat(const struct job *job, struct hist *hist)
+{
+	repeat(job, cat, hist);
+}
+
+static void do_cp(const struct job *job, struct hist *hist)
+{
+	repeat(job, cp, hist);
+}
+
+static void do_redis_read(const struct job *job, struct hist *hist)
+{
+	redis_add(job);
+	repeat(job, redis_read, hist);
+}
+
+static void do_redis_add(const struct job *job, struct hist *hist)
+{
+	repeat(job, redis_add, hist);
+}
+
+/* --- a run ------------------------------------------------------------------------------ */
+
+/* Where the files of a case are. */
+enum where {
+	ON_TMPFS,
+	ON_FLOOR,
+	ON_BABUSFS,
+	IN_REDIS
+};
+
+static const struct kind {
+	const char *variant, *name, *what;
+	enum where where;
+	const char *file, *floor;
+	void (*first)(const struct job *job, struct hist *hist);
+	void (*second)(const struct job *job, struct hist *hist); /* has the times */
+	bool large;                                               /* for images, too */
+} kinds[] = {
+    {"open, read, close", "tmpfs", "a file on tmpfs", ON_TMPFS, "file", NULL, do_read, NULL, true},
+    {"open, read, close", "fuse", "a file system that does nothing", ON_FLOOR, "latest", NULL,
+     do_read, NULL, true},
+    {"open, read, close", "babusfs", "latest", ON_BABUSFS, "latest", "fuse", do_read, NULL, true},
+    {"a write to an open file", "fuse", "a file system that does nothing", ON_FLOOR, "latest", NULL,
+     do_write, NULL, false},
+    {"a write to an open file", "babusfs", "pub", ON_BABUSFS, "pub", "fuse", do_write, NULL, false},
+    {"publish to a blocked reader", "fuse", "twice: open, write, close, and open, read, close",
+     ON_FLOOR, "latest", NULL, do_write_and_read, NULL, false},
+    {"publish to a blocked reader", "babusfs", "from latest to a reader of wait", ON_BABUSFS,
+     "latest", "fuse", do_publish, do_wait, false},
+    {"a program reads", "tmpfs", "cat of a file on tmpfs", ON_TMPFS, "file", NULL, do_cat, NULL,
+     true},
+    {"a program reads", "redis-cli", "XREVRANGE", IN_REDIS, "", NULL, do_redis_read, NULL, true},
+    {"a program reads", "babusfs", "cat latest", ON_BABUSFS, "latest", "redis-cli", do_cat, NULL,
+     true},
+    {"a program publishes", "redis-cli", "-x XADD", IN_REDIS, "", NULL, do_redis_add, NULL, true},
+    {"a program publishes", "babusfs", "cp to latest", ON_BABUSFS, "latest", "redis-cli", do_cp,
+     NULL, true},
+};
+
+static const struct kind *kind_of(const struct bench_case *self)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		if (strcmp(kinds[i].variant, self->variant) == 0 &&
+		    strcmp(kinds[i].name, self->name) == 0)
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+static void part(struct crew *crew, unsigned who, void *arg)
+{
+	const struct job *job = arg;
+	struct report *report = &crew->report[who];
+	const struct kind *kind = kind_of(job->self);
+
+	report->cpu = bench_cpu();
+	if (who == 0)
+		kind->first(job, &report->hist[0]);
+	else
+		kind->second(job, &report->hist[0]);
+	report->cpu = bench_cpu() - report->cpu;
+}
+
+/* What it needs to be there. 0, or -ENOTSUP with the reason. */
+static int prepare(const struct kind *kind, char *why, size_t why_size)
+{
+	if (kind->where == IN_REDIS && !daemon_exists("redis-cli")) {
+		snprintf(why, why_size, "redis-cli is not installed");
+		return -ENOTSUP;
+	}
+	if (kind->where == IN_REDIS)
+		return redis_start(why, why_size);
+	if (kind->where == ON_TMPFS)
+		return 0;
+	return mounted_start(kind->where == ON_FLOOR ? MOUNTED_FLOOR : MOUNTED_BABUSFS, why,
+			     why_size);
+}
+
+static void set_paths(struct job *job, const struct kind *kind)
+{
+	const char *slot = job->self->size == IMAGE ? "image" : "small";
+
+	snprintf(job->stream, sizeof(job->stream), "%s", slot);
+	snprintf(job->other, sizeof(job->other), "%s/file", bench_dir());
+	if (kind->where == ON_TMPFS || kind->where == IN_REDIS) {
+		snprintf(job->path, sizeof(job->path), "%s/file", bench_dir());
+		return;
+	}
+	snprintf(job->path, sizeof(job->path), "%s/%s/%s",
+		 mounted_point(kind->where == ON_FLOOR ? MOUNTED_FLOOR : MOUNTED_BABUSFS), slot,
+		 kind->file);
+	if (kind->second)
+		snprintf(job->other, sizeof(job->other), "%s/%s/wait",
+			 mounted_point(MOUNTED_BABUSFS), slot);
+}
+
+/* A file of the size on tmpfs, to read or to copy from. */
+static void make_file(const struct job *job)
+{
+	char path[400];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/file", bench_dir());
+	fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+	write_to(fd, job->memory, job->self->size);
+	close(fd);
+}
+
+static int run(const struct bench_case *self, struct result *result)
+{
+	const struct kind *kind = kind_of(self);
+	struct job job = {.self = self};
+	struct crew *crew;
+	char path[400];
+	int error = prepare(kind, result->why, sizeof(result->why));
+
+	if (error)
+		return error;
+	job.memory = bench_memory(self->size > READ_SIZE ? self->size : READ_SIZE);
+	job.talk = bench_shared(sizeof(*job.talk));
+	memset(job.memory, 'm', self->size);
+	set_paths(&job, kind);
+	make_file(&job);
+	crew = crew_new(kind->second ? 2 : 1, false);
+	error = crew_run(crew, part, &job);
+	if (!error) {
+		result->hist = crew->report[kind->second ? 1 : 0].hist[0];
+		result_percentiles(result);
+		result->value[TYPICAL] = result->value[P50];
+	}
+	crew_free(crew);
+	snprintf(path, sizeof(path), "%s/file", bench_dir());
+	unlink(path);
+	bench_unshare(job.talk, sizeof(*job.talk));
+	free(job.memory);
+	return error;
+}
+
+/* --- the cases -------------------------------------------------------------------------- */
+
+static void add(struct plan *plan, const struct kind *kind, size_t size)
+{
+	struct bench_case bench = {
+	    .work = &work_file,
+	    .name = kind->name,
+	    .what = kind->what,
+	    .size = size,
+	    .touch = size,
+	    .variant = kind->variant,
+	    .place = PLACE_FREE,
+	    .floor = kind->floor,
+	};
+
+	plan_add(plan, &bench);
+}
+
+static void plan_files(struct plan *plan)
+{
+	size_t end;
+
+	/* Those of one variant are run in turn. */
+	for (size_t start = 0; start < sizeof(kinds) / sizeof(*kinds); start = end) {
+		for (end = start; end < sizeof(kinds) / sizeof(*kinds) &&
+				  strcmp(kinds[end].variant, kinds[start].variant) == 0;
+		     end++)
+			add(plan, &kinds[end], 64);
+		for (size_t i = start; i < end; i++) {
+			if (kinds[i].large)
+				add(plan, &kinds[i], IMAGE);
+		}
+	}
+}
+
+static void stop(void)
+{
+	mounted_stop();
+	redis_stop();
+}
+
+const struct work work_file = {
+    .name = "file",
+    .what = "the file view",
+    .key = TYPICAL,
+    .plan = plan_files,
+    .run = run,
+    .stop = stop,
+};
