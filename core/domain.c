@@ -268,31 +268,26 @@ static void destroy(babus_domain *domain)
 	free(domain);
 }
 
-/* The root directory and the leaf's name, for messages the path of both. */
-static int locate(const char **name, const struct babus_domain_options *opts, char **leaf,
-		  char **path, int *rootfd)
+/* The root directory and the leaf's name; for messages the path of both, to be freed. */
+static int locate(const struct babus_domain_options *opts, const char **name, const char **root,
+		  char **leaf, char **path)
 {
-	const char *root = opts->root ? opts->root : getenv("BABUS_ROOT");
 	int error;
 
+	*root = opts->root ? opts->root : getenv("BABUS_ROOT");
+	if (!*root || !**root)
+		*root = "/dev/shm";
 	if (!*name)
 		*name = getenv("BABUS_DOMAIN");
 	if (!*name || !**name)
 		*name = "default";
-	if (!root || !*root)
-		root = "/dev/shm";
 	error = babus_name_check(*name);
 	if (error)
 		return error;
-	if (asprintf(path, "%s/babus.%s", root, *name) < 0)
+	if (asprintf(path, "%s/babus.%s", *root, *name) < 0)
 		return -ENOMEM;
-	*leaf = *path + strlen(root) + 1;
-	*rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (*rootfd < 0) {
-		error = babus_fail(-errno, "root directory '%s': %s", root, strerror(errno));
-		free(*path);
-	}
-	return error;
+	*leaf = *path + strlen(*root) + 1;
+	return 0;
 }
 
 int babus_domain_open(const char *name, unsigned flags, const struct babus_domain_options *opts,
@@ -300,6 +295,7 @@ int babus_domain_open(const char *name, unsigned flags, const struct babus_domai
 {
 	struct babus_domain_options defaults;
 	babus_domain *domain = NULL;
+	const char *root;
 	char *leaf, *path;
 	int rootfd, error;
 	bool created = false;
@@ -310,9 +306,14 @@ int babus_domain_open(const char *name, unsigned flags, const struct babus_domai
 		opts = &defaults;
 	error = check_options(opts);
 	if (!error)
-		error = locate(&name, opts, &leaf, &path, &rootfd);
+		error = locate(opts, &name, &root, &leaf, &path);
 	if (error)
 		return error;
+	rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (rootfd < 0) {
+		error = babus_fail(-errno, "root directory '%s': %s", root, strerror(errno));
+		goto out_path;
+	}
 
 	if (flags & BABUS_CREATE) {
 		error = create(rootfd, leaf, path, opts);
@@ -346,6 +347,7 @@ out:
 	if (!error)
 		*result = domain;
 	close(rootfd);
+out_path:
 	free(path);
 	return error;
 }
@@ -444,17 +446,18 @@ int babus_domain_changes(babus_domain *domain, uint64_t *changes)
 int babus_domain_list(babus_domain *domain, int (*fn)(void *arg, const char *name), void *arg)
 {
 	struct dirent *entry;
-	DIR *dir = NULL;
+	DIR *dir;
 	int result;
 
 	babus_fail_clear();
 	result = domain_check(domain);
 	if (!result)
 		result = domain_check_files(domain);
-	if (!result)
-		result = files_open_dir(domain->dirfd, &dir);
 	if (result)
 		return result;
+	dir = files_open_dir(domain->dirfd);
+	if (!dir)
+		return -errno;
 	while (!result && (entry = readdir(dir))) {
 		char name[BABUS_NAME_MAX + 1];
 

@@ -67,27 +67,29 @@ static bool instance_of(const char *file, enum files_kind kind, char name[BABUS_
 	return copy_name(file, length - DIGITS - 1, name);
 }
 
-int files_open_dir(int dirfd, DIR **dir)
+DIR *files_open_dir(int dirfd)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir;
 
 	if (fd < 0)
-		return -errno;
-	*dir = fdopendir(fd);
-	if (*dir)
-		return 0;
-	close(fd);
-	return -ENOMEM;
+		return NULL;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		errno = ENOMEM;
+	}
+	return dir;
 }
 
 int files_count_foreign(int dirfd, const char *except)
 {
 	struct dirent *entry;
-	DIR *dir = NULL;
-	int count = files_open_dir(dirfd, &dir);
+	DIR *dir = files_open_dir(dirfd);
+	int count = 0;
 
-	if (count)
-		return count;
+	if (!dir)
+		return -errno;
 	while ((entry = readdir(dir)))
 		count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
 			 strcmp(entry->d_name, except);
@@ -409,11 +411,11 @@ static int recover_file(babus_domain *domain, const char *file, bool repair, uin
 int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers)
 {
 	struct dirent *entry;
-	DIR *dir = NULL;
-	int error = files_open_dir(domain->dirfd, &dir);
+	DIR *dir = files_open_dir(domain->dirfd);
+	int error = 0;
 
-	if (error)
-		return error;
+	if (!dir)
+		return -errno;
 	/* One that cannot be dealt with does not keep the others. */
 	while ((entry = readdir(dir))) {
 		int result = recover_file(domain, entry->d_name, repair, leftovers);

@@ -30,8 +30,8 @@ void files_name(char file[NAME_MAX + 1], enum files_kind kind, const char *name,
 /* Whether it is the file of a slot, and of which. */
 bool files_slot_of(const char *file, char name[BABUS_NAME_MAX + 1]);
 
-/* Read a directory from the start, leaving its descriptor alone. */
-int files_open_dir(int dirfd, DIR **dir);
+/* Read a directory from the start, leaving its descriptor alone; NULL and errno. */
+DIR *files_open_dir(int dirfd);
 
 /* Entries other than `except`, "." and ".."; negative errno. */
 int files_count_foreign(int dirfd, const char *except);

@@ -248,7 +248,7 @@ static void find_pinned(const struct ring *ring, struct pinned *pinned)
 
 	if (extent > ring->g.pins)
 		extent = ring->g.pins;
-	memset(pinned->bits, 0, (ring->g.buffers + 63) / 64 * 8);
+	memset(pinned->bits, 0, (ring->g.buffers + 63) / 64 * sizeof(pinned->bits[0]));
 	for (uint32_t i = 0; i < extent; i++) {
 		uint64_t cell = pin_get(&ring->pins[i].hold);
 		uint32_t buffer = cell_buffer(cell);
