@@ -104,11 +104,12 @@ void handle_put(struct handle *handle)
 
 void handles_close(struct handles *handles)
 {
+	struct handle *handle, *next;
+
 	if (!handles)
 		return;
-	while (!LIST_EMPTY(&handles->list)) {
-		struct handle *handle = LIST_FIRST(&handles->list);
-
+	for (handle = LIST_FIRST(&handles->list); handle; handle = next) {
+		next = LIST_NEXT(handle, link);
 		if (handle->pending.dirty) {
 			handle->fs->counters.discarded++;
 			log_line("slot '%s': a message that was being written is lost",

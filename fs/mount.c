@@ -22,72 +22,68 @@
 
 #include "log.h"
 
-extern char **environ;
-
 enum {
 	LINKS_MAX = 40 /* as the kernel's */
 };
 
-/* As realpath(), without asking the last component, which may not answer. */
-static int resolve_entry(const char *given, char **result)
+/* As realpath(), without asking the last component, which may not answer. NULL and errno. */
+static char *resolve_entry(const char *given)
 {
-	char *copy = strdup(given), *copy2 = strdup(given), *parent = NULL;
+	char *copy = strdup(given), *copy2 = strdup(given), *parent = NULL, *path = NULL;
 	const char *leaf;
-	int error = 0;
 
-	if (!copy || !copy2) {
-		error = -ENOMEM;
+	if (!copy || !copy2)
 		goto out;
-	}
 	leaf = basename(copy);
 	if (strcmp(leaf, "/") == 0 || strcmp(leaf, ".") == 0 || strcmp(leaf, "..") == 0) {
-		*result = realpath(given, NULL);
-		error = *result ? 0 : -errno;
+		path = realpath(given, NULL);
 		goto out;
 	}
 	parent = realpath(dirname(copy2), NULL);
-	if (!parent) {
-		error = -errno;
-		goto out;
-	}
-	if (asprintf(result, "%s/%s", strcmp(parent, "/") ? parent : "", leaf) < 0)
-		error = -ENOMEM;
+	if (parent && asprintf(&path, "%s/%s", strcmp(parent, "/") ? parent : "", leaf) < 0)
+		path = NULL;
 out:
 	free(copy);
 	free(copy2);
 	free(parent);
-	return error;
+	return path;
+}
+
+/* What the link says that is at `path`, which is spoilt. */
+static char *follow(char *path, const char *link)
+{
+	bool absolute = link[0] == '/';
+	char *target, *result;
+
+	*strrchr(path, '/') = '\0';
+	if (asprintf(&target, "%s%s%s", absolute ? "" : path, absolute ? "" : "/", link) < 0)
+		return NULL;
+	result = resolve_entry(target);
+	free(target);
+	return result;
 }
 
 /* The same, and the last one followed: readlink() does not ask a mount either. */
-static int resolve(const char *given, char **result)
+static char *resolve(const char *given)
 {
-	char *path, *target, *slash;
+	char *path = resolve_entry(given), *next;
 	char link[PATH_MAX];
 	ssize_t length;
-	int error = resolve_entry(given, &path);
 
-	for (int links = 0; !error; links++) {
+	for (int links = 0; path; links++) {
 		length = readlink(path, link, sizeof(link) - 1);
 		if (length < 0)
 			break;
 		link[length] = '\0';
-		slash = strrchr(path, '/');
-		*slash = '\0';
-		if (links == LINKS_MAX)
-			error = -ELOOP;
-		else if (asprintf(&target, "%s%s%s", link[0] == '/' ? "" : path,
-				  link[0] == '/' ? "" : "/", link) < 0)
-			error = -ENOMEM;
+		next = NULL;
+		if (links < LINKS_MAX)
+			next = follow(path, link);
+		else
+			errno = ELOOP;
 		free(path);
-		if (error)
-			return error;
-		error = resolve_entry(target, &path);
-		free(target);
+		path = next;
 	}
-	if (!error)
-		*result = path;
-	return error;
+	return path;
 }
 
 /* Whether the last thing mounted at `path` is a babusfs. */
@@ -174,10 +170,10 @@ static int check(const char *path)
 
 int mount_prepare(const char *given, char **result)
 {
-	char *path;
-	int error = resolve(given, &path);
+	char *path = resolve(given);
+	int error = path ? 0 : -errno;
 
-	if (error) {
+	if (!path) {
 		log_line("mount point '%s': %s", given, strerror(-error));
 		return error;
 	}

@@ -29,7 +29,8 @@ static size_t id_bucket(const struct nodes *nodes, uint64_t id)
 static size_t name_bucket(const struct nodes *nodes, enum file file, const struct slot *slot,
 			  uint32_t age, uint64_t seq)
 {
-	uint64_t hash = (uintptr_t)slot / sizeof(*slot) * 31 + file + seq * 17 + age * 257;
+	uint64_t hash = (uintptr_t)slot / sizeof(*slot) * 31 + file + seq * 17 +
+			(uint64_t)age * 257;
 
 	hash *= UINT64_C(0x9e3779b97f4a7c15);
 	return hash >> 32 & (nodes->buckets - 1);

@@ -85,7 +85,7 @@ static bool is_in(const char *const *list, size_t count, const char *name)
 	return false;
 }
 
-#define IN(list, name) is_in(list, sizeof(list) / sizeof(list[0]), name)
+#define IN(list, name) is_in(list, sizeof(list) / sizeof((list)[0]), name)
 
 static void print_expected(const struct row *row, char text[64])
 {

@@ -48,10 +48,14 @@ static void drop(struct retries *retries, struct retry *retry)
 
 void retries_close(struct retries *retries)
 {
+	struct retry *retry, *next;
+
 	if (!retries)
 		return;
-	while (!LIST_EMPTY(&retries->list))
-		drop(retries, LIST_FIRST(&retries->list));
+	for (retry = LIST_FIRST(&retries->list); retry; retry = next) {
+		next = LIST_NEXT(retry, link);
+		free(retry);
+	}
 	pthread_mutex_destroy(&retries->lock);
 	free(retries);
 }

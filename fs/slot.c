@@ -76,14 +76,15 @@ static void destroy(struct slot *slot)
 
 void slots_close(struct slots *slots)
 {
+	struct slot *slot, *next;
+
 	if (!slots)
 		return;
 	/* What the kernel still had looked up. */
 	for (size_t i = 0; i < slots->bucket_count; i++) {
-		while (!LIST_EMPTY(&slots->buckets[i])) {
-			struct slot *slot = slot_get(LIST_FIRST(&slots->buckets[i]));
-
-			staging_drop_all(slot);
+		for (slot = LIST_FIRST(&slots->buckets[i]); slot; slot = next) {
+			next = LIST_NEXT(slot, link);
+			staging_drop_all(slot_get(slot));
 			LIST_REMOVE(slot, link);
 			destroy(slot);
 		}

@@ -241,7 +241,8 @@ int staging_publish(struct slot *slot, const char *name, struct slot *to, pid_t 
 		if (named)
 			drop_name(slot, staging);
 	}
-	staging_put(staging);
+	/* The analyser does not know that the name's was not the last reference. */
+	staging_put(staging); /* NOLINT(clang-analyzer-unix.Malloc) */
 	return error;
 }
 
