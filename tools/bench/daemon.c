@@ -19,12 +19,13 @@
 
 bool daemon_exists(const char *program)
 {
+	const char *list = getenv("PATH");
 	char path[4096], *copy, *place, *rest;
 	bool found = false;
 
 	if (strchr(program, '/'))
 		return access(program, X_OK) == 0;
-	copy = strdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+	copy = strdup(list ? list : "/usr/bin:/bin");
 	for (rest = copy; !found && (place = strsep(&rest, ":"));) {
 		snprintf(path, sizeof(path), "%s/%s", place, program);
 		found = access(path, X_OK) == 0;

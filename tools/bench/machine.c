@@ -108,7 +108,7 @@ static void judge_floors(struct machine *machine, const struct plan *plan)
 			worst = bench;
 		}
 	}
-	if (machine->spread > SPREAD_MAX)
+	if (worst && machine->spread > SPREAD_MAX)
 		reason(machine,
 		       "the floor of '%s', %zu B, %s, differs by a factor of %.2f "
 		       "from repeat to repeat",

@@ -21,7 +21,7 @@ struct state {
 
 static mqd_t *queue(const struct rig *rig, unsigned channel, unsigned reader)
 {
-	return (mqd_t *)rig->state + channel * rig->readers + reader;
+	return (mqd_t *)rig->state + (size_t)channel * rig->readers + reader;
 }
 
 static mqd_t make(const struct rig *rig, unsigned number)

@@ -223,8 +223,8 @@ static void finish(struct rig *rig)
 
 #define REDIS(variable, title, text)                   \
 	const struct peer variable = {                 \
-	    .name = title,                             \
-	    .what = text,                              \
+	    .name = (title),                           \
+	    .what = (text),                            \
 	    .group = "peer",                           \
 	    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK, \
 	    .readers_max = 1000,                       \

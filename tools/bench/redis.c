@@ -26,7 +26,7 @@ static int free_port(void)
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&address, &length) < 0)
-		bench_check(-errno, "a port for redis-server");
+		bench_fail("a port for redis-server: %s", strerror(errno));
 	close(fd);
 	return ntohs(address.sin_port);
 }

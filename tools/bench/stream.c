@@ -13,14 +13,14 @@ struct state {
 
 static int *stream(const struct rig *rig, unsigned channel, unsigned reader)
 {
-	return (int *)rig->state + 2 * (channel * rig->readers + reader);
+	return (int *)rig->state + 2 * ((size_t)channel * rig->readers + reader);
 }
 
 int stream_prepare(struct rig *rig, int (*make)(int fd[2]))
 {
-	rig->state = bench_memory(2 * rig->channels * rig->readers * sizeof(int));
+	rig->state = bench_memory(2 * sizeof(int) * rig->channels * rig->readers);
 	for (unsigned i = 0; i < rig->channels * rig->readers; i++) {
-		int *fd = stream(rig, 0, 0) + 2 * i;
+		int *fd = stream(rig, 0, i);
 
 		bench_check(make(fd), "making a stream");
 		if (rig->mode == MODE_POLL)

@@ -78,10 +78,14 @@ static void in_batches(struct trip *trip, unsigned batch, struct hist *hist)
 	uint64_t start = bench_now(), end = start + run_ns() / 2, now;
 
 	do {
-		for (unsigned i = 0; i < batch; i++)
+		unsigned done = 0;
+
+		do {
 			one(trip);
+			done++;
+		} while (done < batch);
 		now = bench_now();
-		hist_add(hist, (now - start) * FINE / batch);
+		hist_add(hist, (now - start) * FINE / done);
 		start = now;
 	} while (now < end || hist->count < TRIPS_MIN);
 }
