@@ -43,30 +43,24 @@ void assert_no_file(const char *path)
 	assert_int_equal(errno, ENOENT);
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Assert what a directory lists, sorted and separated by blanks, but "." and "..". */
 void assert_lists(const char *path, const char *wanted)
 {
-	char *names[64], line[1024] = "";
-	size_t count = 0;
-	DIR *directory = opendir(path);
-	struct dirent *entry;
+	struct dirent **entries;
+	int count = scandir(path, &entries, NULL, alphasort);
+	char line[1024] = "";
 
-	assert_non_null(directory);
-	while ((entry = readdir(directory)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			names[count++] = strdup(entry->d_name);
-	closedir(directory);
-	qsort(names, count, sizeof(names[0]), by_name);
-	for (size_t i = 0; i < count; i++) {
-		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%s", i ? " " : "",
-			 names[i]);
-		free(names[i]);
+	if (count < 0)
+		fail_msg("%s: %s", path, strerror(errno));
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		size_t used = strlen(line);
+
+		if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+			snprintf(line + used, sizeof(line) - used, "%s%s", used ? " " : "", name);
+		free(entries[i]);
 	}
+	free(entries);
 	assert_string_equal(line, wanted);
 }
 

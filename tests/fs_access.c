@@ -124,7 +124,7 @@ static void attempt(uid_t user, gid_t group, const char *slot, const char *file,
 		fail_msg("user %u, action %d, %s/%s", (unsigned)user, what, slot, file);
 }
 
-#define NOBODY (gid_t) - 1
+#define NOBODY ((gid_t)-1)
 
 static babus_slot *slot_with_mode(const char *name, mode_t mode, uid_t uid, gid_t gid)
 {

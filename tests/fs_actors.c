@@ -291,8 +291,7 @@ void read_latest(struct actor *actor)
 		int fd = open(path_of(actor, "latest"), O_RDONLY | O_CLOEXEC);
 
 		if (fd < 0)
-			perror("open of latest");
-		EXPECT(fd >= 0);
+			support_fail(strerror(errno), __FILE__, __LINE__);
 		check(actor, actor->buffer, read_all(actor, fd), true);
 		close(fd);
 	}

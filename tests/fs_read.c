@@ -237,7 +237,7 @@ static void a_private_mapping_stays_whole_while_the_slot_moves(void **state)
 		assert_int_equal(babus_slot_publish(slot, data, FRAME, NULL, NULL), 0);
 		/* Another reader of another message, and a page of this one. */
 		shell_run("bash", "cat x/latest > /dev/null");
-		assert_int_equal(mapped[i * (1 << 20)], 'a');
+		assert_int_equal(mapped[(size_t)i << 20], 'a');
 	}
 	memset(data, 'a', FRAME);
 	assert_memory_equal(mapped, data, FRAME);

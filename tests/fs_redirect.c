@@ -7,10 +7,7 @@
 #include "file.h"
 #include "shell.h"
 
-static const char *const shells[] = {"bash", "dash"};
-
-/* Run it in each shell; asserts nothing about messages. */
-#define IN_EACH_SHELL(shell) for (const char *const *shell = shells; shell < shells + 2; shell++)
+static const char *const shells[] = {"bash", "dash", NULL};
 
 /* --- shells --------------------------------------------------------------------------- */
 
@@ -18,8 +15,7 @@ static void a_redirection_publishes_one_message(void **state)
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		shell_run(*shell, "echo a > x/latest");
 		assert_published("x", "a\n", NULL);
 		shell_run(*shell, "printf 'no newline' > x/latest");
@@ -34,8 +30,7 @@ static void an_appending_redirection_publishes_a_new_message(void **state)
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		shell_run(*shell, "echo first > x/latest; echo b >> x/latest");
 		assert_published("x", "first\n", "b\n", NULL);
 		shell_run(*shell, "/bin/echo c >> x/latest");
@@ -48,8 +43,7 @@ static void an_empty_redirection_publishes_nothing(void **state)
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		shell_run(*shell, ": > x/latest; : >> x/latest; true > x/latest");
 		shell_run(*shell, "/bin/true > x/latest; cat /dev/null > x/latest");
 		shell_run(*shell, "> x/latest");
@@ -62,8 +56,7 @@ static void a_group_of_builtins_publishes_one_message(void **state)
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		shell_run(*shell, "{ echo a; echo b; printf c; } > x/latest");
 		assert_published("x", "a\nb\nc", NULL);
 		shell_run(*shell, "for i in 1 2 3; do echo $i; done > x/latest");
@@ -78,8 +71,7 @@ static void a_group_of_external_commands_publishes_a_message_each(void **state)
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		shell_run(*shell, "{ /bin/echo a; /bin/echo b; /bin/echo c; } > x/latest");
 		assert_published("x", "a\n", "b\n", "c\n", NULL);
 	}
@@ -90,8 +82,7 @@ static void a_silent_command_does_not_cut_a_group_in_two(void **state)
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		shell_run(*shell, "{ echo a; /bin/true; echo b; } > x/latest");
 		assert_published("x", "a\nb\n", NULL);
 		shell_run(*shell, "{ echo a; y=$(/bin/echo b); echo $y; } > x/latest");
@@ -104,8 +95,7 @@ static void a_subshell_of_builtins_publishes_one_message(void **state)
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		shell_run(*shell, "(echo a; echo b) > x/latest");
 		assert_published("x", "a\nb\n", NULL);
 		shell_run(*shell, "{ (echo a; echo b); } > x/latest; true");
@@ -118,8 +108,7 @@ static void each_echo_to_a_kept_descriptor_is_a_message(void **state)
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		shell_run(*shell, "exec 3> x/latest; echo a >&3; echo bb >&3; echo c >&3;"
 				  "/bin/echo external >&3; exec 3>&-");
 		assert_published("x", "a\n", "bb\n", "c\n", "external\n", NULL);
@@ -133,8 +122,7 @@ static void exec_of_standard_output_publishes_builtins_at_the_end(void **state)
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		shell_run(*shell, "exec > x/latest; echo a; echo b");
 		assert_published("x", "a\nb\n", NULL);
 	}
@@ -145,8 +133,7 @@ static void a_pipeline_publishes_one_message(void **state)
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		shell_run(*shell, "(echo a; echo b; echo c) | cat > x/latest");
 		assert_published("x", "a\nb\nc\n", NULL);
 		shell_run(*shell, "echo 3 1 2 | tr ' ' '\\n' | sort > x/latest");
@@ -161,8 +148,7 @@ static void a_here_document_publishes_one_message(void **state)
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		shell_run(*shell, "cat > x/latest <<E\none\ntwo\nE\n");
 		assert_published("x", "one\ntwo\n", NULL);
 	}
@@ -172,8 +158,7 @@ static void a_redirection_inside_a_group_publishes_what_came_before(void **state
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		/* The shell puts the descriptor aside, which closes it, and again after. */
 		shell_run(*shell, "{ echo out; echo err >&2; } > x/latest 2>&1; true");
 		assert_published("x", "out\n", "err\n", NULL);
@@ -337,8 +322,7 @@ static void each_write_to_pub_is_a_message(void **state)
 {
 	(void)state;
 	new_slot("x");
-	IN_EACH_SHELL(shell)
-	{
+	for (const char *const *shell = shells; *shell; shell++) {
 		shell_run(*shell, "{ echo a; echo b; } > x/pub; echo c >> x/pub");
 		assert_published("x", "a\n", "b\n", "c\n", NULL);
 	}

@@ -119,7 +119,7 @@ static int caught_fd;
 static void close_and_exit(int number)
 {
 	(void)number;
-	_exit(close(caught_fd) != 0);
+	_exit(close(caught_fd) ? 1 : 0);
 }
 
 static void write_and_close_on_sigterm(void *arg)

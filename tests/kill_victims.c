@@ -314,7 +314,8 @@ static void op_wait(struct victim *victim)
 	if (!victim->waiter)
 		op_waiter(victim);
 	error = babus_waiter_wait(victim->waiter,
-				  babus_deadline((int64_t)chance(victim, 2 * DELAY_NS)), &event);
+				  babus_deadline((int64_t)chance(victim, UINT64_C(2) * DELAY_NS)),
+				  &event);
 	EXPECT(error == -ETIMEDOUT || (!error && !event.status));
 }
 

@@ -339,7 +339,7 @@ static void read_the_newest(void *arg)
 			all &= news[i];
 			look_back(&witness, i);
 		}
-		calls_end(&witness, 2 * KILL_SLOTS);
+		calls_end(&witness, UINT64_C(2) * KILL_SLOTS);
 		if (all) {
 			got_on(&witness);
 			memset(news, 0, sizeof(news));

@@ -46,8 +46,13 @@ static char *read_table(int fd)
 		abort();
 	while ((got = read(fd, text + size, room - size - 1)) > 0) {
 		size += (size_t)got;
-		if (room - size < 4096 && !(text = realloc(text, room *= 2)))
-			abort();
+		if (room - size < 4096) {
+			char *more = realloc(text, room *= 2);
+
+			if (!more)
+				abort();
+			text = more;
+		}
 	}
 	text[size] = '\0';
 	return text;

@@ -217,7 +217,9 @@ char process_state(pid_t pid)
 	if (!read_proc(pid, "stat", text, sizeof(text)))
 		return 'X';
 	state = strrchr(text, ')');
-	return state ? state[2] : 'X';
+	if (!state)
+		return 'X';
+	return state[2];
 }
 
 long process_status(pid_t pid, const char *key)

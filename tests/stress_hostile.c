@@ -515,7 +515,7 @@ static void attack(pid_t pids[CAST])
 /* Until it is over, or one of the honest has failed. */
 static void watch(const pid_t pids[CAST])
 {
-	int64_t end = now_ns() + SECONDS * SUPPORT_SLOWER * SECOND;
+	int64_t end = now_ns() + SECOND * SUPPORT_SLOWER * SECONDS;
 	siginfo_t info = {0};
 
 	while (now_ns() < end && !info.si_pid) {

@@ -94,8 +94,12 @@ static void note(pid_t pid, int status)
 {
 	struct seat *seat = seat_of(pid);
 
-	if (!seat || WIFEXITED(status))
-		fail_msg("%s ended by itself", seat ? "a victim" : witness_name(pid));
+	if (!seat) {
+		fail_msg("%s ended by itself", witness_name(pid));
+		return;
+	}
+	if (WIFEXITED(status))
+		fail_msg("a victim ended by itself");
 	if (WIFSTOPPED(status)) {
 		seat->stopped = true;
 		seat->until = deaths + random_next(&random_state) % STOPPED_FOR;

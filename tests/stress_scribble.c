@@ -51,11 +51,11 @@ static int check(const char *call, int64_t began, int result, const int *errors)
 
 	for (; *errors; errors++)
 		named = named || result == *errors;
-	if (!named || took > SUPPORT_SLOWER * CALL_MS * MILLISECOND)
+	if (!named || took > MILLISECOND * SUPPORT_SLOWER * CALL_MS)
 		fprintf(stderr, "%s: %d (%s) after %lld ms\n", call, result, babus_error_detail(),
 			(long long)(took / MILLISECOND));
 	EXPECT(named);
-	EXPECT(took <= SUPPORT_SLOWER * CALL_MS * MILLISECOND);
+	EXPECT(took <= MILLISECOND * SUPPORT_SLOWER * CALL_MS);
 	atomic_fetch_add(result ? &stage->refused : &stage->done, 1);
 	return result;
 }

@@ -78,10 +78,10 @@ int support_setup_root(void **state);
 
 /* --- for children and threads ------------------------------------------------ */
 
-#define EXPECT(condition) support_expect((condition), #condition, __FILE__, __LINE__)
+#define EXPECT(condition) ((condition) ? (void)0 : support_fail(#condition, __FILE__, __LINE__))
 #define EXPECT_EQUAL(got, wanted) \
 	support_expect_equal((int64_t)(got), (int64_t)(wanted), #got, __FILE__, __LINE__)
-void support_expect(bool holds, const char *what, const char *file, int line);
+_Noreturn void support_fail(const char *what, const char *file, int line);
 void support_expect_equal(int64_t got, int64_t wanted, const char *what, const char *file,
 			  int line);
 

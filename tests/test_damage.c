@@ -386,7 +386,7 @@ static void message_missing_from_the_deepest_slot_is_found_soon(void **state)
 
 	(void)state;
 	publish_many(slot, 10);
-	put(domain_file("s.slot"), slot->ring.g.cells + 5 * 8, &(uint64_t){0}, 8);
+	put(domain_file("s.slot"), slot->ring.g.cells + 5 * sizeof(uint64_t), &(uint64_t){0}, 8);
 	counter_put(slot->ring.newest, UINT64_MAX);
 	began = used_ns();
 	assert_int_equal(babus_slot_view(slot, BABUS_SEQ, 5, &message), -EPROTO);

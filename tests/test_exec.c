@@ -14,8 +14,6 @@
 
 #include "support.h"
 
-extern char **environ;
-
 /* What the new program reads and writes. */
 struct pipes {
 	int to[2], from[2];
