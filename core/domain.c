@@ -144,6 +144,7 @@ static int create_file(int dirfd)
 	if (!error) {
 		layout_fill_head(&map->head, LAYOUT_DOMAIN_MAGIC, instance);
 		shm_unmap(map, DOMAIN_SIZE);
+		STEP("link_domain");
 		error = shm_link(fd, dirfd, DOMAIN_FILE);
 	}
 	close(fd);
@@ -157,12 +158,14 @@ static int make_directory(int rootfd, const char *leaf)
 	struct stat st;
 	int fd, error = 0;
 
+	STEP("make_directory");
 	if (mkdirat(rootfd, leaf, 0700) < 0)
 		return -errno;
 	fd = openat(rootfd, leaf, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	STEP("set_directory_mode");
 	/* Not needlessly: somebody faster may have given it its access by now. */
 	if (!fstat(fd, &st) && (st.st_mode & 0700) != 0700 && chmod(self, 0700) < 0)
 		error = -errno;
@@ -181,6 +184,7 @@ static int create(int rootfd, const char *leaf, const char *path,
 	if (error && error != -EEXIST)
 		return babus_fail(error, "%s: cannot create it: %s", path, strerror(-error));
 	error = 0;
+	STEP("enter_directory");
 	dirfd = openat(rootfd, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dirfd < 0)
 		return errno == ENOTDIR || errno == ELOOP
@@ -234,6 +238,7 @@ static int attach(babus_domain *domain, int rootfd, const char *leaf)
 	struct stat st;
 	int error;
 
+	STEP("open_directory");
 	domain->dirfd = openat(rootfd, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (domain->dirfd < 0) {
 		if (errno == ENOTDIR || errno == ELOOP)
@@ -400,6 +405,7 @@ static enum files look_for_files(const babus_domain *domain)
 {
 	struct stat st;
 
+	STEP("look_for_files");
 	if (fstatat(domain->dirfd, DOMAIN_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? FILES_VANISHED : FILES_HIDDEN;
 	return st.st_dev == domain->device && st.st_ino == domain->inode ? FILES_THERE
@@ -473,10 +479,12 @@ int domain_remove_files(babus_domain *domain)
 	if (files_count_foreign(domain->dirfd, DOMAIN_FILE) != 0)
 		return babus_fail(-ENOTEMPTY, "%s: holds files that are not of babus",
 				  domain->path);
+	STEP("unlink_domain");
 	if (unlinkat(domain->dirfd, DOMAIN_FILE, 0) < 0)
 		return -errno;
 	domain_check_files(domain); /* tells everybody */
 	babus_fail_clear();
+	STEP("remove_directory");
 	if (rmdir(domain->path) < 0)
 		return babus_fail(-errno, "%s: %s", domain->path, strerror(errno));
 	return 0;

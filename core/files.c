@@ -165,6 +165,7 @@ int files_create(babus_domain *domain, const char *name, const struct babus_slot
 		return error;
 	files_name(slot_file, FILES_SLOT, name, instance);
 	files_name(pins_file, FILES_PINS, name, instance);
+	STEP("look_for_slot");
 	/* Racing creators mostly see the winner here, before any work. */
 	if (!faccessat(dirfd, slot_file, F_OK, AT_SYMLINK_NOFOLLOW))
 		return -EEXIST;
@@ -189,7 +190,7 @@ int files_create(babus_domain *domain, const char *name, const struct babus_slot
 	STEP("link_slot");
 	error = shm_link(slot_fd, dirfd, slot_file);
 	if (error) {
-		STEP("unlink_pins");
+		STEP("unlink_own_pins");
 		unlinkat(dirfd, pins_file, 0);
 	} else {
 		STEP("announce");
@@ -321,6 +322,7 @@ int files_retire(babus_domain *domain, const char *name, dev_t device, ino_t ino
 		return error;
 	files_name(slot_file, FILES_SLOT, name, 0);
 	files_name(gone, FILES_GONE, name, number);
+	STEP("look_at_slot");
 	if (fstatat(domain->dirfd, slot_file, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (st.st_dev != device || st.st_ino != inode)
@@ -362,8 +364,10 @@ int babus_slot_remove(babus_domain *domain, const char *name)
 	files_name(slot_file, FILES_SLOT, name, 0);
 	/* Who may publish may say that it is over. */
 	fd = open_slot_file(domain, slot_file, &st, &header);
-	if (fd == -EPROTO) /* no slot that anybody could use */
+	if (fd == -EPROTO) { /* no slot that anybody could use */
+		STEP("unlink_damaged");
 		return unlinkat(domain->dirfd, slot_file, 0) < 0 ? -errno : 0;
+	}
 	if (fd < 0)
 		return fd;
 	/* All or nothing: mark it only if its name can go too. */
@@ -402,6 +406,7 @@ static int recover_file(babus_domain *domain, const char *file, bool repair, uin
 	}
 	if (instance_of(file, FILES_PINS, name, &number) && is_orphan(domain, file, name, number)) {
 		++*leftovers;
+		STEP("unlink_orphan");
 		if (repair && unlinkat(domain->dirfd, file, 0) < 0 && errno != ENOENT)
 			return -errno;
 	}

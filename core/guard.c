@@ -60,7 +60,7 @@ struct guard *guard_add(void *base, uint64_t size)
 		g = grow();
 	if (!g)
 		return NULL;
-	flag_clear(&g->hit);
+	local_give(&g->hit);
 	local_put(&g->size, size);
 	local_put(&g->base, (uint64_t)(uintptr_t)base);
 	return g;
@@ -84,7 +84,7 @@ static bool replace(struct guard *g, uintptr_t at)
 
 	if (!base || at < base || at - base >= size || local_get(&g->base) != base)
 		return false;
-	flag_raise(&g->hit, 1);
+	local_take(&g->hit);
 	return mmap((void *)(uintptr_t)base, size, PROT_READ | PROT_WRITE,
 		    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
 }

@@ -14,7 +14,7 @@ struct guard {
 	struct guard *next;   /* constant once linked; nodes are never freed, but reused */
 	struct guard *unused; /* the next one, while this is unused */
 	shared64 base, size;  /* base 0: unused */
-	shared32 hit;         /* set by the handler */
+	_Atomic bool hit;     /* set by the handler */
 };
 
 /* Register a mapping. NULL: out of memory. */
@@ -23,7 +23,7 @@ void guard_remove(struct guard *guard);
 
 static inline bool guard_was_hit(const struct guard *guard)
 {
-	return flag_get(&guard->hit) != 0;
+	return local_is(&guard->hit);
 }
 
 #endif

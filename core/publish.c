@@ -49,6 +49,7 @@ static int allocate(babus_slot *slot, uint64_t offset, uint64_t size)
 
 	if (fd < 0)
 		return fd;
+	STEP("allocate");
 	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0)
 		error = -errno;
 	close(fd);

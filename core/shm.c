@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "sync.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -17,9 +18,11 @@
 
 int shm_open_file(int dirfd, const char *name, int flags, struct stat *st)
 {
-	/* O_NONBLOCK: somebody may have put a FIFO there. */
-	int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	int fd;
 
+	STEP("open_file");
+	/* O_NONBLOCK: somebody may have put a FIFO there. */
+	fd = openat(dirfd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		if (errno == ELOOP)
 			return babus_fail(-EPERM, "%s: a symbolic link, expected a regular file",
@@ -47,8 +50,10 @@ static int set_owner(int fd, const struct shm_access *access)
 	int error = 0;
 
 	/* The new group must not have the old mode, not even for a moment. */
+	STEP("narrow_mode");
 	if (fstat(fd, &st) < 0 || fchmod(fd, st.st_mode & 07777 & access->mode) < 0)
 		return -errno;
+	STEP("set_owner");
 	if (fchown(fd, access->uid, access->gid) < 0) {
 		error = -errno;
 		fchmod(fd, st.st_mode & 07777);
@@ -62,6 +67,7 @@ int shm_set_access(int fd, const struct shm_access *access)
 
 	if (access->uid != (uid_t)-1 || access->gid != (gid_t)-1)
 		error = set_owner(fd, access);
+	STEP("set_mode");
 	if (!error && access->mode != (mode_t)-1 && fchmod(fd, access->mode) < 0)
 		error = -errno;
 	return error;
@@ -119,8 +125,10 @@ void shm_unmap(void *address, uint64_t size)
 
 int shm_read_start(int fd, void *buffer, size_t size)
 {
-	ssize_t n = pread(fd, buffer, size, 0);
+	ssize_t n;
 
+	STEP("read_start");
+	n = pread(fd, buffer, size, 0);
 	if (n < 0)
 		return -errno;
 	if ((size_t)n != size)
@@ -140,6 +148,7 @@ int shm_populate(void *start, size_t size)
 {
 	if (!advice_is_followed(start, size))
 		return -EOPNOTSUPP;
+	STEP("populate");
 	if (!madvise(start, size, MADV_POPULATE_WRITE))
 		return 0;
 	if (errno == EFAULT || errno == ENOMEM)
@@ -159,22 +168,28 @@ static int lock_byte(int fd, int command, short type, uint64_t byte)
 
 int shm_life_lock(int fd, uint64_t byte)
 {
-	int result = lock_byte(fd, F_OFD_SETLK, F_WRLCK, byte);
+	int result;
 
+	STEP("life_lock");
+	result = lock_byte(fd, F_OFD_SETLK, F_WRLCK, byte);
 	return result < 0 ? result : 0;
 }
 
 int shm_life_keep(int fd, void **life)
 {
-	void *page = mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);
-	int error = page == MAP_FAILED ? -errno : 0;
+	void *page;
+	int error;
 
+	STEP("life_map");
+	page = mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);
+	error = page == MAP_FAILED ? -errno : 0;
 	if (!error && madvise(page, 1, MADV_DONTFORK) < 0) {
 		error = -errno;
 		munmap(page, 1);
 	}
 	if (error)
 		return error;
+	STEP("life_close");
 	close(fd);
 	*life = page;
 	return 0;
@@ -182,16 +197,19 @@ int shm_life_keep(int fd, void **life)
 
 void shm_life_end(void *life)
 {
+	STEP("life_end");
 	if (life)
 		munmap(life, 1);
 }
 
 int shm_life_probe(int fd, uint64_t byte)
 {
+	int result;
+
+	STEP("life_probe");
 	/* Ask as a reader: who may only read the file can place read locks, and
 	   must not be able to feign the life of a publisher. */
-	int result = lock_byte(fd, F_OFD_GETLK, F_RDLCK, byte);
-
+	result = lock_byte(fd, F_OFD_GETLK, F_RDLCK, byte);
 	return result < 0 ? result : result != F_UNLCK;
 }
 

@@ -43,7 +43,8 @@
  * A crash-test build defines BABUS_STEPS: each operation then first calls
  * babus_step() with its name, where the process may be killed or stopped. A
  * step of the protocol that is not in this file cannot touch shared memory, so
- * none can be without a kill point.
+ * none can be without a kill point. Steps that are system calls, on files and
+ * locks that others see, have theirs before the call. A test greps for both.
  */
 #ifndef BABUS_SYNC_H
 #define BABUS_SYNC_H
@@ -60,10 +61,19 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
 _Static_assert(sizeof(shared64) == 8 && sizeof(shared32) == 4, "atomics carry no padding");
 
 #ifdef BABUS_STEPS
-void babus_step(const char *name);
-#define STEP(name) babus_step(name)
+/* One for each name and source file, all in a section, so that a test has a list of them. */
+struct babus_step {
+	const char *name, *file;
+};
+void babus_step(const struct babus_step *step);
+#define STEP(title)                                                                         \
+	do {                                                                                \
+		static const struct babus_step here                                         \
+		    __attribute__((section("babus_steps"), used)) = {title, __BASE_FILE__}; \
+		babus_step(&here);                                                          \
+	} while (0)
 #else
-#define STEP(name) ((void)0)
+#define STEP(title) ((void)0)
 #endif
 
 /*
@@ -258,22 +268,26 @@ static inline void record_put(shared64 *field, uint64_t value)
 
 static inline uint64_t record_get(const shared64 *field)
 {
+	STEP("record_get");
 	return atomic_load_explicit(field, memory_order_relaxed);
 }
 
 /* Counters for people: each is written by one thread at a time. */
 static inline void counter_put(shared64 *counter, uint64_t value)
 {
+	STEP("counter_put");
 	atomic_store_explicit(counter, value, memory_order_relaxed);
 }
 
 static inline void counter_add(shared64 *counter, uint64_t n)
 {
+	STEP("counter_add");
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
 static inline uint64_t counter_get(const shared64 *counter)
 {
+	STEP("counter_get");
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
@@ -286,6 +300,7 @@ static inline void flag_raise(shared32 *flag, uint32_t bits)
 
 static inline uint32_t flag_get(const shared32 *flag)
 {
+	STEP("flag_get");
 	return atomic_load_explicit(flag, memory_order_seq_cst);
 }
 
@@ -298,12 +313,8 @@ static inline void change_bump(shared64 *changes)
 
 static inline uint64_t change_get(const shared64 *changes)
 {
+	STEP("change_get");
 	return atomic_load_explicit(changes, memory_order_seq_cst);
-}
-
-static inline void flag_clear(shared32 *flag)
-{
-	atomic_store_explicit(flag, 0, memory_order_relaxed);
 }
 
 /* --- words of one process, shared by its threads ------------------------------ */
@@ -316,6 +327,11 @@ static inline bool local_take(_Atomic bool *busy)
 static inline void local_give(_Atomic bool *busy)
 {
 	atomic_store_explicit(busy, false, memory_order_release);
+}
+
+static inline bool local_is(const _Atomic bool *word)
+{
+	return atomic_load_explicit(word, memory_order_seq_cst);
 }
 
 static inline uint64_t local_get(const shared64 *word)

@@ -89,6 +89,13 @@ static void many_deaths_at_the_same_step(void **state)
 	every_op(&three_small, 13, false);
 }
 
+/* By the cases above; a new step that no operation of theirs takes fails here. */
+static void every_step_was_died_at(void **state)
+{
+	(void)state;
+	steps_assert_all_reached();
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -96,6 +103,7 @@ static int run(void)
 	    CASE(death_at_any_step_of_large_messages),
 	    CASE(recovery_right_after_a_death_at_any_step),
 	    CASE(many_deaths_at_the_same_step),
+	    CASE_ROOT(every_step_was_died_at),
 	};
 
 	steps_init();

@@ -3,7 +3,7 @@
  * The operations in which a victim dies or is stopped, and those who look on:
  * a publisher, an in-order reader, and a listener that sleeps in a process of
  * its own. They use the slot "s"; operations that make or remove a slot use
- * "victim".
+ * "victim", or a domain, "other".
  */
 #ifndef BABUS_TESTS_CRASH_OPS_H
 #define BABUS_TESTS_CRASH_OPS_H
@@ -18,14 +18,34 @@ struct crash_op {
 	void (*act)(babus_domain *domain); /* arms the steps around what matters */
 	enum {
 		OP_PLAIN,
-		OP_HOLDS,  /* holds a loan or a pin meanwhile */
-		OP_VICTIM, /* there is a slot "victim" when it begins */
-		OP_DEAD    /* there is somebody dead to be found */
+		OP_HOLDS,   /* holds a loan or a pin meanwhile */
+		OP_VICTIM,  /* there is a slot "victim" when it begins */
+		OP_DAMAGED, /* there is something damaged in its place */
+		OP_DEAD     /* there is somebody dead to be found */
 	} kind;
 };
 
 extern const struct crash_op crash_ops[];
 extern const size_t crash_op_count;
+
+/* With files, in crash_file_ops.c. */
+void op_create(babus_domain *domain);
+void op_create_beaten(babus_domain *domain);
+void op_remove(babus_domain *domain);
+void op_remove_late(babus_domain *domain);
+void op_remove_too_late(babus_domain *domain);
+void op_remove_damaged(babus_domain *domain);
+void op_recover(babus_domain *domain);
+void op_make_domain(babus_domain *domain);
+void op_remove_domain(babus_domain *domain);
+void op_deny_gone(babus_domain *domain);
+
+/* Before OP_DEAD: a dead publisher and reader, and files that the dead left. */
+void ops_leave_the_dead(void);
+
+/* In a victim: expect 0, or an end in good order when its slot is taken away. */
+#define TRY(call) crash_try((call), #call, __LINE__)
+void crash_try(int error, const char *what, int line);
 
 /* Of the slot "s" of a test. */
 struct crash_scene {

@@ -97,11 +97,19 @@ static void stop_at_any_step_of_large_messages(void **state)
 	every_op(&two_large);
 }
 
+/* By the cases above; a new step that no operation of theirs takes fails here. */
+static void every_step_was_stopped_at(void **state)
+{
+	(void)state;
+	steps_assert_all_reached();
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(stop_at_any_step_at_depth_one),
 	    CASE(stop_at_any_step_of_large_messages),
+	    CASE_ROOT(every_step_was_stopped_at),
 	};
 
 	steps_init();

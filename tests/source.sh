@@ -36,6 +36,23 @@ rules() {
 			done
 	done | rule 'fs, tools and core include headers of their own directory only'
 
+	awk '/words of one process/ { exit }
+		/^static inline/ { name = $0; atomic = step = 0 }
+		/atomic_/ { atomic = 1 }
+		/STEP\(/ { step = 1 }
+		/^}/ && atomic && !step { print name }' core/sync.h |
+		rule 'every operation on a shared word is a kill point'
+
+	# What others see of files, locks and memory; not of a file without a name.
+	awk 'FNR == 1 { step = -9 }
+		/STEP\(/ { step = FNR }
+		FILENAME ~ /shm\.c$/ && /linkat\(/ { next }
+		/shm_link\(|linkat\(|renameat\(|mkdirat\(|rmdir\(|fchmod\(|fchown\(/ ||
+		/F_OFD_|MADV_REMOVE|MADV_POPULATE_WRITE\)|FALLOC_FL|SYS_futex/ {
+			if (FNR - step > 6 && !/^int /)
+				print FILENAME ":" FNR ":" $0
+		}' core/*.c | rule 'every system call that others notice is a kill point'
+
 	grep -rnE --include='*.[ch]' 'include[[:space:]]*<babus/' fs tools core |
 		grep -vE '<babus/(babus|config)\.h>' | rule 'of babus only its public headers'
 

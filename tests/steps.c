@@ -3,20 +3,29 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "support.h"
 #include "sync.h"
 
+/* The linker makes these: the ends of the section that STEP() fills. */
+extern const struct babus_step __start_babus_steps[], __stop_babus_steps[];
+
 struct steps *steps;
 
-/* Of this process: the target at the time when it was armed. */
-static bool armed;
-static unsigned my_target, taken;
+/* Of this process: the target at the time when it was armed. The notifier's
+   thread takes steps too. */
+static atomic_bool armed;
+static atomic_uint taken;
+static unsigned my_target;
+static const char *act_before;
+static void (*act_once)(void);
 
 void steps_init(void)
 {
+	assert_true(__stop_babus_steps - __start_babus_steps <= STEPS_MAX);
 	steps = mmap(NULL, sizeof(*steps), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		     0);
 	assert_true(steps != MAP_FAILED);
@@ -24,28 +33,86 @@ void steps_init(void)
 
 void steps_set(int signal, unsigned target)
 {
-	*steps = (struct steps){.signal = signal, .target = target};
+	steps->signal = signal;
+	steps->target = target;
+	steps->name[0] = '\0';
 }
 
 void steps_arm(void)
 {
 	my_target = steps->target;
-	taken = 0;
-	armed = true;
+	atomic_store(&taken, 0);
+	atomic_store(&armed, true);
 }
 
 void steps_disarm(void)
 {
-	armed = false;
+	atomic_store(&armed, false);
 }
 
-void babus_step(const char *name)
+void steps_before(const char *name, void (*act)(void))
 {
-	if (!armed)
+	act_before = name;
+	act_once = act;
+}
+
+void steps_only_before(const char *name, void (*act)(void))
+{
+	steps_before(name, act);
+	my_target = 0;
+	atomic_store(&armed, true);
+}
+
+static void act_if_here(const struct babus_step *step)
+{
+	void (*act)(void) = act_once;
+
+	if (!act || strcmp(step->name, act_before))
 		return;
-	if (++taken != my_target)
+	act_once = NULL;
+	steps_disarm();
+	act();
+	atomic_store(&armed, true);
+}
+
+void babus_step(const struct babus_step *step)
+{
+	if (!atomic_load(&armed))
 		return;
-	snprintf(steps->name, sizeof(steps->name), "%s", name);
-	armed = false;
+	act_if_here(step);
+	if (atomic_fetch_add(&taken, 1) + 1 != my_target)
+		return;
+	steps_disarm();
+	snprintf(steps->name, sizeof(steps->name), "%s", step->name);
+	atomic_fetch_add(&steps->reached[step - __start_babus_steps], 1);
 	kill(getpid(), steps->signal);
+}
+
+/* Tests that look into the core's memory take its steps too. */
+static const char *core_file(const struct babus_step *step)
+{
+	const char *file = strstr(step->file, "core/");
+
+	return file && !strstr(step->file, "tests/") ? file : NULL;
+}
+
+void steps_assert_all_reached(void)
+{
+	/* Where a kernel older than Linux 5.14 has to be asked in another way. */
+	static const char unreachable[] = "allocate";
+	unsigned count = 0, missed = 0;
+
+	for (const struct babus_step *step = __start_babus_steps; step < __stop_babus_steps;
+	     step++) {
+		if (!core_file(step) || !strcmp(step->name, unreachable))
+			continue;
+		count++;
+		if (atomic_load(&steps->reached[step - __start_babus_steps]))
+			continue;
+		missed++;
+		fprintf(stderr, "no operation was at step %s of %s\n", step->name, core_file(step));
+	}
+	printf("# %u steps by name and file\n", count);
+	assert_true(count > 50);
+	assert_int_equal(missed, 0);
 }

@@ -2,16 +2,26 @@
 /*
  * Dying, or stopping, at a chosen step. The core of the crash tests calls
  * babus_step() before each of its steps in shared memory; armed, the n-th call
- * raises a signal.
+ * raises a signal. The steps are known by name and source file, so that a test
+ * can tell whether it has been at all of them.
  */
 #ifndef BABUS_TESTS_STEPS_H
 #define BABUS_TESTS_STEPS_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum {
+	STEPS_MAX = 512
+};
+
 /* In memory shared with the parent, who reads where the child was. */
 struct steps {
 	int signal;
-	unsigned target; /* at which step, from 1 */
-	char name[32];   /* of the last step */
+	unsigned target;                /* at which step, from 1 */
+	char name[32];                  /* of the step where the signal was raised */
+	bool gone;                      /* what the child works with is taken away meanwhile */
+	atomic_uint reached[STEPS_MAX]; /* how often a signal was raised there */
 };
 
 extern struct steps *steps;
@@ -22,5 +32,17 @@ void steps_set(int signal, unsigned target);
 /* Count from here to there, in the child. What is set then no longer matters to it. */
 void steps_arm(void);
 void steps_disarm(void);
+
+/*
+ * Armed, and before the next step of that name, act: as somebody else who is
+ * faster just there. Its own steps do not count.
+ */
+void steps_before(const char *name, void (*act)(void));
+
+/* The same without a step where a signal is raised. */
+void steps_only_before(const char *name, void (*act)(void));
+
+/* Assert that a signal was raised at each step of the core; print those that were left out. */
+void steps_assert_all_reached(void);
 
 #endif

@@ -152,24 +152,6 @@ static void fill_seats(void)
 
 /* --- vigils ---------------------------------------------------------------------------- */
 
-/* How often a process has gone to sleep. */
-static uint64_t count_sleeps(pid_t pid)
-{
-	static const char key[] = "voluntary_ctxt_switches:";
-	char path[64], line[128];
-	uint64_t count = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, key, sizeof(key) - 1))
-			count = strtoull(line + sizeof(key) - 1, NULL, 10);
-	fclose(file);
-	return count;
-}
-
 static void stop_all(void)
 {
 	for (unsigned i = 0; i < VICTIMS; i++)

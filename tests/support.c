@@ -360,6 +360,23 @@ void assert_text(struct babus_message *message, const char *text)
 	babus_message_release(message);
 }
 
+uint64_t count_sleeps(pid_t pid)
+{
+	static const char key[] = "voluntary_ctxt_switches:";
+	char path[64], line[128];
+	uint64_t count = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)(pid ? pid : getpid()));
+	file = fopen(path, "r");
+	EXPECT(file != NULL);
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, key, sizeof(key) - 1))
+			count = strtoull(line + sizeof(key) - 1, NULL, 10);
+	fclose(file);
+	return count;
+}
+
 unsigned count_descriptors(void)
 {
 	unsigned count = 0;

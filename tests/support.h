@@ -106,6 +106,12 @@ void gate_close(int gate);
 
 int64_t now_ns(void); /* CLOCK_MONOTONIC */
 
+/*
+ * How often a process (0: this one; its main thread) gave up the processor by itself:
+ * to sleep, which no load of the machine makes it do.
+ */
+uint64_t count_sleeps(pid_t pid);
+
 /* How many descriptors this process has open. */
 unsigned count_descriptors(void);
 

@@ -137,9 +137,9 @@ static void damage_extent(const struct bench *bench, struct input *input)
 	babus_slot *slot = bench->slot;
 	uint32_t value = (uint32_t)choose_value(input);
 
-	flag_clear(&slot->pins_header->extent);
+	atomic_store(&slot->pins_header->extent, 0);
 	flag_raise(&slot->pins_header->extent, value);
-	flag_clear(&slot->header->extent);
+	atomic_store(&slot->header->extent, 0);
 	flag_raise(&slot->header->extent, value);
 }
 

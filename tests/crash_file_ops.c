@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* What the victims do with files: make and remove slots and domains, and clean up. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "crash_ops.h"
+#include "domain.h"
+#include "steps.h"
+#include "support.h"
+
+static babus_domain *rivals;
+
+static babus_slot *make_victim(babus_domain *domain)
+{
+	struct babus_slot_options opts = small_options(2, 64);
+	babus_slot *slot;
+
+	TRY(babus_slot_open(domain, "victim", BABUS_CREATE | BABUS_PUBLISH, &opts, &slot));
+	return slot;
+}
+
+void op_create(babus_domain *domain)
+{
+	babus_slot *slot;
+
+	steps_arm();
+	slot = make_victim(domain);
+	steps_disarm();
+	babus_slot_close(slot);
+}
+
+static void rival_creates(void)
+{
+	babus_slot_close(make_victim(rivals));
+}
+
+/* Somebody else's is there by the time that ours is complete. */
+void op_create_beaten(babus_domain *domain)
+{
+	rivals = domain;
+	steps_before("link_slot", rival_creates);
+	op_create(domain);
+}
+
+/* Others may have removed it while it was stopped. */
+static void remove_victim(babus_domain *domain)
+{
+	int error = babus_slot_remove(domain, "victim");
+
+	EXPECT(error == 0 || error == -ENOENT);
+}
+
+void op_remove(babus_domain *domain)
+{
+	steps_arm();
+	remove_victim(domain);
+	steps_disarm();
+}
+
+static void rival_removes_and_creates(void)
+{
+	remove_victim(rivals);
+	rival_creates();
+}
+
+/* The name is another slot's when it is taken away. */
+void op_remove_late(babus_domain *domain)
+{
+	rivals = domain;
+	steps_before("rename_gone", rival_removes_and_creates);
+	op_remove(domain);
+}
+
+static void rival_creates_before_it_is_restored(void)
+{
+	rival_removes_and_creates();
+	steps_before("restore", rival_creates);
+}
+
+/* And a third one's when it is to be given back. */
+void op_remove_too_late(babus_domain *domain)
+{
+	rivals = domain;
+	steps_before("rename_gone", rival_creates_before_it_is_restored);
+	op_remove(domain);
+}
+
+/* Not a slot, but in the way of one. */
+void op_remove_damaged(babus_domain *domain)
+{
+	char path[600];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/victim.slot", babus_domain_path(domain));
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	EXPECT(fd >= 0);
+	EXPECT(write(fd, path, sizeof(path)) == (ssize_t)sizeof(path));
+	close(fd);
+	op_remove(domain);
+}
+
+void op_recover(babus_domain *domain)
+{
+	struct babus_report report;
+
+	steps_arm();
+	EXPECT_EQUAL(babus_domain_recover(domain, 1, &report), 0);
+	steps_disarm();
+}
+
+/* --- domains ----------------------------------------------------------------------- */
+
+/* Others make and remove it while it is stopped. */
+static void expect_domain(int error)
+{
+	EXPECT(error == 0 || error == -ENOENT || error == -ENODEV || error == -ENOTEMPTY);
+}
+
+void op_make_domain(babus_domain *domain)
+{
+	babus_domain *other;
+	uint64_t changes;
+	int error;
+
+	(void)domain;
+	steps_arm();
+	error = babus_domain_open("other", BABUS_CREATE, NULL, &other);
+	expect_domain(error);
+	if (!error) {
+		expect_domain(babus_domain_changes(other, &changes));
+		babus_domain_close(other);
+	}
+	steps_disarm();
+}
+
+void op_remove_domain(babus_domain *domain)
+{
+	struct babus_slot_options opts = small_options(2, 64);
+	babus_domain *other;
+	babus_slot *slot;
+
+	(void)domain;
+	EXPECT_EQUAL(babus_domain_open("other", BABUS_CREATE, NULL, &other), 0);
+	EXPECT_EQUAL(babus_slot_open(other, "s", BABUS_CREATE | BABUS_PUBLISH, &opts, &slot), 0);
+	babus_slot_close(slot);
+	babus_domain_close(other);
+	steps_arm();
+	expect_domain(babus_domain_remove("other", NULL));
+	steps_disarm();
+}
+
+/* Somebody has said that the domain is gone, which is not true. */
+void op_deny_gone(babus_domain *domain)
+{
+	uint64_t changes;
+
+	waiting_mark(&domain->map->waiting, DOMAIN_GONE);
+	steps_arm();
+	EXPECT_EQUAL(babus_domain_changes(domain, &changes), 0);
+	steps_disarm();
+}
+
+/* --- the dead that are to be found --------------------------------------------------- */
+
+static void die(void)
+{
+	kill(getpid(), SIGKILL);
+}
+
+static void hold_and_die(void *arg)
+{
+	struct babus_message message;
+	struct babus_loan loan;
+	babus_domain *domain;
+	babus_reader *reader;
+	babus_slot *slot;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH, NULL, &slot), 0);
+	EXPECT_EQUAL(babus_slot_loan(slot, 1, &loan), 0);
+	EXPECT_EQUAL(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
+	EXPECT_EQUAL(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
+	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_OLDEST, 0, &reader), 0);
+	die();
+}
+
+static void create_and_die(void *arg)
+{
+	babus_domain *domain;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	steps_only_before("link_slot", die);
+	make_victim(domain);
+}
+
+static void remove_and_die(void *arg)
+{
+	babus_domain *domain;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	babus_slot_close(make_victim(domain));
+	steps_only_before("unlink_gone", die);
+	remove_victim(domain);
+}
+
+void ops_leave_the_dead(void)
+{
+	assert_int_equal(child_wait(child_start(hold_and_die, NULL)), -SIGKILL);
+	assert_int_equal(child_wait(child_start(create_and_die, NULL)), -SIGKILL);
+	assert_int_equal(child_wait(child_start(remove_and_die, NULL)), -SIGKILL);
+}
