@@ -23,9 +23,15 @@ static unsigned my_target;
 static const char *act_before;
 static void (*act_once)(void);
 
+static size_t count_steps(void)
+{
+	return ((uintptr_t)__stop_babus_steps - (uintptr_t)__start_babus_steps) /
+	       sizeof(*__start_babus_steps);
+}
+
 void steps_init(void)
 {
-	assert_true(__stop_babus_steps - __start_babus_steps <= STEPS_MAX);
+	assert_true(count_steps() <= STEPS_MAX);
 	steps = mmap(NULL, sizeof(*steps), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		     0);
 	assert_true(steps != MAP_FAILED);
@@ -102,12 +108,13 @@ void steps_assert_all_reached(void)
 	static const char unreachable[] = "allocate";
 	unsigned count = 0, missed = 0;
 
-	for (const struct babus_step *step = __start_babus_steps; step < __stop_babus_steps;
-	     step++) {
+	for (size_t i = 0; i < count_steps(); i++) {
+		const struct babus_step *step = &__start_babus_steps[i];
+
 		if (!core_file(step) || !strcmp(step->name, unreachable))
 			continue;
 		count++;
-		if (atomic_load(&steps->reached[step - __start_babus_steps]))
+		if (atomic_load(&steps->reached[i]))
 			continue;
 		missed++;
 		fprintf(stderr, "no operation was at step %s of %s\n", step->name, core_file(step));
