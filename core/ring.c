@@ -436,6 +436,7 @@ uint32_t ring_bury_owners(struct ring *ring, const struct lease_set *dead)
 {
 	uint64_t newest = 0;
 	uint32_t buried = 0;
+	bool known = false;
 
 	for (uint32_t i = 0; i < ring->g.buffers; i++) {
 		uint64_t state = state_get(&ring->states[i]);
@@ -443,8 +444,9 @@ uint32_t ring_bury_owners(struct ring *ring, const struct lease_set *dead)
 		if (state_kind(state) != STATE_OWNED || !lease_set_has(dead, state_value(state)))
 			continue;
 		/* Once: the dead have published whatever they published. */
-		if (!newest && ring_newest(ring, &newest))
+		if (!known && ring_newest(ring, &newest))
 			return 0;
+		known = true;
 		buried += state_swap(&ring->states[i], state, state_after_death(ring, i, newest));
 	}
 	return buried;

@@ -333,10 +333,14 @@ static int64_t used_ns(void)
 	return used.tv_sec * SECOND + used.tv_nsec;
 }
 
-/* However large and however damaged, a call takes no longer than this. */
+/*
+ * However large and however damaged, a call takes no longer than this. One that goes
+ * through its tables a few times needs a tenth of it; one that does so for each entry,
+ * more than twice as much.
+ */
 static void assert_soon(int64_t began)
 {
-	assert_true(used_ns() - began < SUPPORT_SLOWER * SECOND);
+	assert_in_range(used_ns() - began, 0, 250 * MILLISECOND * SUPPORT_SLOWER);
 }
 
 static void publish_where_no_buffer_is_free_fails_soon(void **state)
