@@ -16,10 +16,18 @@ static char data[20000];
 
 void crash_try(int error, const char *what, int line)
 {
-	/* Nothing is left to be done: it has been told so. */
-	if (steps->gone && (error == -ENODEV || error == -ENOENT || error == -EIO))
+	/* It has been told that there is nothing left to work with. */
+	if (steps->slot == CUT_OFF && error)
+		_exit(0);
+	if (steps->slot == MADE_ANEW && (error == -ENODEV || error == -ENOENT))
 		_exit(0);
 	support_expect_equal(error, 0, what, __FILE__, line);
+}
+
+/* A message is whole; where it was cut off it reads as zeros. */
+static void expect_whole(const struct babus_message *message)
+{
+	EXPECT(steps->slot == CUT_OFF || payload_matches(message));
 }
 
 static babus_slot *open_s(babus_domain *domain, unsigned flags)
@@ -108,7 +116,7 @@ static void op_publish_pinned(babus_domain *domain)
 
 	TRY(babus_slot_view(slot, BABUS_LATEST, 0, &message));
 	op_publish_many(domain);
-	EXPECT(payload_matches(&message));
+	expect_whole(&message);
 	babus_message_release(&message);
 	babus_slot_close(slot);
 }
@@ -180,7 +188,8 @@ static void op_view_and_release(babus_domain *domain)
 	steps_arm();
 	TRY(babus_slot_view(slot, BABUS_LATEST, 0, &first));
 	TRY(babus_slot_view(slot, BABUS_LATEST, 0, &second));
-	EXPECT(payload_matches(&first) && payload_matches(&second));
+	expect_whole(&first);
+	expect_whole(&second);
 	babus_message_release(&second);
 	babus_message_release(&first);
 	steps_disarm();
@@ -216,9 +225,9 @@ static void op_copy(babus_domain *domain)
 	TRY(babus_reader_open(slot, BABUS_START_OLDEST, 0, &reader));
 	steps_arm();
 	TRY(babus_slot_copy(slot, BABUS_LATEST, 0, copy, sizeof(copy), &message));
-	EXPECT(payload_matches(&message));
+	expect_whole(&message);
 	TRY(babus_reader_next_copy(reader, copy, sizeof(copy), &message));
-	EXPECT(payload_matches(&message));
+	expect_whole(&message);
 	steps_disarm();
 	babus_reader_close(reader);
 	babus_slot_close(slot);
@@ -234,7 +243,7 @@ static void op_read_in_order(babus_domain *domain)
 	steps_arm();
 	TRY(babus_reader_open(slot, BABUS_START_OLDEST, 0, &reader));
 	TRY(babus_reader_next(reader, &message));
-	EXPECT(payload_matches(&message));
+	expect_whole(&message);
 	babus_message_release(&message);
 	babus_reader_close(reader);
 	steps_disarm();
@@ -244,7 +253,8 @@ static void op_read_in_order(babus_domain *domain)
 /* Others may have published while it was stopped, or taken it all away. */
 static void expect_waited(int error)
 {
-	EXPECT(error == -ETIMEDOUT || error == 0 || (steps->gone && error == -ENODEV));
+	if (error != -ETIMEDOUT)
+		TRY(error);
 }
 
 static void op_wait(babus_domain *domain)

@@ -60,6 +60,11 @@ void scene_end(void);
 /* Start a victim that runs the operation. */
 pid_t scene_start(const struct crash_op *op);
 
+/* The same up to its step n. True: it was stopped there. */
+bool scene_stop_at(const struct crash_op *op, unsigned n, pid_t *pid);
+/* Let it go on, to a good end. */
+void scene_revive(pid_t pid);
+
 /*
  * All go on: open, publish, read in order, sleep and be woken, without delay
  * and without damage, whatever became of the victim.
@@ -71,7 +76,8 @@ void scene_victim_is_sound(void);
 
 /* After a recovery nothing is left in use but by those who look on. */
 void scene_recover(void);
-/* Nor any file. */
+/* Nor any file but the domain's and the two of "s". */
+void scene_assert_no_leftovers(void);
 void scene_is_clean(void);
 
 #endif

@@ -190,6 +190,8 @@ static void run_op(void *arg)
 	const struct crash_op *op = arg;
 	babus_domain *domain;
 
+	if (steps->slot == CUT_OFF)
+		EXPECT_EQUAL(babus_guard_install(), 0);
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
 	op->act(domain);
 	babus_domain_close(domain);
@@ -203,6 +205,25 @@ pid_t scene_start(const struct crash_op *op)
 	if (op->kind == OP_DEAD)
 		ops_leave_the_dead();
 	return child_start(run_op, (void *)(uintptr_t)op);
+}
+
+bool scene_stop_at(const struct crash_op *op, unsigned n, pid_t *pid)
+{
+	int status;
+
+	snprintf(support_context, sizeof(support_context), "'%s', step %u", op->name, n);
+	steps_set(SIGSTOP, n);
+	*pid = scene_start(op);
+	if (child_wait_stopped(*pid, &status))
+		return true;
+	assert_int_equal(status, 0);
+	return false;
+}
+
+void scene_revive(pid_t pid)
+{
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	child_join(pid);
 }
 
 /* Round and round: more often than there are buffers. */
@@ -278,8 +299,7 @@ void scene_victim_is_sound(void)
 	other_domain_is_sound();
 }
 
-/* No file but the domain's and the two of "s". */
-static void assert_no_leftovers(void)
+void scene_assert_no_leftovers(void)
 {
 	DIR *dir = opendir(domain_file("."));
 	struct dirent *entry;
@@ -315,5 +335,5 @@ void scene_is_clean(void)
 	/* A recovery may have given the name back to a slot that had lost it. */
 	error = babus_slot_remove(bus, "victim");
 	assert_true(!error || error == -ENOENT);
-	assert_no_leftovers();
+	scene_assert_no_leftovers();
 }

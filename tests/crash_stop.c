@@ -19,19 +19,6 @@ enum {
 
 static const struct crash_scene one_small = {1, 64}, two_large = {2, 20000};
 
-/* Run the operation up to step n. True: it was stopped there. */
-static bool stop_at(const struct crash_op *op, unsigned n, pid_t *pid)
-{
-	int status;
-
-	steps_set(SIGSTOP, n);
-	*pid = scene_start(op);
-	if (child_wait_stopped(*pid, &status))
-		return true;
-	assert_int_equal(status, 0);
-	return false;
-}
-
 static void assert_nobody_is_taken_for_dead(void)
 {
 	struct babus_report report;
@@ -40,12 +27,6 @@ static void assert_nobody_is_taken_for_dead(void)
 	assert_int_equal(report.dead_publishers, 0);
 	assert_int_equal(report.dead_readers, 0);
 	assert_int_equal(report.buffers, 0);
-}
-
-static void revive(pid_t pid)
-{
-	assert_int_equal(kill(pid, SIGCONT), 0);
-	child_join(pid);
 }
 
 static void stop_at_every_step(const struct crash_op *op)
@@ -58,7 +39,7 @@ static void stop_at_every_step(const struct crash_op *op)
 		unsigned count = 0;
 
 		snprintf(support_context, sizeof(support_context), "'%s', step %u", op->name, ++n);
-		while (count < VICTIMS && (stopped = stop_at(op, n, &pids[count]))) {
+		while (count < VICTIMS && (stopped = scene_stop_at(op, n, &pids[count]))) {
 			count++;
 			scene_goes_on();
 			scene_victim_is_sound();
@@ -66,7 +47,7 @@ static void stop_at_every_step(const struct crash_op *op)
 		if (op->kind != OP_DEAD)
 			assert_nobody_is_taken_for_dead();
 		while (count) {
-			revive(pids[--count]);
+			scene_revive(pids[--count]);
 			scene_goes_on();
 		}
 		scene_victim_is_sound();

@@ -18,9 +18,13 @@ enum {
 /* In memory shared with the parent, who reads where the child was. */
 struct steps {
 	int signal;
-	unsigned target;                /* at which step, from 1 */
-	char name[32];                  /* of the step where the signal was raised */
-	bool gone;                      /* what the child works with is taken away meanwhile */
+	unsigned target; /* at which step, from 1 */
+	char name[32];   /* of the step where the signal was raised */
+	enum {
+		LEFT_ALONE, /* the slot that the child works with, while it is stopped; */
+		MADE_ANEW,  /* or it is removed, and another one made; */
+		CUT_OFF     /* or its files are truncated */
+	} slot;
 	atomic_uint reached[STEPS_MAX]; /* how often a signal was raised there */
 };
 
