@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "privileges.h"
+
 /* Of the flags in /proc/PID/stat: killed by a signal. From the kernel's sched.h. */
 #define PF_SIGNALED 0x00000400ul
 
@@ -61,18 +63,6 @@ bool caller_owns(fuse_req_t req, const struct access *access)
 	return uid == 0 || uid == access->uid;
 }
 
-/*
- * Whether /proc tells us all of thread `pid`: the exit code is shown as 0 to
- * those who may not trace it, and so is this link not at all.
- */
-static bool may_trace(pid_t pid)
-{
-	char path[64], link[64];
-
-	snprintf(path, sizeof(path), "/proc/%ld/ns/user", (long)pid);
-	return readlink(path, link, sizeof(link)) > 0;
-}
-
 /* Field `number` of a line of /proc/PID/stat, counted from 1; past the name. */
 static unsigned long stat_field(const char *line, int number)
 {
@@ -86,14 +76,12 @@ static unsigned long stat_field(const char *line, int number)
 	return field ? strtoul(field, NULL, 10) : 0;
 }
 
-bool caller_is_killed(pid_t pid)
+static bool read_stat(pid_t pid, int number, unsigned long *field)
 {
 	char path[64], line[1024];
 	ssize_t length;
 	int fd;
 
-	if (pid <= 0)
-		return false;
 	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -103,14 +91,45 @@ bool caller_is_killed(pid_t pid)
 	if (length <= 0)
 		return false;
 	line[length] = '\0';
-	if (!(stat_field(line, STAT_FLAGS) & PF_SIGNALED))
+	*field = stat_field(line, number);
+	return true;
+}
+
+/*
+ * Whether /proc tells us all of thread `pid`: the exit code is shown as 0 to
+ * those who may not trace it, and so is this link not at all.
+ */
+static bool may_trace(pid_t pid)
+{
+	char path[64], link[64];
+
+	snprintf(path, sizeof(path), "/proc/%ld/ns/user", (long)pid);
+	return readlink(path, link, sizeof(link)) > 0;
+}
+
+/* Whether its exit code names a signal, in its low bits. Yes if we may not see it. */
+static bool ends_by_signal(pid_t pid)
+{
+	unsigned long code;
+	bool by_signal = true;
+
+	privileges_raise(CAP_SYS_PTRACE);
+	if (may_trace(pid) && read_stat(pid, STAT_EXIT_CODE, &code))
+		by_signal = (code & 0x7f) != 0;
+	privileges_lower(CAP_SYS_PTRACE);
+	return by_signal;
+}
+
+bool caller_is_killed(pid_t pid)
+{
+	unsigned long flags;
+
+	if (pid <= 0 || !read_stat(pid, STAT_FLAGS, &flags) || !(flags & PF_SIGNALED))
 		return false;
 	/*
 	 * A thread is also marked when another one called exit(). The exit code
-	 * tells, where we may see it: a signal is in its low bits. Where we may
-	 * not, rather a whole message is lost than half of one published.
+	 * tells, where we may see it. Where we may not, rather a whole message is
+	 * lost than half of one published.
 	 */
-	if (may_trace(pid))
-		return (stat_field(line, STAT_EXIT_CODE) & 0x7f) != 0;
-	return true;
+	return ends_by_signal(pid);
 }

@@ -9,7 +9,7 @@
 
 #include "log.h"
 
-static int ready_fd = -1; /* tells the parent; by one thread at a time */
+static int ready_fd = -1; /* tells the parent */
 
 static void wait_for_child(pid_t child, int fd)
 {
@@ -53,18 +53,18 @@ int daemon_start(void)
 	return 0;
 }
 
-void daemon_ready(void)
+void daemon_ready(bool keep_stderr)
 {
 	int null;
 
 	if (ready_fd < 0)
 		return;
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	log_to_system();
 	if (null >= 0) {
 		dup2(null, 0);
 		dup2(null, 1);
-		dup2(null, 2);
+		if (!keep_stderr)
+			dup2(null, 2);
 		close(null);
 	}
 	/* The mount shall not keep a directory busy. */

@@ -11,7 +11,7 @@
 
 #include <babus/babus.h>
 
-static bool to_system; /* written before other threads run */
+static _Atomic bool to_system;
 
 static void log_args(const char *format, va_list args)
 {

@@ -9,13 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon.h"
 #include "fs.h"
 #include "handle.h"
 #include "log.h"
 #include "mount.h"
+#include "notify.h"
 #include "ops.h"
+#include "privileges.h"
 #include "retry.h"
 #include "user.h"
 #include "wake.h"
@@ -137,10 +140,58 @@ static int loop(struct fs *fs, struct fuse_session *session)
 	return error > 0 ? 0 : error;
 }
 
-static void ready(void *arg)
+/*
+ * The kernel's first request is its own, INIT. Once that is answered so is
+ * everything else.
+ */
+static int shake_hands(struct fuse_session *session)
 {
-	(void)arg;
-	daemon_ready();
+	struct fuse_buf request = {0};
+	int got;
+
+	do
+		got = fuse_session_receive_buf(session, &request);
+	while (got == -EINTR && !fuse_session_exited(session));
+	if (got > 0)
+		fuse_session_process_buf(session, &request);
+	free(request.mem);
+	/* 0: unmounted already. An error of INIT itself ends the session. */
+	return got < 0 && got != -EINTR ? got : 0;
+}
+
+static void be_ready(struct fs *fs, const char *mountpoint)
+{
+	enum log_target target = fs->options.log;
+
+	if (target == LOG_TARGET_AUTO)
+		target = fs->options.foreground ? LOG_TARGET_STDERR : LOG_TARGET_SYSTEM;
+	if (target == LOG_TARGET_SYSTEM)
+		log_to_system();
+	daemon_ready(target == LOG_TARGET_STDERR);
+	notify_send("READY=1\nMAINPID=%ld\nSTATUS=domain '%s' at %s\n", (long)getpid(),
+		    babus_domain_name(fs->domain), mountpoint);
+}
+
+/* From the first request to the last. */
+static int answer(struct fs *fs, struct fuse_session *session, const char *mountpoint)
+{
+	int error = wake_start(fs->wake);
+
+	if (error) {
+		log_line("cannot start a thread: %s", strerror(-error));
+		return error;
+	}
+	error = shake_hands(session);
+	if (!error && !fuse_session_exited(session)) {
+		be_ready(fs, mountpoint);
+		error = loop(fs, session);
+	}
+	if (error)
+		log_line("mount point '%s': %s", mountpoint, strerror(-error));
+	notify_send("STOPPING=1\nSTATUS=unmounting %s\n", mountpoint);
+	/* Who still waits is answered while there is somebody to answer to. */
+	wake_stop(fs->wake);
+	return error;
 }
 
 static int serve(struct fs *fs, struct fuse_session *session, const char *mountpoint)
@@ -155,19 +206,14 @@ static int serve(struct fs *fs, struct fuse_session *session, const char *mountp
 	if (fuse_session_mount(session, mountpoint))
 		goto remove_handlers;
 	fs->session = session;
-	error = wake_start(fs->wake);
-	if (error) {
-		log_line("cannot start a thread: %s", strerror(-error));
-		goto unmount;
-	}
-	ops_on_ready(ready, NULL);
-	error = loop(fs, session);
+	error = privileges_settle();
 	if (error)
-		log_line("mount point '%s': %s", mountpoint, strerror(-error));
-	/* Who still waits is answered while there is somebody to answer to. */
-	wake_stop(fs->wake);
-unmount:
+		log_line("cannot give up privileges: %s", strerror(-error));
+	else
+		error = answer(fs, session, mountpoint);
+	privileges_raise(CAP_SYS_ADMIN);
 	fuse_session_unmount(session);
+	privileges_lower(CAP_SYS_ADMIN);
 remove_handlers:
 	fuse_remove_signal_handlers(session);
 	return error;
@@ -177,8 +223,13 @@ static int run(struct fs *fs)
 {
 	struct fuse_session *session;
 	char *mountpoint;
-	int error = mount_prepare(fs->options.mountpoint, &mountpoint);
+	int error = privileges_reduce();
 
+	if (error) {
+		log_line("cannot give up privileges: %s", strerror(-error));
+		return error;
+	}
+	error = mount_prepare(fs->options.mountpoint, &mountpoint);
 	if (error)
 		return error;
 	error = open_parts(fs);
@@ -200,6 +251,7 @@ int main(int argc, char **argv)
 	int status = 1, error;
 
 	log_take_over_fuse();
+	notify_open();
 	result = options_parse(argc, argv, &fs.options);
 	if (result != OPTIONS_RUN) {
 		options_finish(&fs.options);
@@ -219,5 +271,6 @@ int main(int argc, char **argv)
 		status = run(&fs) ? 1 : 0;
 	babus_config_free(fs.config);
 	options_finish(&fs.options);
+	notify_close();
 	return status;
 }

@@ -4,15 +4,6 @@
 
 #include <errno.h>
 
-static void (*ready_fn)(void *arg); /* written before the session runs */
-static void *ready_arg;
-
-void ops_on_ready(void (*ready)(void *arg), void *arg)
-{
-	ready_fn = ready;
-	ready_arg = arg;
-}
-
 int ops_errno(int error)
 {
 	switch (-error) {
@@ -41,8 +32,6 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_read = FS_REQUEST_MAX;
 	conn->max_write = FS_REQUEST_MAX;
 	conn->max_readahead = FS_REQUEST_MAX;
-	if (ready_fn)
-		ready_fn(ready_arg);
 }
 
 /* --- what there is not ---------------------------------------------------------------- */

@@ -12,9 +12,6 @@
 /* The table for the session; its user data is a struct fs. */
 extern const struct fuse_lowlevel_ops ops_table;
 
-/* Called once the kernel and we have agreed, in a thread of the session. */
-void ops_on_ready(void (*ready)(void *arg), void *arg);
-
 static inline struct fs *ops_fs(fuse_req_t req)
 {
 	return fuse_req_userdata(req);

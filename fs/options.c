@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Options as one table: the parser, the configuration's defaults and --help
- * read the same rows. Options of the mount itself are passed on by name;
+ * read the same rows. What belongs to the mount itself is in mount_option.h;
  * anything else is an error, told with what was expected.
  */
 #include "options.h"
@@ -16,12 +16,15 @@
 #include <babus/babus.h>
 
 #include "log.h"
+#include "mount_option.h"
 
 enum kind {
 	KIND_BOOL,
 	KIND_COUNT,
 	KIND_SIZE,
-	KIND_DURATION
+	KIND_DURATION,
+	KIND_LOG,
+	KIND_TEXT
 };
 
 struct row {
@@ -52,6 +55,9 @@ static const struct row rows[] = {
      "blocked reads of each user (then EDQUOT)"},
     {"hold", KIND_DURATION, AT(hold_ns), true, 0, "keep a message looked up for its open"},
     {"spin", KIND_DURATION, AT(spin_ns), true, 0, "watch for news this long before sleeping"},
+    {"log", KIND_LOG, AT(log), false, 0, "messages to stderr or syslog; auto: stderr with -f"},
+    {"root", KIND_TEXT, AT(root), false, 0, "as --root"},
+    {"config", KIND_TEXT, AT(config), false, 0, "as --config"},
     {"clone_fd", KIND_BOOL, AT(clone_fd), false, 0, "a device descriptor for each thread"},
     {"debug", KIND_BOOL, AT(debug), false, 0, "print each request; implies -f"},
 };
@@ -59,23 +65,6 @@ static const struct row rows[] = {
 enum {
 	ROWS = sizeof(rows) / sizeof(rows[0])
 };
-
-/* Options of the mount that are handed on, and those that mean nothing here. */
-static const char *const passed[] = {"ro",    "rw",      "suid",   "nosuid",      "dev",
-				     "nodev", "exec",    "noexec", "atime",       "noatime",
-				     "sync",  "dirsync", "async",  "auto_unmount"};
-static const char *const ignored[] = {"default_permissions",
-				      "defaults",
-				      "auto",
-				      "noauto",
-				      "user",
-				      "users",
-				      "nouser",
-				      "owner",
-				      "_netdev",
-				      "nofail",
-				      "relatime",
-				      "norelatime"};
 
 static bool is_in(const char *const *list, size_t count, const char *name)
 {
@@ -99,8 +88,14 @@ static void print_expected(const struct row *row, char text[64])
 	case KIND_SIZE:
 		snprintf(text, 64, "a size such as 64 MiB");
 		break;
-	default:
+	case KIND_DURATION:
 		snprintf(text, 64, "a duration such as 1 s");
+		break;
+	case KIND_LOG:
+		snprintf(text, 64, "auto, stderr or syslog");
+		break;
+	default:
+		snprintf(text, 64, "a path");
 	}
 }
 
@@ -129,6 +124,30 @@ static int parse_count(const char *text, unsigned max, unsigned *count)
 	return 0;
 }
 
+static int parse_log(const char *text, enum log_target *target)
+{
+	static const char *const words[] = {
+	    [LOG_TARGET_AUTO] = "auto",
+	    [LOG_TARGET_STDERR] = "stderr",
+	    [LOG_TARGET_SYSTEM] = "syslog",
+	};
+
+	for (int i = LOG_TARGET_AUTO; i <= LOG_TARGET_SYSTEM; i++) {
+		if (strcmp(words[i], text) != 0)
+			continue;
+		*target = (enum log_target)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* The text lives as long as the command line. */
+static int parse_text(const char *text, const char **value)
+{
+	*value = text;
+	return *text ? 0 : -EINVAL;
+}
+
 static int parse_value(const struct row *row, const char *text, struct options *options)
 {
 	void *value = (char *)options + row->offset;
@@ -140,8 +159,12 @@ static int parse_value(const struct row *row, const char *text, struct options *
 		return parse_count(text, row->max, value);
 	case KIND_SIZE:
 		return babus_config_parse_size(text, value);
-	default:
+	case KIND_DURATION:
 		return babus_config_parse_duration(text, value);
+	case KIND_LOG:
+		return parse_log(text, value);
+	default:
+		return parse_text(text, value);
 	}
 }
 
@@ -182,21 +205,10 @@ static int pass_on(struct options *options, const char *option)
 	return 0;
 }
 
-static int parse_o_item(char *item, struct options *options)
+static int parse_own(const char *name, const char *value, struct options *options)
 {
 	static const char yes[] = "yes";
-	const char *name = item, *value = NULL;
-	char *equals = strchr(item, '=');
 
-	if (!*item || IN(ignored, item) || strncmp(item, "x-", 2) == 0)
-		return 0;
-	if (IN(passed, item) || strncmp(item, "fsname=", 7) == 0 ||
-	    strncmp(item, "context=", 8) == 0)
-		return pass_on(options, item);
-	if (equals) {
-		*equals = '\0';
-		value = equals + 1;
-	}
 	for (size_t i = 0; i < ROWS; i++) {
 		if (strcmp(rows[i].name, name) != 0)
 			continue;
@@ -216,6 +228,25 @@ static int parse_o_item(char *item, struct options *options)
 	return -EINVAL;
 }
 
+static int parse_o_item(char *item, struct options *options)
+{
+	char *equals;
+
+	switch (mount_option_find(item)) {
+	case MOUNT_OPTION_PASS:
+		return pass_on(options, item);
+	case MOUNT_OPTION_IGNORE:
+		return 0;
+	case MOUNT_OPTION_REFUSED:
+		return -EINVAL;
+	default:
+		equals = strchr(item, '=');
+		if (equals)
+			*equals++ = '\0';
+		return parse_own(item, equals, options);
+	}
+}
+
 static int parse_o(char *list, struct options *options)
 {
 	char *rest = NULL;
@@ -231,25 +262,34 @@ static int parse_o(char *list, struct options *options)
 
 static void print_help(void)
 {
-	static const char *const values[] = {"", "=N", "=SIZE", "=TIME"};
+	static const char *const values[] = {"", "=N", "=SIZE", "=TIME", "=WHERE", "=PATH"};
 
 	printf("usage: babusfs [options] DOMAIN MOUNTPOINT\n"
+	       "       mount -t fuse.babusfs DOMAIN MOUNTPOINT -o OPTION,...\n"
 	       "Show a babus domain as files: MOUNTPOINT/SLOT/latest and others.\n\n"
 	       "  -f, --foreground      stay in the foreground, messages on standard error\n"
 	       "  -c, --config FILE     read FILE instead of the usual babus.ini\n"
 	       "      --root DIR        the tmpfs directory that holds domains\n"
 	       "  -o OPTION,...         options, below\n"
 	       "  -h, --help            this\n"
-	       "  -V, --version         the version\n\n"
-	       "Options, and their values in [babusfs] of babus.ini:\n");
-	for (size_t i = 0; i < ROWS; i++) {
-		char option[64];
+	       "  -V, --version         the version\n");
+	for (int configured = 1; configured >= 0; configured--) {
+		printf("\n%s:\n", configured
+				      ? "Options, which [babusfs] of babus.ini can have as well"
+				      : "Options of the command line only");
+		for (size_t i = 0; i < ROWS; i++) {
+			char option[64];
 
-		snprintf(option, sizeof(option), "-o %s%s", rows[i].name, values[rows[i].kind]);
-		printf("  %-26s %s\n", option, rows[i].help);
+			if (rows[i].configured != configured)
+				continue;
+			snprintf(option, sizeof(option), "-o %s%s", rows[i].name,
+				 values[rows[i].kind]);
+			printf("  %-26s %s\n", option, rows[i].help);
+		}
 	}
-	printf("  -o ro, nosuid, nodev, noexec, noatime, fsname=NAME, ...: as for any mount\n\n"
-	       "Files of a slot:\n"
+	printf("\n");
+	mount_option_print();
+	printf("\nFiles of a slot:\n"
 	       "  latest   the newest message; what is written is published at close\n"
 	       "  0 1 ..   the history by age\n"
 	       "  wait     blocks until a newer message, gives it, end of file\n"
@@ -276,7 +316,8 @@ static enum options_result parse_operands(int argc, char **argv, struct options 
 			 argc == 1 ? "" : "s");
 		return usage();
 	}
-	options->domain = argv[0];
+	/* As the mount is called in the table of mounts, and so in /etc/fstab. */
+	options->domain = argv[0] + (strncmp(argv[0], "babus:", 6) == 0 ? 6 : 0);
 	options->mountpoint = argv[1];
 	return OPTIONS_RUN;
 }

@@ -10,6 +10,13 @@
 
 #include <babus/config.h>
 
+/* Where messages go once the mount is ready; until then to standard error. */
+enum log_target {
+	LOG_TARGET_AUTO, /* in the foreground standard error, else the system's log */
+	LOG_TARGET_STDERR,
+	LOG_TARGET_SYSTEM
+};
+
 struct options {
 	unsigned given; /* which options the command line gave, a bit each */
 	bool foreground;
@@ -24,6 +31,7 @@ struct options {
 	unsigned max_user_files, max_user_waiting;
 	uint64_t hold_ns;
 	uint64_t spin_ns;
+	enum log_target log;
 	const char *root;       /* NULL: as configured */
 	const char *config;     /* file; NULL: the usual one */
 	const char *domain;     /* NULL: not given */

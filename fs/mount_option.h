@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options that belong to the mount and not to babusfs: what mount(8) and
+ * /etc/fstab may give to any file system.
+ */
+#ifndef FS_MOUNT_OPTION_H
+#define FS_MOUNT_OPTION_H
+
+enum mount_option {
+	MOUNT_OPTION_NONE,    /* not one of them */
+	MOUNT_OPTION_PASS,    /* for the kernel, or fusermount3 */
+	MOUNT_OPTION_IGNORE,  /* of no meaning here, or obeyed by whoever calls */
+	MOUNT_OPTION_REFUSED, /* told why */
+};
+
+/* `text` is NAME or NAME=VALUE. */
+enum mount_option mount_option_find(const char *text);
+
+/* For --help. */
+void mount_option_print(void);
+
+#endif
