@@ -270,7 +270,7 @@ static int run(void)
 int main(void)
 {
 	/* Mounts of a namespace of our own go with us. */
-	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (unshare(CLONE_NEWNS) || mount("none", "/", "none", MS_REC | MS_PRIVATE, "") ||
 	    mount_small("/mnt") || umount("/mnt")) {
 		printf("skipped: cannot mount a small tmpfs: %s\n", strerror(errno));
 		return SKIPPED;

@@ -401,6 +401,12 @@ static void trim_gives_back_a_burst_from_under_small_messages(void **state)
 	uint64_t freed;
 
 	(void)state;
+	if (!support_madvise_works()) {
+		printf("skipped: MADV_REMOVE does nothing here\n");
+		free(data);
+		babus_slot_close(slot);
+		return;
+	}
 	assert_int_equal(babus_slot_info(slot, &before), 0);
 	memset(data, 'b', 1 << 20);
 	for (int i = 0; i < 10; i++)
