@@ -151,6 +151,14 @@ static int create_file(int dirfd)
 	return error;
 }
 
+/* What a call that concerns a path failed for: limits in our words. */
+static const char *reason(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOSPC
+		   ? babus_strerror(error)
+		   : strerror(-error);
+}
+
 /* Whatever the umask, which may close it to ourselves. */
 static int make_directory(int rootfd, const char *leaf)
 {
@@ -182,7 +190,8 @@ static int create(int rootfd, const char *leaf, const char *path,
 	int dirfd, error = make_directory(rootfd, leaf);
 
 	if (error && error != -EEXIST)
-		return babus_fail(error, "%s: cannot create it: %s", path, strerror(-error));
+		return babus_fail(error, "%s: cannot create it: %s", path,
+				  error == -ENOSPC ? SHM_NO_INODE : reason(error));
 	error = 0;
 	STEP("enter_directory");
 	dirfd = openat(rootfd, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -202,7 +211,7 @@ static int create(int rootfd, const char *leaf, const char *path,
 	if (!error)
 		error = create_file(dirfd);
 	if (error && error != -EEXIST && !*babus_error_detail())
-		babus_fail(error, "%s: cannot create the domain: %s", path, strerror(-error));
+		babus_fail(error, "%s: cannot create the domain: %s", path, reason(error));
 	close(dirfd);
 	return error;
 }
@@ -316,7 +325,7 @@ int babus_domain_open(const char *name, unsigned flags, const struct babus_domai
 		return error;
 	rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (rootfd < 0) {
-		error = babus_fail(-errno, "root directory '%s': %s", root, strerror(errno));
+		error = babus_fail(-errno, "root directory '%s': %s", root, reason(-errno));
 		goto out_path;
 	}
 

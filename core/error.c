@@ -57,7 +57,13 @@ const char *babus_strerror(int error)
 	case ENOSPC:
 		return "no space left on the tmpfs";
 	case ENOBUFS:
-		return "all entries of the slot are in use by live clients";
+		return "all loans, or all pins, of the slot are in use by live clients";
+	case ENOMEM:
+		return "out of memory, or of mappings (vm.max_map_count, ulimit -v)";
+	case EMFILE:
+		return "too many open files in this process (ulimit -n)";
+	case ENFILE:
+		return "too many open files in the system (fs.file-max)";
 	case ENODEV:
 		return "slot removed or domain gone";
 	case EINVAL:

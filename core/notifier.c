@@ -6,8 +6,10 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "domain.h"
+#include "error.h"
 #include "wait.h"
 #include "waiter.h"
 
@@ -75,7 +77,12 @@ static int start(struct notifier *notifier)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&notifier->thread, NULL, run, notifier);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -error;
+	if (error)
+		return babus_fail(-error,
+				  "a thread for the descriptor: %s (ulimit -u, "
+				  "kernel.threads-max, pids.max of the cgroup)",
+				  strerror(error));
+	return 0;
 }
 
 static void destroy(struct notifier *notifier)

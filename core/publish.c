@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@ static int take_token(babus_slot *slot, uint32_t *token)
 	error = lease_take(&slot->token_table, &slot->publisher, token);
 	if (error == -ENOBUFS && slot_recover(slot, SLOT_FILE, true, NULL) >= 0)
 		error = lease_take(&slot->token_table, &slot->publisher, token);
-	return error;
+	return error == -ENOBUFS ? slot_full(slot, SLOT_FILE) : error;
 }
 
 static void give_token(babus_slot *slot, uint32_t token)
@@ -147,6 +148,12 @@ static int take_buffer(babus_slot *slot, uint32_t *buffer)
 	return ring_take(ring, owner, true, buffer);
 }
 
+static int too_large(const babus_slot *slot, uint64_t size)
+{
+	return babus_fail(-EMSGSIZE, "slot '%s': a message of %" PRIu64 " bytes: at most %" PRIu64,
+			  slot->name, size, slot->ring.g.max_size);
+}
+
 static int check_publish(const babus_slot *slot, uint64_t size)
 {
 	int error = slot_check(slot);
@@ -155,7 +162,7 @@ static int check_publish(const babus_slot *slot, uint64_t size)
 		return error;
 	if (!slot->publishes)
 		return -EACCES;
-	return size > slot->ring.g.max_size ? -EMSGSIZE : 0;
+	return size > slot->ring.g.max_size ? too_large(slot, size) : 0;
 }
 
 static int borrow(babus_slot *slot, uint64_t size, uint32_t *token, uint32_t *buffer)

@@ -80,7 +80,7 @@ int shm_create_unnamed(int dirfd, const struct shm_access *access, uint64_t size
 	int fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		return -errno;
+		return errno == ENOSPC ? babus_fail(-ENOSPC, SHM_NO_INODE) : -errno;
 	error = shm_set_access(fd, access);
 	if (!error && fallocate(fd, 0, 0, (off_t)allocated) < 0)
 		error = -errno;

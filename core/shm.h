@@ -24,6 +24,9 @@ struct shm_access {
 	gid_t gid;
 };
 
+/* What -ENOSPC means where no bytes are asked for. */
+#define SHM_NO_INODE "no inode left on the tmpfs (its mount option nr_inodes)"
+
 /*
  * A new file without a name, with its access set and its first `allocated`
  * bytes reserved (-ENOSPC), `size` bytes long. Returns the descriptor.

@@ -190,16 +190,23 @@ static int try_register(babus_slot *slot, enum slot_file file, struct lease_clie
 	return error;
 }
 
+int slot_full(const babus_slot *slot, enum slot_file file)
+{
+	return babus_fail(-ENOBUFS, "slot '%s': all %" PRIu32 " %s are in use by live clients",
+			  slot->name, file == SLOT_FILE ? slot->ring.g.loans : slot->ring.g.pins,
+			  file == SLOT_FILE ? "loans" : "pins");
+}
+
 static int register_client(babus_slot *slot, enum slot_file file, struct lease_client *client)
 {
-	int error = try_register(slot, file, client);
+	int error;
 
+	babus_fail_clear();
+	error = try_register(slot, file, client);
 	if (error == -ENOBUFS && slot_recover(slot, file, true, NULL) >= 0)
 		error = try_register(slot, file, client);
 	if (error == -ENOBUFS && !*babus_error_detail())
-		babus_fail(error, "slot '%s': all %" PRIu32 " %s are in use by live clients",
-			   slot->name, file == SLOT_FILE ? slot->ring.g.loans : slot->ring.g.pins,
-			   file == SLOT_FILE ? "loans" : "pins");
+		slot_full(slot, file);
 	return error;
 }
 
@@ -227,7 +234,7 @@ int slot_keep_pin(babus_slot *slot, uint32_t *pin)
 	error = lease_take(&slot->pin_table, &slot->reader, pin);
 	if (error == -ENOBUFS && slot_recover(slot, SLOT_PINS_FILE, true, NULL) >= 0)
 		error = lease_take(&slot->pin_table, &slot->reader, pin);
-	return error;
+	return error == -ENOBUFS ? slot_full(slot, SLOT_PINS_FILE) : error;
 }
 
 void slot_drop_pin(babus_slot *slot, uint32_t pin)

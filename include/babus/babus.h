@@ -140,7 +140,8 @@ BABUS_API const char *babus_strerror(int error);
 
 /*
  * What exactly the last failed call of this thread that opens, creates,
- * removes or configures something found, where, and what it expected; "" if
+ * removes or configures something, or that ran into a limit (-ENOBUFS,
+ * -EMSGSIZE of what is published), found, where, and what it expected; "" if
  * it had nothing to add. Valid until the thread's next babus call.
  */
 BABUS_API const char *babus_error_detail(void);
@@ -269,8 +270,10 @@ BABUS_API void babus_slot_options_init(struct babus_slot_options *opts);
  * slot must have the same depth, loans, pins and max_size, or the call gives
  * -EEXIST. So does any existing one with BABUS_EXCLUSIVE.
  *
- * A handle holds no descriptor. It sees one instance of the slot: once that is
- * removed the handle gives -ENODEV, also if the name is created again.
+ * A handle sees one instance of the slot: once that is removed the handle gives
+ * -ENODEV, also if the name is created again. It holds no descriptor, but two
+ * mappings, one more to publish and one to read, of which a process can have
+ * vm.max_map_count (65,530) in all.
  *
  * Errors: -EINVAL, -ENOENT, -EEXIST, -EACCES, -EPERM, -EPROTO, -ENODEV,
  * -ENOSPC (tmpfs has no room for the slot's tables), -ENOBUFS (BABUS_PUBLISH:
