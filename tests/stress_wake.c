@@ -7,14 +7,13 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "payload.h"
-#include "support.h"
+#include "waiting.h"
 
 enum {
 	MAX_SLOTS = 40,
@@ -36,7 +35,7 @@ static struct board {
 struct party {
 	unsigned first, count; /* its slots */
 	uint64_t messages;     /* to each */
-	int cpu;               /* stay on this one */
+	unsigned cpu;          /* stay on this one */
 };
 
 static void make_board(void)
@@ -64,41 +63,6 @@ static void make_slots(unsigned count, int32_t channel)
 	}
 }
 
-/*
- * Left alone the scheduler puts a waiter next to who wakes it, and the two never
- * run at the same time, which is when wake-ups get lost.
- */
-static void stay_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET((size_t)cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set); /* fails where there is only one */
-}
-
-/* Spin until the word is `value` or more; give way if others need the processor. */
-static void await(_Atomic uint64_t *word, uint64_t value)
-{
-	int64_t patience = now_ns() + 60 * SECOND;
-
-	for (unsigned spins = 1; atomic_load(word) < value; spins++) {
-		if (spins % 256)
-			continue;
-		EXPECT(now_ns() < patience);
-		sched_yield();
-	}
-}
-
-/* From none to some 10 us, the short ones most: where a waiter gets to in that time. */
-static void pause_for_a_moment(uint64_t *random)
-{
-	uint64_t most = UINT64_C(1) << random_next(random) % 15;
-
-	for (uint64_t spin = random_next(random) % most; spin; spin--)
-		__asm__ __volatile__("");
-}
-
 /* Wait for all its slots until each has had its messages. */
 static void wait_for_all(void *arg)
 {
@@ -109,7 +73,7 @@ static void wait_for_all(void *arg)
 	babus_domain *domain;
 	babus_waiter *waiter;
 
-	stay_on(party->cpu);
+	stay_on_processor(party->cpu);
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
 	EXPECT_EQUAL(babus_waiter_open(domain, &patient, &waiter), 0);
 	for (unsigned i = 0; i < party->count; i++) {
@@ -143,7 +107,7 @@ static void publish_to_all(void *arg)
 	babus_slot *slots[MAX_SLOTS];
 	babus_domain *domain;
 
-	stay_on(party->cpu);
+	stay_on_processor(party->cpu);
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
 	for (unsigned i = 0; i < party->count; i++) {
 		char name[16];
@@ -156,7 +120,7 @@ static void publish_to_all(void *arg)
 		uint64_t number = last ? LAST : n;
 
 		for (unsigned i = 0; i < party->count; i++) {
-			await(&board->seen[party->first + i], n - 1);
+			await_word(&board->seen[party->first + i], n - 1);
 			pause_for_a_moment(&random);
 			EXPECT_EQUAL(babus_slot_publish(slots[i], &number, 8, NULL, NULL), 0);
 		}
@@ -209,7 +173,7 @@ static void publishers_on_one_channel_do_not_steal_each_others_wake_up(void **st
 	make_slots(PUBLISHERS, 5);
 	waiter = child_start(wait_for_all, &all);
 	for (unsigned i = 0; i < PUBLISHERS; i++) {
-		one[i] = (struct party){i, 1, all.messages, (int)(i % 2)};
+		one[i] = (struct party){i, 1, all.messages, i % 2};
 		publishers[i] = child_start(publish_to_all, &one[i]);
 	}
 	for (unsigned i = 0; i < PUBLISHERS; i++)
@@ -226,7 +190,7 @@ static void waiters_of_more_slots_than_channels_are_woken_each(void **state)
 	(void)state;
 	make_slots(MAX_SLOTS, -1);
 	for (unsigned i = 0; i < MAX_SLOTS; i++) {
-		one[i] = (struct party){i, 1, all.messages, (int)(i % 2)};
+		one[i] = (struct party){i, 1, all.messages, i % 2};
 		waiters[i] = child_start(wait_for_all, &one[i]);
 	}
 	publisher = child_start(publish_to_all, &all);
@@ -262,9 +226,9 @@ static void *wake_again_and_again(void *arg)
 	uint64_t random = 7, n = 1;
 	bool last;
 
-	stay_on(1);
+	stay_on_processor(1);
 	do {
-		await(&pair->woken, n - 1);
+		await_word(&pair->woken, n - 1);
 		last = tell_last(pair, n++, end);
 		pause_for_a_moment(&random);
 		EXPECT_EQUAL(babus_waiter_wake(pair->waiter), 0);
@@ -280,7 +244,7 @@ static void wake_of_one_who_is_falling_asleep_is_not_lost(void **state)
 
 	(void)state;
 	assert_int_equal(babus_waiter_open(bus, &patient, &pair.waiter), 0);
-	stay_on(0);
+	stay_on_processor(0);
 	assert_int_equal(pthread_create(&thread, NULL, wake_again_and_again, &pair), 0);
 	do
 		assert_int_equal(
@@ -298,9 +262,9 @@ static void *add_again_and_again(void *arg)
 	uint64_t random = 7, n = 1;
 	bool last;
 
-	stay_on(1);
+	stay_on_processor(1);
 	do {
-		await(&pair->woken, n - 1);
+		await_word(&pair->woken, n - 1);
 		EXPECT_EQUAL(babus_waiter_remove(pair->waiter, pair->reader), n > 1 ? 0 : -ENOENT);
 		EXPECT_EQUAL(babus_reader_seek(pair->reader, BABUS_START_NEXT, 0), 0);
 		EXPECT_EQUAL(babus_slot_publish(pair->slot, "x", 1, NULL, NULL), 0);
@@ -321,7 +285,7 @@ static void reader_added_to_one_who_is_falling_asleep_is_seen(void **state)
 	(void)state;
 	assert_int_equal(babus_reader_open(pair.slot, BABUS_START_NEXT, 0, &pair.reader), 0);
 	assert_int_equal(babus_waiter_open(bus, &patient, &pair.waiter), 0);
-	stay_on(0);
+	stay_on_processor(0);
 	assert_int_equal(pthread_create(&thread, NULL, add_again_and_again, &pair), 0);
 	for (uintptr_t n = 1; n - 1 != atomic_load(&pair.last) || n == 1; n++) {
 		/* The last round's is reported until it is taken out. */

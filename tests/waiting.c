@@ -4,8 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
+
+#include "payload.h"
 
 babus_waiter *open_waiter(uint64_t spin_ns, uint64_t recheck_ns)
 {
@@ -90,23 +93,54 @@ unsigned count_threads(void)
 
 /* --- processors -------------------------------------------------------------------------- */
 
+static cpu_set_t allowed; /* to the program when it started */
+
+__attribute__((constructor)) static void remember_processors(void)
+{
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		CPU_SET(0, &allowed);
+}
+
 unsigned count_processors(void)
 {
-	cpu_set_t set;
-
-	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
-	return (unsigned)CPU_COUNT(&set);
+	return (unsigned)CPU_COUNT(&allowed);
 }
 
 void stay_on_processor(unsigned n)
 {
-	cpu_set_t allowed, one;
+	cpu_set_t one;
 
-	EXPECT_EQUAL(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
-	n %= (unsigned)CPU_COUNT(&allowed);
+	n %= count_processors();
 	CPU_ZERO(&one);
 	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		if (CPU_ISSET(cpu, &allowed) && n-- == 0)
 			CPU_SET(cpu, &one);
 	EXPECT_EQUAL(sched_setaffinity(0, sizeof(one), &one), 0);
+}
+
+void go_to_any_processor(void)
+{
+	EXPECT_EQUAL(sched_setaffinity(0, sizeof(allowed), &allowed), 0);
+}
+
+/* --- timing ------------------------------------------------------------------------------- */
+
+void await_word(_Atomic uint64_t *word, uint64_t value)
+{
+	int64_t patience = now_ns() + 60 * SECOND;
+
+	for (unsigned spins = 1; atomic_load(word) < value; spins++) {
+		if (spins % 256)
+			continue;
+		EXPECT(now_ns() < patience);
+		sched_yield();
+	}
+}
+
+void pause_for_a_moment(uint64_t *random)
+{
+	uint64_t most = UINT64_C(1) << random_next(random) % 15;
+
+	for (uint64_t spin = random_next(random) % most; spin; spin--)
+		__asm__ __volatile__("");
 }

@@ -39,9 +39,19 @@ int64_t cpu_ns(void);
 /* How many threads this process has. */
 unsigned count_threads(void);
 
-/* How many processors the calling thread may use. */
+/* How many processors the program may use. */
 unsigned count_processors(void);
-/* Bind the calling thread, and those it starts, to a processor it may use: n-th, modulo. */
+/*
+ * Bind the calling thread to a processor that the program may use: the n-th,
+ * modulo. Left alone the scheduler puts a waiter next to who wakes it, and the two
+ * never run at the same time, which is when wake-ups get lost.
+ */
 void stay_on_processor(unsigned n);
+void go_to_any_processor(void);
+
+/* Spin until the word is `value` or more; give way if others need the processor. */
+void await_word(_Atomic uint64_t *word, uint64_t value);
+/* Spin from none to some 10 us, mostly short: where a waiter gets to in that time. */
+void pause_for_a_moment(uint64_t *random);
 
 #endif
