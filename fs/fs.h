@@ -9,6 +9,7 @@
  *     staging->lock  what is in a file beside `latest`
  *     publish_lock   of a slot: its publishing handle and its writers
  *     wake->lock     parked requests and the readers they need
+ *     view_lock      of a slot: whoever looks at a message of it
  *     slots->lock    the table of slots and their references
  *     slot->lock     its snapshots, holds and names of files
  *     nodes->lock    the table of nodes; nothing is taken under it

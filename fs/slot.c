@@ -69,6 +69,7 @@ static void destroy(struct slot *slot)
 	babus_slot_close(slot->publisher);
 	babus_slot_close(slot->bus);
 	pthread_mutex_destroy(&slot->lock);
+	pthread_mutex_destroy(&slot->view_lock);
 	pthread_mutex_destroy(&slot->publish_lock);
 	free(slot->name);
 	free(slot);
@@ -124,6 +125,7 @@ static int open_slot(struct slots *slots, const char *name, struct slot **result
 	TAILQ_INIT(&slot->parked);
 	LIST_INIT(&slot->staging);
 	pthread_mutex_init(&slot->lock, NULL);
+	pthread_mutex_init(&slot->view_lock, NULL);
 	pthread_mutex_init(&slot->publish_lock, NULL);
 	slot->name = strdup(name);
 	if (slot->name)

@@ -50,6 +50,8 @@ struct slot {
 	bool removed;
 	bool dismissed; /* the kernel was told to forget it */
 
+	pthread_mutex_t view_lock; /* held while one more message is pinned, for a moment */
+
 	pthread_mutex_t lock; /* protects what follows */
 	struct access access;
 	uint64_t access_changes; /* of the domain when it was seen */

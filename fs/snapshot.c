@@ -22,6 +22,10 @@ static struct snapshot **find_locked(struct slot *slot, uint64_t seq)
 	return at;
 }
 
+/*
+ * Needs view_lock until it is clear whether the pin stays: so that however many
+ * threads look at a slot, they have one pin more than its snapshots have.
+ */
 static int view(struct slot *slot, enum babus_which which, uint64_t n,
 		struct babus_message *message)
 {
@@ -144,17 +148,13 @@ static int make(struct slot *slot, struct babus_message *message, struct snapsho
 	return 0;
 }
 
-int snapshot_take(struct slot *slot, enum babus_which which, uint64_t n, struct snapshot **result)
+/* Needs view_lock. */
+static int take(struct slot *slot, enum babus_which which, uint64_t n, struct snapshot **result)
 {
 	struct babus_message message;
-	struct snapshot *shared = which == BABUS_SEQ ? share(slot, n) : NULL;
-	int error;
+	struct snapshot *shared;
+	int error = view(slot, which, n, &message);
 
-	if (shared) {
-		*result = shared;
-		return 0;
-	}
-	error = view(slot, which, n, &message);
 	if (error)
 		return error;
 	shared = share(slot, message.seq);
@@ -163,6 +163,21 @@ int snapshot_take(struct slot *slot, enum babus_which which, uint64_t n, struct 
 	babus_message_release(&message);
 	*result = shared;
 	return 0;
+}
+
+int snapshot_take(struct slot *slot, enum babus_which which, uint64_t n, struct snapshot **result)
+{
+	struct snapshot *shared = which == BABUS_SEQ ? share(slot, n) : NULL;
+	int error;
+
+	if (shared) {
+		*result = shared;
+		return 0;
+	}
+	pthread_mutex_lock(&slot->view_lock);
+	error = take(slot, which, n, result);
+	pthread_mutex_unlock(&slot->view_lock);
+	return error;
 }
 
 /* Needs slot->lock; the caller destroys what is returned, after it. */
@@ -186,27 +201,34 @@ void snapshot_put(struct slot *slot, struct snapshot *snapshot)
 		destroy(slot, snapshot);
 }
 
+/* What a view tells, but the data. */
+static int describe(struct slot *slot, enum babus_which which, uint64_t n,
+		    struct babus_message *message)
+{
+	struct babus_message pinned;
+	int error;
+
+	pthread_mutex_lock(&slot->view_lock);
+	error = view(slot, which, n, &pinned);
+	if (!error) {
+		*message = pinned;
+		message->data = NULL;
+		babus_message_release(&pinned);
+	}
+	pthread_mutex_unlock(&slot->view_lock);
+	return error;
+}
+
 int snapshot_is_after(struct slot *slot, uint64_t after)
 {
 	struct babus_message message;
-	int error = view(slot, BABUS_AFTER, after, &message);
 
-	if (!error)
-		babus_message_release(&message);
-	return error;
+	return describe(slot, BABUS_AFTER, after, &message);
 }
 
 int snapshot_describe(struct slot *slot, struct babus_message *message)
 {
-	struct babus_message pinned;
-	int error = view(slot, BABUS_LATEST, 0, &pinned);
-
-	if (error)
-		return error;
-	*message = pinned;
-	message->data = NULL;
-	babus_message_release(&pinned);
-	return 0;
+	return describe(slot, BABUS_LATEST, 0, message);
 }
 
 int snapshot_newest(struct slot *slot, uint64_t *seq)
