@@ -39,6 +39,29 @@ for name in $(names peers); do
 		fail "no result of $name, and no reason"
 done
 
+# What is made of a run.
+printf '# Title\n\nbefore\n%s\nold\n%s\nafter\n' '<!-- performance: made by babus-bench report -->' \
+	'<!-- performance: end -->' >"$work/readme"
+"$bench" report "$work/json" "$work/readme" || fail "report: exit status $?"
+grep -q '^before$' "$work/readme" && grep -q '^after$' "$work/readme" &&
+	! grep -q '^old$' "$work/readme" && grep -q '^| {image} ' "$work/readme" &&
+	grep -q '^| babus | [^-]' "$work/readme" || fail 'report: not what it should be'
+cp "$work/readme" "$work/once"
+"$bench" report "$work/json" "$work/readme" && cmp "$work/once" "$work/readme" ||
+	fail 'report: twice is not the same as once'
+"$bench" report "$work/json" "$work/table" 2>/dev/null && fail 'report: into a file without markers'
+head -c 2000 "$work/json" >"$work/torn"
+"$bench" report "$work/torn" >/dev/null 2>&1 && fail 'report: of half a file'
+"$bench" goals "$work/json" | grep -q '^[0-9]* met, [0-9]* missed' || fail 'goals'
+if command -v gnuplot >/dev/null; then
+	"$bench" plot "$work/json" "$work/plots" || fail "plot: exit status $?"
+	for picture in size-block trip-block image-large; do
+		grep -q '</svg>' "$work/plots/$picture.svg" || fail "plot: no $picture"
+	done
+else
+	echo 'not tested here: plot, gnuplot is not installed'
+fi
+
 left=$(ls -A "$work/root")
 [ -z "$left" ] || fail "left behind: $left"
 for name in usage --size=0 --work=nothing --peer=nobody; do

@@ -66,6 +66,28 @@ void bench_unshare(void *memory, size_t size)
 	munmap(memory, size);
 }
 
+char *bench_load(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	size_t size = 0, room = 1 << 20, n;
+	char *text = malloc(room);
+
+	if (!file)
+		bench_fail("%s: %s", path, strerror(errno));
+	while (text && (n = fread(text + size, 1, room - size - 1, file)) > 0) {
+		size += n;
+		if (size == room - 1)
+			text = realloc(text, room *= 2);
+	}
+	if (!text)
+		bench_fail("no memory");
+	if (ferror(file))
+		bench_fail("%s: %s", path, strerror(errno));
+	fclose(file);
+	text[size] = '\0';
+	return text;
+}
+
 static void remove_dir(void)
 {
 	if (getpid() == owner)

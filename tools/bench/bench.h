@@ -76,6 +76,9 @@ void *bench_memory(size_t size);
 void *bench_shared(size_t size);
 void bench_unshare(void *memory, size_t size);
 
+/* The whole of a file as a string, to be freed. */
+char *bench_load(const char *path);
+
 /*
  * A private directory on tmpfs, there from the first call to the end of the
  * benchmark, for sockets and domains.

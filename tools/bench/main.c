@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "past.h"
 #include "report.h"
 
 enum exit_status {
@@ -35,7 +36,10 @@ bool bench_interrupted(void)
 
 static void usage(FILE *to)
 {
-	fputs("Usage: babus-bench [OPTIONS]\n\n"
+	fputs("Usage: babus-bench [OPTIONS]\n"
+	      "       babus-bench report JSON [FILE]\n"
+	      "       babus-bench goals JSON\n"
+	      "       babus-bench plot JSON DIRECTORY\n\n"
 	      "What babus costs on this machine, next to floors, the least that any way of doing\n"
 	      "the same must cost, and next to peers. Every peer does the same work: all bytes\n"
 	      "are written, and read and checked. What is compared runs in turn, several times\n"
@@ -49,6 +53,8 @@ static void usage(FILE *to)
 	      "  --json FILE        write all of it to FILE, - for stdout in place of the table\n"
 	      "  --list             what there is for --work and --peer\n"
 	      "  --help             this text\n\n"
+	      "report prints a run's section for README, or puts it into FILE between its\n"
+	      "markers; goals tells which are met; plot draws with gnuplot.\n\n"
 	      "Exit status: 0 done; 1 something failed; 2 wrong usage; 3 done, but the machine\n"
 	      "was too noisy to draw conclusions (not with --smoke).\n",
 	      to);
@@ -165,6 +171,19 @@ static int measure(const struct options *options, const char *json)
 	return machine.reasons && options->extent != EXTENT_SMOKE ? EXIT_NOISY : EXIT_DONE;
 }
 
+/* What is made of a run that is over. */
+static int look_back(int argc, char **argv)
+{
+	if (strcmp(argv[0], "report") == 0 && (argc == 2 || argc == 3))
+		return section_main(argv[1], argc == 3 ? argv[2] : NULL);
+	if (strcmp(argv[0], "goals") == 0 && argc == 2)
+		return goals_main(argv[1]);
+	if (strcmp(argv[0], "plot") == 0 && argc == 3)
+		return plot_main(argv[1], argv[2]);
+	usage(stderr);
+	return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option known[] = {{"quick", no_argument, NULL, 'q'},
@@ -219,14 +238,14 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	if (optind < argc) {
-		usage(stderr);
-		return EXIT_USAGE;
-	}
+	if (optind < argc)
+		return look_back(argc - optind, argv + optind);
 	check_names(options.works, true);
 	check_names(options.peers, false);
 	if (!options.repeats)
 		options.repeats = options.extent == EXTENT_SMOKE ? 2 : 5;
-	options.run_ns = options.extent == EXTENT_SMOKE ? 1000000 : 200000000;
+	options.run_ns = options.extent == EXTENT_SMOKE   ? 1000000
+			 : options.extent == EXTENT_QUICK ? 100000000
+							  : 200000000;
 	return measure(&options, json);
 }

@@ -14,6 +14,11 @@ uint64_t run_ns(void)
 	return in_force->run_ns;
 }
 
+bool run_is_quick(void)
+{
+	return in_force->extent != EXTENT_FULL;
+}
+
 bool plan_chosen(const char *list, const char *name)
 {
 	size_t length = strlen(name);

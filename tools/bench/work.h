@@ -103,4 +103,7 @@ void result_percentiles(struct result *result);
 /* How long one run of a case should measure. */
 uint64_t run_ns(void);
 
+/* Whether speed is wanted more than precision. */
+bool run_is_quick(void);
+
 #endif

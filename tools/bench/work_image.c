@@ -336,18 +336,18 @@ static void plan_image(struct plan *plan)
 		const char *variant;
 		bool quick, smoke;
 	} which[] = {
-	    {IMAGE, false, "view", true, false},
-	    {IMAGE, false, "view and copy", false, true},
+	    {IMAGE, false, "view", true, true},
+	    {IMAGE, false, "view and copy", false, false},
 	    {IMAGE, true, "view", false, false},
 	    {IMAGE, true, "view and copy", false, false},
 	    {SMALL_IMAGE, false, "view", true, false},
 	    {SMALL_IMAGE, false, "view and copy", false, false},
-	    {SMALL_IMAGE, true, "view", false, true},
-	    {SMALL_IMAGE, true, "view and copy", false, false},
+	    {SMALL_IMAGE, true, "view", false, false},
+	    {SMALL_IMAGE, true, "view and copy", false, true},
 	};
 	int extent = plan->options->extent;
 	uint64_t ns = extent == EXTENT_SMOKE   ? UINT64_C(100000000)
-		      : extent == EXTENT_QUICK ? UINT64_C(1000000000)
+		      : extent == EXTENT_QUICK ? UINT64_C(500000000)
 					       : UINT64_C(3000000000);
 
 	for (size_t i = 0; i < sizeof(which) / sizeof(*which); i++) {

@@ -4,9 +4,10 @@
  * in another process, polling, gets every message, in order, with at most 1,024
  * under way. Messages leave in bursts of 16 at the rate that is tried. A rate
  * holds if the last message has been read in time and nothing is lost, in one of
- * twelve tries: what others do on the machine is not to be measured. A try has at
- * least four times as many messages as may be under way, so that a peer with
- * larger buffers gains little by them. Peers that wait for the reader do that.
+ * twelve tries (four with --quick): what others do on the machine is not to be
+ * measured. A try has at least four times as many messages as may be under way,
+ * so that a peer with larger buffers gains little by them. Peers that wait for
+ * the reader do that.
  */
 #include <math.h>
 #include <stdatomic.h>
@@ -19,10 +20,12 @@ enum {
 	DEPTH = 1024,
 	BURST = 16,
 	TRIES = 12,
+	TRIES_QUICK = 4,
 	TRY_NS = 5000000,      /* as long as a try lasts, at least */
 	COUNT_MIN = 4 * DEPTH, /* messages of a try, at least */
 	COUNT_SMOKE = 32 * BURST,
-	STEPS = 5, /* halvings of what is in doubt: 3% in the end */
+	STEPS = 5,       /* halvings of what is in doubt: 3% in the end */
+	STEPS_QUICK = 3, /* 10% */
 	RATE_MIN = 20000
 };
 
@@ -70,7 +73,7 @@ static bool holds(struct side *side, double rate)
 
 	count = (count < side->self->count ? side->self->count : count) / BURST * BURST;
 	allowed = (double)count / rate * 1e9 * 1.05;
-	for (int i = 0; i < TRIES && !kept; i++) {
+	for (int i = 0; i < (run_is_quick() ? TRIES_QUICK : TRIES) && !kept; i++) {
 		uint64_t start;
 
 		crew_meet(side->crew);
@@ -96,7 +99,7 @@ static double search(struct side *side)
 			low = rate;
 	}
 	high = 2 * low;
-	for (int i = 0; i < STEPS && low > 0 && high < max; i++) {
+	for (int i = 0; i < (run_is_quick() ? STEPS_QUICK : STEPS) && low > 0 && high < max; i++) {
 		double middle = sqrt(low * high);
 
 		*(holds(side, middle) ? &low : &high) = middle;

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* What babus wants to be, as ratios within one run, and whether it is. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "past.h"
+
+static const char *const rivals[] = {"iceoryx", "pipe",       "unix",       "mq",       "zeromq",
+				     "nng",     "cyclonedds", "redis-unix", "redis-tcp"};
+
+enum verdict {
+	MET,
+	MISSED,
+	UNKNOWN
+};
+
+static unsigned verdicts[3];
+
+/* `value` must be at most `bound`, or at least, with `higher`. */
+static void tell(double value, double bound, bool higher, const char *what)
+{
+	static const char *const names[] = {"met", "MISSED", "unknown"};
+	enum verdict verdict = isnan(value)                                 ? UNKNOWN
+			       : (higher ? value >= bound : value <= bound) ? MET
+									    : MISSED;
+
+	verdicts[verdict]++;
+	if (verdict == UNKNOWN)
+		printf("%-8s %8s %s %-6.3g %s\n", names[verdict], "-", higher ? ">=" : "<=", bound,
+		       what);
+	else
+		printf("%-8s %8.3g %s %-6.3g %s\n", names[verdict], value,
+		       higher ? ">=" : "<=", bound, what);
+}
+
+static double ratio(const struct value *run, const struct pick *of, const struct pick *to,
+		    const char *metric)
+{
+	return past_ratio(past_find(run, of), past_find(run, to), metric);
+}
+
+/* To the best rival in any of the modes: the largest ratio, or the smallest for rates. */
+static double to_best(const struct value *run, const struct pick *of, const char *const *modes,
+		      const char *metric, bool higher)
+{
+	double worst = NAN;
+
+	for (size_t i = 0; i < sizeof(rivals) / sizeof(*rivals); i++) {
+		for (const char *const *mode = modes; *mode; mode++) {
+			struct pick rival = *of;
+			double found;
+
+			rival.name = rivals[i];
+			rival.mode = *mode;
+			found = ratio(run, of, &rival, metric);
+			if (isnan(worst) || (higher ? found < worst : found > worst))
+				worst = found;
+		}
+	}
+	return worst;
+}
+
+static void judge_trips(const struct value *run)
+{
+	static const char *const block[] = {"block", NULL}, *const poll[] = {"poll", NULL};
+	struct pick babus = {.work = "trip",
+			     .name = "babus",
+			     .mode = "block",
+			     .place = "apart",
+			     .size = 64,
+			     .touch = 64};
+	struct pick floor = babus, whole = babus, part;
+
+	floor.name = "floor";
+	tell(ratio(run, &babus, &floor, "typical"), 1.15, false,
+	     "64 B round trip, sleeping, to the floor");
+	tell(to_best(run, &babus, block, "typical", false), 1.15, false,
+	     "the same, to the best peer");
+	babus.mode = "adapt";
+	tell(to_best(run, &babus, block, "typical", false), 1, false,
+	     "64 B round trip, spin and then sleep, to the best peer");
+	tell(ratio(run, &babus, &floor, "typical"), 0.1, false, "the same, to the sleeping floor");
+	babus.mode = floor.mode = "poll";
+	tell(ratio(run, &babus, &floor, "typical"), 3, false,
+	     "64 B round trip, polling, to the floor");
+	tell(to_best(run, &babus, poll, "typical", false), 1, false, "the same, to the best peer");
+	for (const char *const *mode = (const char *const[]){"block", "poll", NULL}; *mode;
+	     mode++) {
+		babus.mode = floor.mode = whole.mode = *mode;
+		babus.size = floor.size = babus.touch = floor.touch = IMAGE;
+		tell(ratio(run, &babus, &floor, "typical"), 1.1, false,
+		     **mode == 'b' ? "6,220,800 B round trip, sleeping, to the floor"
+				   : "6,220,800 B round trip, polling, to the floor");
+		part = babus;
+		part.touch = 64;
+		tell(ratio(run, &part, &whole, "typical"), 1.2, false,
+		     "without touching it, to that of 64 B");
+	}
+}
+
+static void judge_rate(const struct value *run)
+{
+	static const char *const poll[] = {"poll", NULL};
+	struct pick babus = {.work = "rate", .name = "babus", .mode = "poll"}, ring = babus;
+	double most;
+
+	ring.name = "ring";
+	most = past_median(past_find(run, &ring), "rate");
+	/* 5 million where the machine's own ring does 20 million, else as a part of it. */
+	tell(most >= 20e6 ? past_median(past_find(run, &babus), "rate") / 5e6
+			  : ratio(run, &babus, &ring, "rate") / 0.25,
+	     1, true, "one-way rate, to 5 million a second, or to a quarter of a slower ring's");
+	tell(to_best(run, &babus, poll, "rate", true), 1.5, true, "the same, to the best peer");
+}
+
+static void judge_calls(const struct value *run)
+{
+	struct pick many = {.work = "call", .name = "publish-200-readers"};
+	struct pick one = {.work = "call", .name = "publish-1-reader"};
+	struct pick recover = {.work = "call", .name = "recover"};
+	struct pick first = {.work = "call", .name = "first"};
+	struct pick reserved = {.work = "call", .name = "first-reserved"};
+	struct pick populate = {.work = "call", .name = "populate"};
+
+	tell(ratio(run, &many, &one, "typical"), 1.2, false,
+	     "publish with 200 idle readers, to one");
+	tell(past_median(past_find(run, &recover), "max") / 1e6, 10, false,
+	     "ms from a SIGKILL to the next message, the longest");
+	tell(ratio(run, &first, &populate, "typical"), 1.1, false,
+	     "first message of 6,220,800 B, to the kernel's populating its pages");
+	tell(ratio(run, &reserved, &populate, "typical"), 1, false,
+	     "the same, paid for before by reserving");
+}
+
+static void judge_image(const struct value *run, double size, int threads, const char *variant,
+			double bound)
+{
+	static const char *const rows[] = {
+	    "{imu}", "{image}",     "{image, med1}",           "{image, med1..5}",
+	    "{all}", "{all}, slow", "{all}, slow: since asked"};
+	static const char *const metrics[] = {"mean", "p99"};
+	struct pick babus = {
+	    .work = "image", .name = "babus", .size = size, .threads = threads, .variant = variant};
+	char what[160];
+
+	if (!past_find(run, &babus)) {
+		snprintf(what, sizeof(what), "latency with an image of %.0f B, %s, %s, to Redis",
+			 size, threads > 0 ? "threads" : "processes", variant);
+		tell(NAN, bound, false, what);
+		return;
+	}
+	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(*rows); i++) {
+		struct pick redis;
+
+		babus.row = rows[i / 2];
+		redis = babus;
+		redis.name = "redis-unix";
+		snprintf(what, sizeof(what), "%s %s, image of %.0f B, %s, %s, to Redis",
+			 rows[i / 2], metrics[i % 2], size, threads > 0 ? "threads" : "processes",
+			 variant);
+		tell(ratio(run, &babus, &redis, metrics[i % 2]), bound, false, what);
+	}
+	babus.row = "all that keep up";
+	tell(past_median(past_find(run, &babus), "lost"), 0, false,
+	     "messages that those missed who keep up");
+}
+
+static void judge_images(const struct value *run)
+{
+	static const char *const variants[] = {"view", "view and copy"};
+	struct pick large = {
+	    .work = "image", .name = "babus", .size = IMAGE, .variant = "view", .row = "{image}"};
+	struct pick small = large;
+
+	for (int i = 0; i < 4; i++) {
+		judge_image(run, IMAGE, i & 2 ? 1 : -1, variants[i & 1], 0.1);
+		judge_image(run, SMALL_IMAGE, i & 2 ? 1 : -1, variants[i & 1], 1);
+	}
+	small.size = SMALL_IMAGE;
+	for (int threads = -1; threads <= 1; threads += 2) {
+		large.threads = small.threads = threads;
+		tell(ratio(run, &large, &small, "mean"), 2, false,
+		     threads > 0 ? "{image} mean, large to small, threads"
+				 : "{image} mean, large to small, processes");
+	}
+}
+
+int goals_main(const char *json)
+{
+	const struct value *run = value_read(json), *noisy = value_at(run, "noisy");
+
+	if (!value_at(run, "cases")->count)
+		bench_fail("%s: no results", json);
+	judge_trips(run);
+	judge_rate(run);
+	judge_calls(run);
+	judge_images(run);
+	printf("%u met, %u missed, %u not measured\n", verdicts[MET], verdicts[MISSED],
+	       verdicts[UNKNOWN]);
+	for (size_t i = 0; i < noisy->count; i++)
+		printf("noisy, no conclusions: %s\n", noisy->items[i].text);
+	return verdicts[MISSED] || noisy->count ? 1 : 0;
+}
