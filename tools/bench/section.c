@@ -164,8 +164,9 @@ static void print_calls(const struct value *run, FILE *to)
 	      to);
 	for (size_t i = 0; i < cases->count; i++) {
 		const struct value *of = &cases->items[i];
+		const char *work = value_at(of, "work")->text;
 
-		if (strcmp(value_at(of, "work")->text, "call") != 0 ||
+		if ((strcmp(work, "call") != 0 && strcmp(work, "crowd") != 0) ||
 		    isnan(past_median(of, "typical")))
 			continue;
 		fprintf(to, "| %s | %.0f | ", value_at(of, "what")->text,

@@ -53,8 +53,8 @@ struct work {
 	void (*stop)(void);
 };
 
-extern const struct work work_call, work_trip, work_fanout, work_idle, work_file, work_image,
-    work_rate;
+extern const struct work work_call, work_crowd, work_trip, work_fanout, work_idle, work_file,
+    work_image, work_rate;
 
 extern const struct work *const works[];
 extern const size_t work_count;
@@ -91,6 +91,9 @@ struct bench_case {
 int work_rig(struct rig *rig, struct crew *crew,
 	     void (*part)(struct crew *crew, unsigned who, void *arg), void *arg,
 	     struct result *result);
+
+/* Let a process of its own, on the first processor, make the case's call. As run() above. */
+int work_alone(const struct bench_case *self, struct result *result);
 
 /* A member's start: on its processor, opened, and everybody can talk. */
 void work_open(const struct bench_case *self, struct crew *crew, unsigned who, struct end *end);

@@ -17,8 +17,7 @@
 #include "plan.h"
 
 enum {
-	WARM_UP = 400, /* publishes: the first touch of each buffer is another question */
-	READERS_MAX = 200
+	WARM_UP = 400 /* publishes: the first touch of each buffer is another question */
 };
 
 static void set(struct result *result, uint64_t start, uint64_t count)
@@ -79,41 +78,6 @@ static void call_publish(const struct bench_case *self, struct result *result)
 	babus_slot *slot = new_slot(self);
 
 	publish(self, slot, result);
-	drop_slot(slot);
-}
-
-/* Open that many readers of the slot, say so, and leave them alone. */
-static void idle_readers(const char *name, unsigned count, int ready)
-{
-	babus_reader *reader;
-	babus_slot *slot;
-
-	bench_check(babus_slot_open(domain_get(), name, BABUS_READ, NULL, &slot), name);
-	for (unsigned i = 0; i < count; i++)
-		bench_check(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), "reader");
-	if (write(ready, "", 1) == 1)
-		pause();
-	_exit(1);
-}
-
-static void call_publish_read(const struct bench_case *self, struct result *result)
-{
-	babus_slot *slot = new_slot(self);
-	int ready[2], error = pipe(ready);
-	pid_t child;
-	char byte;
-
-	bench_check(error ? -errno : 0, "pipe");
-	child = crew_fork();
-	bench_check(child < 0 ? -errno : 0, "fork");
-	if (!child)
-		idle_readers(babus_slot_name(slot), self->readers, ready[1]);
-	close(ready[1]);
-	if (read(ready[0], &byte, 1) != 1)
-		bench_fail("%s: no readers", self->name);
-	publish(self, slot, result);
-	kill(child, SIGKILL);
-	close(ready[0]);
 	drop_slot(slot);
 }
 
@@ -297,7 +261,7 @@ static void part(struct crew *crew, unsigned who, void *arg)
 	self->call(self, ((struct arg *)arg)->result);
 }
 
-static int run(const struct bench_case *self, struct result *result)
+int work_alone(const struct bench_case *self, struct result *result)
 {
 	struct result *shared = bench_shared(sizeof(*shared));
 	struct arg arg = {.self = self, .result = shared};
@@ -321,19 +285,6 @@ static const struct bench_case cases[] = {
      .size = 64,
      .count = 2000000,
      .call = call_view},
-    {.name = "publish-1-reader",
-     .what = "publish where 1 reader is idle",
-     .size = 64,
-     .readers = 1,
-     .count = 500000,
-     .call = call_publish_read},
-    {.name = "publish-200-readers",
-     .what = "publish where 200 readers are idle",
-     .size = 64,
-     .readers = READERS_MAX,
-     .floor = "publish-1-reader",
-     .count = 500000,
-     .call = call_publish_read},
     {.name = "recover",
      .what = "from the SIGKILL of who holds the only loan to another's first message",
      .size = 64,
@@ -399,5 +350,5 @@ const struct work work_call = {
     .what = "calls of babus, one thread in a loop",
     .key = TYPICAL,
     .plan = plan_calls,
-    .run = run,
+    .run = work_alone,
 };
