@@ -9,6 +9,7 @@ void babusfs_environment(void)
 {
 	setenv("P", mount_point, 1);
 	setenv("B", mount_program, 1);
+	setenv("T", support_root, 1);
 }
 
 void babusfs_run(const char *arguments, struct outcome *outcome)

@@ -23,7 +23,7 @@ void babusfs_start(const char *arguments, const char *named);
 /* In the foreground, with one option; NULL: without it. */
 void babusfs_start_with(const char *option, const char *value);
 
-/* The same tests' environment for shell_run() and the like. */
+/* $P, $B and $T for other commands as well. */
 void babusfs_environment(void);
 
 #endif
