@@ -170,9 +170,17 @@ static int check(const char *path)
 
 int mount_prepare(const char *given, char **result)
 {
-	char *path = resolve(given);
-	int error = path ? 0 : -errno;
+	char *path;
+	int error;
 
+	/* libfuse's name for what somebody else has mounted, without our options. */
+	if (strncmp(given, "/dev/fd/", 8) == 0) {
+		log_line("mount point '%s': babusfs mounts by itself; without drop_privileges",
+			 given);
+		return -EINVAL;
+	}
+	path = resolve(given);
+	error = path ? 0 : -errno;
 	if (!path) {
 		log_line("mount point '%s': %s", given, strerror(-error));
 		return error;
