@@ -36,9 +36,10 @@
  *            abandoned before that word is cleared.
  *              claim_swap on both sides
  *
- * PIN, WAKE and EVENT are store-then-load on both sides, which only the single
- * total order of sequentially consistent operations gives; no stand-alone
- * fence is used, so ThreadSanitizer checks the very orders that run.
+ * PIN and WAKE are store-then-load on both sides, which only the single total
+ * order of sequentially consistent operations gives; for the others release and
+ * acquire would do. No stand-alone fence is used, so ThreadSanitizer checks the
+ * very orders that run.
  *
  * A crash-test build defines BABUS_STEPS: each operation then first calls
  * babus_step() with its name, where the process may be killed or stopped. A
