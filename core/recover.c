@@ -80,15 +80,29 @@ static int recover_slot(void *arg, const char *name)
 	return 0;
 }
 
+/* Files first: a slot may get its name back, and is looked after then as the others. */
+static int recover_all(struct pass *pass)
+{
+	char detail[sizeof(pass->damage)];
+	int files, error;
+
+	babus_fail_clear();
+	files = files_recover(pass->domain, pass->repair, &pass->report.leftovers);
+	snprintf(detail, sizeof(detail), "%s", babus_error_detail());
+	/* A file that cannot be dealt with does not keep the slots. */
+	error = babus_domain_list(pass->domain, recover_slot, pass);
+	if (error || !files)
+		return error;
+	return *detail ? babus_fail(files, "%s", detail) : files;
+}
+
 int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *report)
 {
 	struct pass pass = {.domain = domain, .repair = repair != 0};
 	int error = domain_check(domain);
 
 	if (!error)
-		error = babus_domain_list(domain, recover_slot, &pass);
-	if (!error)
-		error = files_recover(domain, pass.repair, &pass.report.leftovers);
+		error = recover_all(&pass);
 	if (!error)
 		*report = pass.report;
 	if (!error && *pass.damage)
