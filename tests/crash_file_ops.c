@@ -60,10 +60,35 @@ void op_remove(babus_domain *domain)
 	steps_disarm();
 }
 
+/* What rivals made under the name meanwhile; the later one when the first has lost it. */
+static babus_slot *first, *second;
+
 static void rival_removes_and_creates(void)
 {
 	remove_victim(rivals);
-	rival_creates();
+	first = make_victim(rivals);
+}
+
+/* Whoever has the name works on, and who has lost it knows. Unless the victim was
+   stopped on the way: then others have removed them all. */
+static void expect_to_be_there(babus_slot *there, babus_slot *lost)
+{
+	if (steps->signal == SIGKILL) {
+		struct babus_slot_info info;
+		uint64_t instance;
+		babus_slot *again;
+
+		EXPECT_EQUAL(babus_slot_info(there, &info), 0);
+		instance = info.instance;
+		EXPECT_EQUAL(babus_slot_open(rivals, "victim", BABUS_READ, NULL, &again), 0);
+		EXPECT_EQUAL(babus_slot_info(again, &info), 0);
+		EXPECT(info.instance == instance);
+		babus_slot_close(again);
+		if (lost)
+			EXPECT_EQUAL(babus_slot_publish(lost, "x", 1, NULL, NULL), -ENODEV);
+	}
+	babus_slot_close(there);
+	babus_slot_close(lost);
 }
 
 /* The name is another slot's when it is taken away. */
@@ -72,12 +97,18 @@ void op_remove_late(babus_domain *domain)
 	rivals = domain;
 	steps_before("rename_gone", rival_removes_and_creates);
 	op_remove(domain);
+	expect_to_be_there(first, NULL);
+}
+
+static void rival_creates_another(void)
+{
+	second = make_victim(rivals);
 }
 
 static void rival_creates_before_it_is_restored(void)
 {
 	rival_removes_and_creates();
-	steps_before("restore", rival_creates);
+	steps_before("restore", rival_creates_another);
 }
 
 /* And a third one's when it is to be given back. */
@@ -86,6 +117,7 @@ void op_remove_too_late(babus_domain *domain)
 	rivals = domain;
 	steps_before("rename_gone", rival_creates_before_it_is_restored);
 	op_remove(domain);
+	expect_to_be_there(second, first);
 }
 
 /* Not a slot, but in the way of one. */

@@ -20,7 +20,8 @@
 
 enum {
 	MESSAGES = 3,
-	MAKER = 7 /* who published them */
+	MAKER = 7,      /* who published them */
+	NEW_MODE = 0640 /* not what the victims set */
 };
 
 static const struct crash_scene one_small = {1, 64}, two_large = {2, 20000};
@@ -34,6 +35,7 @@ static babus_slot *make_s(const struct crash_scene *scene)
 
 	opts.loans = 8;
 	opts.pins = 12;
+	opts.mode = NEW_MODE;
 	slot = make_slot_with("s", &opts);
 	for (unsigned i = 0; i < MESSAGES; i++) {
 		uint64_t size = scene->max_size;
@@ -54,6 +56,7 @@ static void assert_untouched(babus_slot *slot, const struct crash_scene *scene)
 	assert_int_equal(info.seq, MESSAGES);
 	assert_int_equal(info.publishers, 1);
 	assert_int_equal(info.readers, 0);
+	assert_int_equal(info.mode, NEW_MODE);
 	assert_true(accounts_balance(slot, 1, 0));
 	for (unsigned i = MESSAGES - scene->depth; i < MESSAGES; i++) {
 		assert_int_equal(babus_slot_view(slot, BABUS_SEQ, i + 1, &message), 0);
