@@ -271,7 +271,7 @@ uint32_t ring_reclaim(struct ring *ring, uint32_t limit)
 {
 	struct pinned pinned;
 	uint64_t newest;
-	uint32_t freed = 0;
+	uint32_t unused = 0;
 
 	if (ring_newest(ring, &newest))
 		return 0;
@@ -279,14 +279,15 @@ uint32_t ring_reclaim(struct ring *ring, uint32_t limit)
 	for (uint32_t i = 0; i < limit; i++) {
 		uint64_t state = state_get(&ring->states[i]);
 
+		unused += state == STATE_FREE;
 		if (state_kind(state) != STATE_HISTORY ||
 		    state_value(state) + ring->g.depth > newest)
 			continue;
 		if (pinned.bits[i / 64] & UINT64_C(1) << i % 64)
 			continue;
-		freed += state_swap(&ring->states[i], state, STATE_FREE);
+		unused += state_swap(&ring->states[i], state, STATE_FREE);
 	}
-	return freed;
+	return unused;
 }
 
 /* Look for a FREE buffer among the first `limit`, starting at `from`. */
@@ -305,6 +306,15 @@ static bool take_free(struct ring *ring, uint64_t owner, uint32_t from, uint32_t
 	return false;
 }
 
+/*
+ * How many FREE buffers a look at the pins must leave, so that it serves many
+ * publishes, though readers keep buffers. If there are no others one will do.
+ */
+static uint32_t enough(const struct ring *ring, uint32_t limit)
+{
+	return limit < ring->g.buffers ? (ring->batch + 1) / 2 : 1;
+}
+
 static bool take_among(struct ring *ring, uint64_t owner, uint32_t limit, uint32_t *buffer)
 {
 	uint32_t from = (uint32_t)local_get(&ring->cursor);
@@ -318,10 +328,21 @@ static bool take_among(struct ring *ring, uint64_t owner, uint32_t limit, uint32
 	if (from >= limit)
 		from = 0;
 	if (!take_free(ring, owner, from, limit, buffer) &&
-	    !(ring_reclaim(ring, limit) && take_free(ring, owner, from, limit, buffer)))
+	    !(ring_reclaim(ring, limit) >= enough(ring, limit) &&
+	      take_free(ring, owner, from, limit, buffer)))
 		return false;
 	local_put(&ring->cursor, *buffer + 1);
 	return true;
+}
+
+/* Keep what was used warm; for small messages, make room for a batch more. */
+static void widen(struct ring *ring, uint32_t window, uint32_t buffer)
+{
+	uint32_t wider = ring->batch == 1 ? window : window + ring->batch;
+
+	if (wider <= buffer)
+		wider = buffer + 1;
+	local_put(&ring->window, wider < ring->g.buffers ? wider : ring->g.buffers);
 }
 
 int ring_take(struct ring *ring, uint64_t owner, bool cold, uint32_t *buffer)
@@ -337,9 +358,7 @@ int ring_take(struct ring *ring, uint64_t owner, bool cold, uint32_t *buffer)
 	for (uint32_t i = 0; i < TRIES && i < VISITS / ring->g.buffers; i++) {
 		if (!take_among(ring, owner, ring->g.buffers, buffer))
 			continue;
-		/* This one is in use from now on: keep it warm. */
-		if (*buffer >= window)
-			local_put(&ring->window, *buffer + 1);
+		widen(ring, window, *buffer);
 		return 0;
 	}
 	return damaged("no buffer is free although a token is");
