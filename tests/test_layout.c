@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The format that programs of other versions rely on: fixed numbers, on
- * purpose not taken from the header. And the word that counts wake-ups wraps.
+ * purpose not taken from the header.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "domain.h"
 #include "layout.h"
 #include "support.h"
 
@@ -146,42 +142,6 @@ static void largest_words_keep_their_parts_apart(void **state)
 	}
 }
 
-static void *wait_for_ten(void *arg)
-{
-	babus_reader *reader = arg;
-	struct babus_message message;
-
-	for (int i = 0; i < 10; i++) {
-		EXPECT_EQUAL(babus_reader_wait(reader, babus_deadline(30 * SECOND)), 0);
-		EXPECT_EQUAL(babus_reader_next(reader, &message), 0);
-		EXPECT_EQUAL(message.lost, 0);
-		babus_message_release(&message);
-	}
-	return NULL;
-}
-
-static void word_that_counts_wake_ups_wraps_around(void **state)
-{
-	babus_slot *slot = make_slot("s", 16, 16);
-	babus_reader *reader;
-	pthread_t thread;
-
-	(void)state;
-	assert_int_equal(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
-	bus->map->event = UINT32_MAX - 4;
-	assert_int_equal(pthread_create(&thread, NULL, wait_for_ten, reader), 0);
-	for (int i = 0; i < 10; i++) {
-		/* Once it sleeps again, its mark is set. */
-		while (!(waiting_get(&bus->map->waiting) & UINT32_MAX))
-			spin_pause();
-		publish_many(slot, 1);
-	}
-	pthread_join(thread, NULL);
-	assert_true(event_get(&bus->map->event) < 100);
-	babus_reader_close(reader);
-	babus_slot_close(slot);
-}
-
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -190,7 +150,6 @@ static int run(void)
 	    CASE(tables_follow_each_other_on_lines_of_their_own),
 	    CASE(strides_are_lines_below_a_page_and_pages_above),
 	    CASE(largest_words_keep_their_parts_apart),
-	    CASE(word_that_counts_wake_ups_wraps_around),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
