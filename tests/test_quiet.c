@@ -5,6 +5,7 @@
  * raises a signal.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
@@ -170,7 +171,7 @@ static void frames_cost_no_call_and_no_fault(void **state)
 
 /* --- with somebody who waits --------------------------------------------------------- */
 
-static volatile sig_atomic_t calls, wakes;
+static volatile sig_atomic_t calls, wakes, reads;
 
 /* The call is counted and not made. */
 static void on_call(int number, siginfo_t *info, void *context)
@@ -179,6 +180,7 @@ static void on_call(int number, siginfo_t *info, void *context)
 	(void)context;
 	calls++;
 	wakes += info->si_syscall == SYS_futex;
+	reads += info->si_syscall == SYS_read;
 }
 
 static int ready;
@@ -229,6 +231,63 @@ static void a_waiter_costs_one_call_however_many_messages_follow(void **state)
 	gate_close(ready);
 }
 
+/* --- looking ---------------------------------------------------------------------------------- */
+
+static void look_many_times(struct handles *h)
+{
+	struct babus_event event;
+
+	for (int i = 0; i < 1000; i++) {
+		EXPECT_EQUAL(babus_waiter_wait(h->waiter, BABUS_NOW, &event), -ETIMEDOUT);
+		EXPECT_EQUAL(babus_reader_wait(h->newest, BABUS_NOW), -ETIMEDOUT);
+	}
+}
+
+static void look_without_a_call(void *arg)
+{
+	struct handles h = open_all(64);
+
+	(void)arg;
+	EXPECT_EQUAL(babus_reader_wait(h.newest, BABUS_NOW), -ETIMEDOUT); /* makes what it needs */
+	forbid_calls(SECCOMP_RET_KILL_PROCESS);
+	look_many_times(&h);
+}
+
+static void look_that_finds_nothing_costs_no_call(void **state)
+{
+	(void)state;
+	babus_slot_close(make_slot("s", 8, 64));
+	child_join(child_start(look_without_a_call, NULL));
+}
+
+/* With a descriptor it is drained: read(2) from what never blocks. */
+static void look_and_count(void *arg)
+{
+	struct sigaction action = {.sa_sigaction = on_call, .sa_flags = SA_SIGINFO};
+	struct handles h = open_all(64);
+	struct babus_event event;
+	int fd;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_waiter_fd(h.waiter, &fd), 0);
+	EXPECT(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	EXPECT_EQUAL(babus_waiter_wait(h.waiter, BABUS_NOW, &event), -ETIMEDOUT);
+	EXPECT_EQUAL(babus_reader_wait(h.newest, BABUS_NOW), -ETIMEDOUT);
+	sigaction(SIGSYS, &action, NULL);
+	forbid_calls(SECCOMP_RET_TRAP);
+	look_many_times(&h);
+	EXPECT_EQUAL(reads, 1000);
+	/* For a moment the library's thread may hold the lock. */
+	EXPECT(calls - reads < 100);
+}
+
+static void look_with_a_descriptor_never_blocks(void **state)
+{
+	(void)state;
+	babus_slot_close(make_slot("s", 8, 64));
+	child_join(child_start(look_and_count, NULL));
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -236,6 +295,8 @@ static int run(void)
 	    CASE(page_sized_messages_cost_no_call_and_no_fault),
 	    CASE(frames_cost_no_call_and_no_fault),
 	    CASE(a_waiter_costs_one_call_however_many_messages_follow),
+	    CASE(look_that_finds_nothing_costs_no_call),
+	    CASE(look_with_a_descriptor_never_blocks),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
