@@ -96,11 +96,13 @@ static void *ask_domain(void *arg)
 
 static void *create_and_remove(void *arg)
 {
+	/* Small: qemu (7.2) never forgets what it knew of an address. */
+	struct babus_slot_options opts = small_options(4, SIZE);
 	babus_slot *mine;
 
 	(void)arg;
 	for (int i = 0; i < ROUNDS; i++) {
-		EXPECT_EQUAL(babus_slot_open(bus, "t", BABUS_PUBLISH | BABUS_CREATE, NULL, &mine),
+		EXPECT_EQUAL(babus_slot_open(bus, "t", BABUS_PUBLISH | BABUS_CREATE, &opts, &mine),
 			     0);
 		EXPECT(babus_slot_domain(mine) == bus);
 		EXPECT_ONE_OF(babus_slot_publish(mine, "x", 1, NULL, NULL), -ENODEV);
