@@ -268,9 +268,9 @@ static bool is_current(babus_domain *domain, const char *name, uint64_t instance
 }
 
 /*
- * Somebody who was stopped before his rename took the name of a later slot with
- * it. Give it back. If the name is taken by now, that slot is lost to its users,
- * who must know.
+ * Somebody who was stopped before his rename, until others took his turn, took the
+ * name of a later slot with it. Give it back. If the name is taken by now, that slot is lost to its
+ * users, who must know.
  */
 static int restore(babus_domain *domain, const char *gone, const char *name, int fd)
 {
@@ -311,26 +311,60 @@ static int finish_removal(babus_domain *domain, const char *gone, const char *na
 	return 0;
 }
 
+/* Needs the turn: what is looked at is what is renamed. */
+static int rename_away(babus_domain *domain, const char *slot_file, const char *gone, dev_t device,
+		       ino_t inode)
+{
+	struct stat st;
+
+	STEP("look_at_slot");
+	if (fstatat(domain->dirfd, slot_file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (st.st_dev != device || st.st_ino != inode)
+		return -ENOENT; /* somebody else has done it */
+	STEP("rename_gone");
+	return renameat(domain->dirfd, slot_file, domain->dirfd, gone) < 0 ? -errno : 0;
+}
+
 int files_retire(babus_domain *domain, const char *name, dev_t device, ino_t inode)
 {
 	char slot_file[NAME_MAX + 1], gone[NAME_MAX + 1];
 	uint64_t number;
-	struct stat st;
 	int error = shm_random(&number);
 
 	if (error)
 		return error;
 	files_name(slot_file, FILES_SLOT, name, 0);
 	files_name(gone, FILES_GONE, name, number);
-	STEP("look_at_slot");
-	if (fstatat(domain->dirfd, slot_file, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (st.st_dev != device || st.st_ino != inode)
-		return 0; /* somebody else has done it */
-	STEP("rename_gone");
-	if (renameat(domain->dirfd, slot_file, domain->dirfd, gone) < 0)
-		return errno == ENOENT ? 0 : -errno;
+	wait_turn(domain->map);
+	error = rename_away(domain, slot_file, gone, device, inode);
+	wait_turn_over(domain->map);
+	if (error)
+		return error == -ENOENT ? 0 : error;
 	return finish_removal(domain, gone, name);
+}
+
+/* A file that is no slot, but has the name of one. */
+static int remove_damaged(babus_domain *domain, const char *slot_file)
+{
+	struct layout_slot header;
+	struct stat st;
+	int fd, error = 0;
+
+	wait_turn(domain->map);
+	fd = open_slot_file(domain, slot_file, &st, &header);
+	if (fd >= 0) {
+		close(fd);
+		error = -EAGAIN;
+	} else if (fd != -EPROTO) {
+		error = fd;
+	} else {
+		STEP("unlink_damaged");
+		if (unlinkat(domain->dirfd, slot_file, 0) < 0)
+			error = -errno;
+	}
+	wait_turn_over(domain->map);
+	return error;
 }
 
 /* What the kernel will say to the rename. */
@@ -348,26 +382,18 @@ static int check_may_unlink(babus_domain *domain, uid_t owner, const char *name)
 	return 0;
 }
 
-int babus_slot_remove(babus_domain *domain, const char *name)
+static int remove_slot(babus_domain *domain, const char *name)
 {
 	char slot_file[NAME_MAX + 1];
 	struct layout_slot header;
 	struct stat st;
 	int fd, error;
 
-	babus_fail_clear();
-	error = domain_check(domain);
-	if (!error)
-		error = babus_name_check(name);
-	if (error)
-		return error;
 	files_name(slot_file, FILES_SLOT, name, 0);
 	/* Who may publish may say that it is over. */
 	fd = open_slot_file(domain, slot_file, &st, &header);
-	if (fd == -EPROTO) { /* no slot that anybody could use */
-		STEP("unlink_damaged");
-		return unlinkat(domain->dirfd, slot_file, 0) < 0 ? -errno : 0;
-	}
+	if (fd == -EPROTO)
+		return remove_damaged(domain, slot_file);
 	if (fd < 0)
 		return fd;
 	/* All or nothing: mark it only if its name can go too. */
@@ -376,6 +402,26 @@ int babus_slot_remove(babus_domain *domain, const char *name)
 		error = mark_removed(domain, fd);
 	close(fd);
 	return error ? error : files_retire(domain, name, st.st_dev, st.st_ino);
+}
+
+int babus_slot_remove(babus_domain *domain, const char *name)
+{
+	enum {
+		ATTEMPTS = 100
+	};
+	int error;
+
+	babus_fail_clear();
+	error = domain_check(domain);
+	if (!error)
+		error = babus_name_check(name);
+	if (error)
+		return error;
+	/* Again if a slot has come where there was none. */
+	error = -EAGAIN;
+	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++)
+		error = remove_slot(domain, name);
+	return error;
 }
 
 /* --- leftovers ---------------------------------------------------------------- */

@@ -114,7 +114,9 @@ struct layout_domain {
 
 	_Alignas(64) shared64 changes; /* counts slots created, removed, re-moded */
 	shared64 next_channel;         /* automatic channels are given in turn */
-	uint64_t spare3[6];
+	shared32 turn;                 /* to take names away, see wait.h */
+	uint32_t spare3;
+	uint64_t spare4[5];
 };
 
 #define DOMAIN_GONE (UINT64_C(1) << 32) /* in waiting: the domain's files vanished */

@@ -196,6 +196,24 @@ static inline bool claim_swap(shared64 *claim, uint64_t expected, uint64_t value
 						       memory_order_acq_rel, memory_order_relaxed);
 }
 
+/* --- the turn to take names away ------------------------------------------- */
+
+/* As of a lock: what whoever had it before has done comes first. */
+static inline bool turn_take(shared32 *turn, uint32_t value)
+{
+	uint32_t nobodys = 0;
+
+	STEP("turn_take");
+	return atomic_compare_exchange_strong_explicit(turn, &nobodys, value, memory_order_acquire,
+						       memory_order_relaxed);
+}
+
+static inline uint32_t turn_swap(shared32 *turn, uint32_t value)
+{
+	STEP("turn_swap");
+	return atomic_exchange_explicit(turn, value, memory_order_acq_rel);
+}
+
 /* A number nobody had before. */
 static inline uint64_t ticket_take(shared64 *next)
 {

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <babus/babus.h>
+
 static void wake_bits(struct layout_domain *domain, uint32_t channels)
 {
 	STEP("futex_wake");
@@ -47,4 +49,49 @@ int wait_sleep(struct layout_domain *domain, uint32_t event, uint32_t channels, 
 	/* EFAULT: cut off meanwhile. Who looks next finds that out, the way he
 	   does elsewhere. */
 	return errno == EAGAIN || errno == EFAULT ? 0 : -errno;
+}
+
+/* --- turns --------------------------------------------------------------------- */
+
+/* Of `turn`; 0 is nobody's. */
+enum {
+	TAKEN = 1,
+	AWAITED = 2 /* taken, and somebody may sleep until it is not */
+};
+
+/* Tests of what is stopped need not wait that long. */
+#ifndef WAIT_TURN_NS
+#define WAIT_TURN_NS 1000000000
+#endif
+
+/* False: it took too long. */
+static bool sleep_for_turn(struct layout_domain *domain, const struct timespec *until)
+{
+	STEP("turn_sleep");
+	return !syscall(SYS_futex, &domain->turn, FUTEX_WAIT_BITSET, AWAITED, until, NULL,
+			FUTEX_BITSET_MATCH_ANY) ||
+	       errno == EAGAIN || errno == EINTR;
+}
+
+void wait_turn(struct layout_domain *domain)
+{
+	int64_t until_ns;
+	struct timespec until;
+
+	if (turn_take(&domain->turn, TAKEN))
+		return;
+	until_ns = babus_deadline(WAIT_TURN_NS);
+	until = (struct timespec){.tv_sec = until_ns / 1000000000,
+				  .tv_nsec = until_ns % 1000000000};
+	while (turn_swap(&domain->turn, AWAITED))
+		if (!sleep_for_turn(domain, &until))
+			return;
+}
+
+void wait_turn_over(struct layout_domain *domain)
+{
+	if (turn_swap(&domain->turn, 0) != AWAITED)
+		return;
+	STEP("turn_wake");
+	syscall(SYS_futex, &domain->turn, FUTEX_WAKE, 1);
 }

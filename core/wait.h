@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sleeping and waking on a domain's one event word; the only futex caller.
+ * Sleeping and waking on a domain's one event word; and turns; the only futex caller.
  *
  * A waiter reads the event word, marks the channels it cares for, looks for
  * news, and sleeps if the word is still the same. A publisher sets its cell and
@@ -43,5 +43,14 @@ void wait_kick(struct layout_domain *domain, uint32_t channels);
  */
 int wait_sleep(struct layout_domain *domain, uint32_t event, uint32_t channels,
 	       int64_t deadline_ns);
+
+/*
+ * The turn to look whose a slot's name is and to take it away, which must not be
+ * two things: among users of the domain one has it at a time. Whoever has waited
+ * for a second takes it: its owner was killed, or is stopped, and may take away a
+ * later slot's name when he goes on.
+ */
+void wait_turn(struct layout_domain *domain);
+void wait_turn_over(struct layout_domain *domain);
 
 #endif

@@ -10,6 +10,7 @@
 #include "domain.h"
 #include "steps.h"
 #include "support.h"
+#include "wait.h"
 
 static babus_domain *rivals;
 
@@ -118,6 +119,19 @@ void op_remove_too_late(babus_domain *domain)
 	steps_before("rename_gone", rival_creates_before_it_is_restored);
 	op_remove(domain);
 	expect_to_be_there(second, first);
+}
+
+static void rival_dies_in_its_turn(void)
+{
+	wait_turn(rivals->map);
+}
+
+/* Somebody else has the turn, and will never say that it is over. */
+void op_remove_after_a_death(babus_domain *domain)
+{
+	rivals = domain;
+	steps_before("turn_take", rival_dies_in_its_turn);
+	op_remove(domain);
 }
 
 /* Not a slot, but in the way of one. */

@@ -367,6 +367,7 @@ const struct crash_op crash_ops[] = {
     {"remove", op_remove, OP_VICTIM},
     {"remove, late", op_remove_late, OP_VICTIM},
     {"remove, too late", op_remove_too_late, OP_VICTIM},
+    {"remove, after a death", op_remove_after_a_death, OP_VICTIM},
     {"remove damaged", op_remove_damaged, OP_DAMAGED},
     {"make domain", op_make_domain, OP_PLAIN},
     {"remove domain", op_remove_domain, OP_PLAIN},

@@ -34,6 +34,7 @@ void op_create_beaten(babus_domain *domain);
 void op_remove(babus_domain *domain);
 void op_remove_late(babus_domain *domain);
 void op_remove_too_late(babus_domain *domain);
+void op_remove_after_a_death(babus_domain *domain);
 void op_remove_damaged(babus_domain *domain);
 void op_recover(babus_domain *domain);
 void op_make_domain(babus_domain *domain);
