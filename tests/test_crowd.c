@@ -260,7 +260,7 @@ static void two_hundred_readers_get_each_message_or_the_exact_loss(void **state)
 	assert_int_equal(babus_slot_info(slot, &info), 0);
 	assert_int_equal(info.readers, 0);
 	assert_int_equal(info.lost, *lost_in_all);
-	assert_true(info.lost >= READERS / 10 * (FLOOD - DEPTH));
+	assert_true(info.lost >= (uint64_t)READERS / 10 * (FLOOD - DEPTH));
 	munmap((void *)lost_in_all, sizeof(*lost_in_all));
 	babus_slot_close(slot);
 }

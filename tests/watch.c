@@ -46,8 +46,10 @@ static bool each_thread(pid_t pid, bool (*fn)(pid_t pid, const char *thread, voi
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	dir = opendir(path);
-	if (!dir)
+	if (!dir) {
 		fail_msg("process %d is gone", (int)pid);
+		return false;
+	}
 	while (all && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			all = fn(pid, entry->d_name, arg);
@@ -73,7 +75,7 @@ static bool is_asleep(pid_t pid, const char *thread, void *arg)
 
 void watch_asleep(pid_t pid)
 {
-	int64_t deadline = now_ns() + ASLEEP_TIMEOUT_MS * SUPPORT_SLOWER * MILLISECOND;
+	int64_t deadline = now_ns() + MILLISECOND * SUPPORT_SLOWER * ASLEEP_TIMEOUT_MS;
 
 	/* The kernel tells nobody that a process went to sleep: look until it has. */
 	while (!each_thread(pid, is_asleep, NULL)) {

@@ -28,8 +28,6 @@ enum {
 	BLOCKED_NS = 300000 /* the reader is asleep by then */
 };
 
-extern char **environ;
-
 /* Of all members of a run, in shared memory. */
 struct talk {
 	_Atomic uint64_t waiting; /* how often the reader has come to wait */

@@ -91,12 +91,14 @@ static bool holds(struct side *side, double rate)
 static double search(struct side *side)
 {
 	double max = side->self->count < COUNT_MIN ? 2 * RATE_MIN : 1e9, low = 0, high;
+	double rate = RATE_MIN;
 	int failures = 0;
 
-	for (double rate = RATE_MIN; rate < max && failures < 2; rate *= 2) {
+	while (rate < max && failures < 2) {
 		failures = holds(side, rate) ? 0 : failures + 1;
 		if (!failures)
 			low = rate;
+		rate *= 2;
 	}
 	high = 2 * low;
 	for (int i = 0; i < (run_is_quick() ? STEPS_QUICK : STEPS) && low > 0 && high < max; i++) {
