@@ -369,8 +369,8 @@ const struct crash_op crash_ops[] = {
     {"remove, too late", op_remove_too_late, OP_VICTIM},
     {"remove, after a death", op_remove_after_a_death, OP_VICTIM},
     {"remove damaged", op_remove_damaged, OP_DAMAGED},
-    {"make domain", op_make_domain, OP_PLAIN},
-    {"remove domain", op_remove_domain, OP_PLAIN},
+    {"make domain", op_make_domain, OP_DOMAIN},
+    {"remove domain", op_remove_domain, OP_DOMAIN},
     {"deny gone", op_deny_gone, OP_PLAIN},
 };
 

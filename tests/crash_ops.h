@@ -20,6 +20,7 @@ struct crash_op {
 		OP_PLAIN,
 		OP_HOLDS,   /* holds a loan or a pin meanwhile */
 		OP_VICTIM,  /* there is a slot "victim" when it begins */
+		OP_DOMAIN,  /* it is on a domain, "other" */
 		OP_DAMAGED, /* there is something damaged in its place */
 		OP_DEAD     /* there is somebody dead to be found */
 	} kind;

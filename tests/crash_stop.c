@@ -99,5 +99,5 @@ static int run(void)
 
 int main(void)
 {
-	return support_main(run, 300);
+	return support_main(run, 600);
 }
