@@ -10,6 +10,7 @@
 
 #include "domain.h"
 #include "error.h"
+#include "shm.h"
 #include "wait.h"
 #include "waiter.h"
 
@@ -20,13 +21,26 @@ enum {
 struct notifier {
 	babus_domain *domain;
 	pthread_t thread;
-	pthread_mutex_t lock; /* protects the rest; taken before a waiter's */
+	int64_t check_files_ns; /* when to look at the domain's files next; the thread's */
+	pthread_mutex_t lock;   /* protects the rest; taken before a waiter's */
 	bool stop;
 	babus_waiter **waiters;
 	size_t count, room;
 };
 
 /* --- the thread ------------------------------------------------------------------ */
+
+/* Whether the domain is still there: not more often than needed, however often it is woken. */
+static void check_files(struct notifier *notifier, uint64_t recheck_ns)
+{
+	int64_t now = shm_monotonic();
+
+	if (now < notifier->check_files_ns)
+		return;
+	if (__builtin_add_overflow(now, (int64_t)recheck_ns, &notifier->check_files_ns))
+		notifier->check_files_ns = INT64_MAX;
+	domain_check_files(notifier->domain);
+}
 
 /* The same steps as a sleeping waiter's, for all waiters: see waiter.c. */
 static bool serve(struct notifier *notifier)
@@ -51,8 +65,8 @@ static bool serve(struct notifier *notifier)
 	if (stop)
 		return false;
 	/* Also when none is armed: one that arms itself does not tell us. */
-	if (wait_sleep(map, word, listen, babus_deadline((int64_t)recheck_ns)) == -ETIMEDOUT)
-		domain_check_files(notifier->domain);
+	wait_sleep(map, word, listen, babus_deadline((int64_t)recheck_ns));
+	check_files(notifier, recheck_ns);
 	return true;
 }
 

@@ -253,6 +253,45 @@ static void no_message_is_missed_by_an_epoll_loop(void **state)
 	end_loop(&loop);
 }
 
+/* --- the end ---------------------------------------------------------------------------- */
+
+static void *publish_while_it_is_there(void *arg)
+{
+	int result;
+
+	/* Often, but so that each finds all served and wakes the library's thread. */
+	do {
+		usleep(1000);
+		result = babus_slot_publish(arg, "x", 1, NULL, NULL);
+	} while (!result);
+	EXPECT_EQUAL(result, -ENODEV);
+	return NULL;
+}
+
+/* Those who have it mapped could go on for ever. */
+static void vanished_domain_is_told_though_messages_come(void **state)
+{
+	struct loop loop = make_loop(SECOND);
+	int64_t patience = now_ns() + 20 * SECOND * SUPPORT_SLOWER;
+	struct babus_event event;
+	pthread_t thread;
+	int result = 0;
+
+	(void)state;
+	assert_quiet(loop.waiter);
+	assert_int_equal(pthread_create(&thread, NULL, publish_while_it_is_there, loop.slot), 0);
+	assert_int_equal(unlink(domain_file("domain")), 0);
+	while (result != -ENODEV) {
+		assert_true(now_ns() < patience);
+		assert_true(readable(loop.fd, 20000));
+		result = babus_waiter_wait(loop.waiter, BABUS_NOW, &event);
+		if (!result && !event.status)
+			babus_reader_seek(loop.reader, BABUS_START_NEXT, 0);
+	}
+	pthread_join(thread, NULL);
+	end_loop(&loop);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -263,6 +302,7 @@ static int run(void)
 	    CASE(domain_watch_makes_it_readable),
 	    CASE(many_waiters_share_one_thread_that_ends_with_them),
 	    CASE(no_message_is_missed_by_an_epoll_loop),
+	    CASE(vanished_domain_is_told_though_messages_come),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
