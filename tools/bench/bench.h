@@ -6,7 +6,10 @@
  *     work_*.c    what they are made to do (work.h)
  *     plan.c      which work with which peer, in which order, and its results
  *     crew.c      the processes or threads that do it
+ *     mounted.c   the file systems that work_file.c uses
  *     table.c, json.c, machine.c    what is told about it
+ *     past.c      a run that is over, read back from its JSON, for
+ *     section.c, goals.c, plot.c    what is made of it
  *
  * All times are nanoseconds on CLOCK_MONOTONIC.
  */

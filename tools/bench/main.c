@@ -46,7 +46,7 @@ static void usage(FILE *to)
 	      "over; ratios to the floor and to peers are what counts.\n\n"
 	      "  --quick            in two minutes; --full (the default) takes half an hour\n"
 	      "  --smoke            every peer, every size, a moment each: is it carried right?\n"
-	      "  --repeats N        runs of each case (5; 2 with --smoke)\n"
+	      "  --repeats N        runs of each case (5; 3 with --quick, 2 with --smoke)\n"
 	      "  --work LIST        only these, with commas between\n"
 	      "  --peer LIST        only these peers (floors always run)\n"
 	      "  --size BYTES       only messages of this size\n"
@@ -243,7 +243,9 @@ int main(int argc, char **argv)
 	check_names(options.works, true);
 	check_names(options.peers, false);
 	if (!options.repeats)
-		options.repeats = options.extent == EXTENT_SMOKE ? 2 : 5;
+		options.repeats = options.extent == EXTENT_SMOKE   ? 2
+				  : options.extent == EXTENT_QUICK ? 3
+								   : 5;
 	options.run_ns = options.extent == EXTENT_SMOKE   ? 1000000
 			 : options.extent == EXTENT_QUICK ? 100000000
 							  : 200000000;
