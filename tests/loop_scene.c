@@ -210,7 +210,7 @@ static void make_sources(struct scene *scene)
 	}
 	for (unsigned n = 0; n < WAITERS; n++) {
 		assert_int_equal(babus_waiter_fd(scene->waiters[n], &scene->fds[n]), 0);
-		assert_quiet(scene->waiters[n]);
+		assert_no_news(scene->waiters[n]);
 	}
 }
 

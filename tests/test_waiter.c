@@ -15,7 +15,7 @@ static void event_names_the_reader_until_it_has_caught_up(void **state)
 
 	(void)state;
 	assert_int_equal(babus_waiter_add(waiter, reader, &user), 0);
-	assert_quiet(waiter);
+	assert_no_news(waiter);
 	publish_many(slot, 2);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(babus_waiter_wait(waiter, BABUS_FOREVER, &event), 0);
@@ -24,7 +24,7 @@ static void event_names_the_reader_until_it_has_caught_up(void **state)
 		assert_int_equal(event.status, 0);
 		take_next(reader);
 	}
-	assert_quiet(waiter);
+	assert_no_news(waiter);
 	babus_waiter_close(waiter);
 	babus_reader_close(reader);
 	babus_slot_close(slot);
@@ -110,10 +110,10 @@ static void wake_is_ecanceled_once_now_or_later(void **state)
 	start_sleeper(&sleeper, waiter);
 	assert_int_equal(babus_waiter_wake(waiter), 0);
 	assert_int_equal(end_sleeper(&sleeper), -ECANCELED);
-	assert_quiet(waiter);
+	assert_no_news(waiter);
 	assert_int_equal(babus_waiter_wake(waiter), 0);
 	assert_int_equal(babus_waiter_wait(waiter, BABUS_FOREVER, &event), -ECANCELED);
-	assert_quiet(waiter);
+	assert_no_news(waiter);
 	babus_waiter_close(waiter);
 }
 
@@ -192,13 +192,13 @@ static void domain_watch_reports_slots_that_come_and_go(void **state)
 	(void)state;
 	babus_slot_close(make_slot("before", 1, 16));
 	assert_int_equal(babus_waiter_watch_domain(waiter, &user), 0);
-	assert_quiet(waiter);
+	assert_no_news(waiter);
 	babus_slot_close(make_slot("s", 1, 16));
 	assert_int_equal(babus_waiter_wait(waiter, BABUS_FOREVER, &event), 0);
 	assert_null(event.reader);
 	assert_ptr_equal(event.user, &user);
 	assert_int_equal(event.status, 0);
-	assert_quiet(waiter);
+	assert_no_news(waiter);
 	start_sleeper(&sleeper, waiter);
 	assert_int_equal(babus_slot_remove(bus, "s"), 0);
 	assert_int_equal(end_sleeper(&sleeper), 0);

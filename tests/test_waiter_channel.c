@@ -31,7 +31,7 @@ static void slots_beyond_the_channels_share_them_and_each_is_heard(void **state)
 		assert_ptr_equal(sleeper.event.user, slots[i]);
 		take_next(readers[i]);
 	}
-	assert_quiet(waiter);
+	assert_no_news(waiter);
 	babus_waiter_close(waiter);
 	for (int i = 0; i < SLOTS; i++) {
 		babus_reader_close(readers[i]);

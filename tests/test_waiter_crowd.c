@@ -37,7 +37,7 @@ static void add_to_crowd(struct crowd *crowd, unsigned i)
 	crowd->waiters[i] = open_waiter(0, NO_RECHECK);
 	assert_int_equal(babus_waiter_add(crowd->waiters[i], crowd->readers[i], NULL), 0);
 	assert_int_equal(babus_waiter_fd(crowd->waiters[i], &fd), 0);
-	assert_quiet(crowd->waiters[i]);
+	assert_no_news(crowd->waiters[i]);
 	assert_int_equal(epoll_ctl(crowd->epoll, EPOLL_CTL_ADD, fd, &event), 0);
 }
 
@@ -91,7 +91,7 @@ static unsigned serve_some(struct crowd *crowd, unsigned slot)
 		assert_int_equal(babus_waiter_wait(crowd->waiters[i], BABUS_NOW, &event), 0);
 		assert_ptr_equal(event.reader, crowd->readers[i]);
 		take_next(event.reader);
-		assert_quiet(crowd->waiters[i]);
+		assert_no_news(crowd->waiters[i]);
 	}
 	return (unsigned)count;
 }
@@ -249,7 +249,7 @@ static void without_a_free_descriptor_it_is_emfile_and_nothing_stays(void **stat
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	assert_int_equal(fd, -1);
 	assert_int_equal(count_threads(), before);
-	assert_quiet(waiter);
+	assert_no_news(waiter);
 	assert_int_equal(babus_waiter_fd(waiter, &fd), 0);
 	assert_int_equal(count_threads(), before + 1);
 	babus_waiter_close(waiter);

@@ -278,7 +278,7 @@ static void vanished_domain_is_told_though_messages_come(void **state)
 	int result = 0;
 
 	(void)state;
-	assert_quiet(loop.waiter);
+	assert_no_news(loop.waiter);
 	assert_int_equal(pthread_create(&thread, NULL, publish_while_it_is_there, loop.slot), 0);
 	assert_int_equal(unlink(domain_file("domain")), 0);
 	while (result != -ENODEV) {

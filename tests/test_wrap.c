@@ -172,7 +172,7 @@ static void changes_are_told_when_their_count_wraps(void **state)
 		char name[16];
 
 		snprintf(name, sizeof(name), "s%d", i);
-		assert_quiet(waiter);
+		assert_no_news(waiter);
 		babus_slot_close(make_slot(name, 1, 16));
 		assert_int_equal(babus_waiter_wait(waiter, babus_deadline(30 * SECOND), &event), 0);
 		assert_null(event.reader);

@@ -35,7 +35,7 @@ void take_next(babus_reader *reader)
 	babus_message_release(&message);
 }
 
-void assert_quiet(babus_waiter *waiter)
+void assert_no_news(babus_waiter *waiter)
 {
 	struct babus_event event;
 

@@ -18,7 +18,7 @@ babus_waiter *open_waiter(uint64_t spin_ns, uint64_t recheck_ns);
 babus_reader *open_reader(babus_slot *slot);
 void take_next(babus_reader *reader);
 /* Nothing to report. Arms the descriptor, if there is one. */
-void assert_quiet(babus_waiter *waiter);
+void assert_no_news(babus_waiter *waiter);
 
 /* A thread in babus_waiter_wait(). */
 struct sleeper {

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * babusfs spins before it sleeps if its configuration says so. A waiter that sleeps
+ * has marked its channels; one that spins has not.
+ */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "domain.h"
+#include "file.h"
+#include "mount.h"
+#include "waiting.h"
+
+static bool sleeps_within(int64_t patience_ns)
+{
+	int64_t end = now_ns() + patience_ns;
+
+	while (!(waiting_get(&bus->map->waiting) & UINT32_MAX) && now_ns() < end)
+		sched_yield();
+	return waiting_get(&bus->map->waiting) & UINT32_MAX;
+}
+
+static void sleeps_at_once_unless_told_otherwise(void **state)
+{
+	(void)state;
+	mount_start(NULL);
+	assert_true(sleeps_within(20 * SECOND));
+}
+
+static void start_with_spin(void)
+{
+	static const char text[] = "[babusfs]\nspin = 300 s\n";
+	const char *path = root_file("spin.ini");
+
+	write_file(path, text, sizeof(text) - 1);
+	setenv("BABUS_CONFIG", path, 1);
+	mount_start(NULL);
+	unsetenv("BABUS_CONFIG");
+}
+
+static void spins_first_if_the_file_says_so(void **state)
+{
+	(void)state;
+	if (count_processors() == 1) {
+		printf("# one processor: nobody spins here\n");
+		return;
+	}
+	start_with_spin();
+	assert_false(sleeps_within(100 * MILLISECOND));
+}
+
+static void never_spins_on_a_single_processor(void **state)
+{
+	(void)state;
+	stay_on_processor(0);
+	start_with_spin();
+	go_to_any_processor();
+	assert_true(sleeps_within(20 * SECOND));
+}
+
+static int run(void)
+{
+	const struct CMUnitTest cases[] = {
+	    UNMOUNTED(sleeps_at_once_unless_told_otherwise),
+	    UNMOUNTED(spins_first_if_the_file_says_so),
+	    UNMOUNTED(never_spins_on_a_single_processor),
+	};
+
+	return cmocka_run_group_tests(cases, NULL, NULL);
+}
+
+int main(void)
+{
+	return mount_main(run, 60);
+}
