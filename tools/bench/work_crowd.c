@@ -122,7 +122,7 @@ static int by_value(const void *a, const void *b)
 
 static double time_of_one(babus_slot *slot, uint64_t stretches)
 {
-	uint64_t took[STRETCHES_MAX];
+	uint64_t took[STRETCHES_MAX] = {0}, middle;
 
 	publish(slot, STRETCH);
 	for (uint64_t i = 0; i < stretches; i++) {
@@ -132,7 +132,8 @@ static double time_of_one(babus_slot *slot, uint64_t stretches)
 		took[i] = bench_now() - start;
 	}
 	qsort(took, stretches, sizeof(*took), by_value);
-	return (double)took[stretches / 2] / STRETCH;
+	middle = took[stretches / 2];
+	return (double)middle / STRETCH;
 }
 
 static babus_slot *new_slot(const char *what, int channel)
