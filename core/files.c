@@ -459,20 +459,23 @@ static int recover_file(babus_domain *domain, const char *file, bool repair, uin
 	return 0;
 }
 
-int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers)
+int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers, uint32_t *foreign)
 {
 	struct dirent *entry;
 	DIR *dir = files_open_dir(domain->dirfd);
-	int error = 0;
 
 	if (!dir)
 		return -errno;
 	/* One that cannot be dealt with does not keep the others. */
 	while ((entry = readdir(dir))) {
-		int result = recover_file(domain, entry->d_name, repair, leftovers);
+		int error = recover_file(domain, entry->d_name, repair, leftovers);
 
-		error = error ? error : result;
+		if (!error)
+			continue;
+		++*foreign;
+		if (!*babus_error_detail())
+			babus_fail(error, "%s: %s", entry->d_name, babus_strerror(error));
 	}
 	closedir(dir);
-	return error;
+	return 0;
 }

@@ -49,7 +49,10 @@ int files_create(babus_domain *domain, const char *name, const struct babus_slot
  */
 int files_retire(babus_domain *domain, const char *name, dev_t device, ino_t inode);
 
-/* Finish interrupted creations and removals; only count them without `repair`. */
-int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers);
+/*
+ * Finish interrupted creations and removals; only count them without `repair`.
+ * `foreign` are those that cannot be finished: the detail names one.
+ */
+int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers, uint32_t *foreign);
 
 #endif

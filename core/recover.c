@@ -66,8 +66,10 @@ static int recover_slot(void *arg, const char *name)
 		return 0;
 	report->slots++;
 	if (error) {
-		/* The last of them stays to be told at the end. */
+		/* The first of all stays to be told at the end. */
 		report->damaged++;
+		if (*pass->damage)
+			return 0;
 		snprintf(pass->damage, sizeof(pass->damage), "slot '%s': %s", name,
 			 *babus_error_detail() ? babus_error_detail() : babus_strerror(error));
 		return 0;
@@ -83,17 +85,15 @@ static int recover_slot(void *arg, const char *name)
 /* Files first: a slot may get its name back, and is looked after then as the others. */
 static int recover_all(struct pass *pass)
 {
-	char detail[sizeof(pass->damage)];
-	int files, error;
+	struct babus_report *report = &pass->report;
+	int error;
 
 	babus_fail_clear();
-	files = files_recover(pass->domain, pass->repair, &pass->report.leftovers);
-	snprintf(detail, sizeof(detail), "%s", babus_error_detail());
-	/* A file that cannot be dealt with does not keep the slots. */
-	error = babus_domain_list(pass->domain, recover_slot, pass);
-	if (error || !files)
+	error = files_recover(pass->domain, pass->repair, &report->leftovers, &report->foreign);
+	if (error)
 		return error;
-	return *detail ? babus_fail(files, "%s", detail) : files;
+	snprintf(pass->damage, sizeof(pass->damage), "%s", babus_error_detail());
+	return babus_domain_list(pass->domain, recover_slot, pass);
 }
 
 int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *report)

@@ -111,6 +111,9 @@ static int map_pins(babus_slot *slot)
 
 	files_name(file, FILES_PINS, slot->name, slot->instance);
 	fd = shm_open_file(slot->domain->dirfd, file, O_RDWR, &st);
+	/* They go after the mark is set, and come before the slot does. */
+	if (fd == -ENOENT && !flag_get(&slot->header->removed))
+		return babus_fail(-EPROTO, "slot '%s': its file %s is missing", slot->name, file);
 	if (fd < 0)
 		return fd == -ENOENT ? -ENODEV : fd;
 	slot->pins_device = st.st_dev;
@@ -125,13 +128,6 @@ static int map_pins(babus_slot *slot)
 		error = shm_map(fd, slot->ring.g.pins_size, true, (void **)&slot->pins_header);
 	close(fd);
 	return error;
-}
-
-static int guard_maps(babus_slot *slot)
-{
-	slot->slot_guard = guard_add(slot->header, slot->ring.g.slot_size);
-	slot->pins_guard = guard_add(slot->pins_header, slot->ring.g.pins_size);
-	return slot->slot_guard && slot->pins_guard ? 0 : -ENOMEM;
 }
 
 static void set_tables(babus_slot *slot)
@@ -156,6 +152,12 @@ static void set_tables(babus_slot *slot)
 	};
 }
 
+static int guard_map(void *map, size_t size, struct guard **guard)
+{
+	*guard = guard_add(map, size);
+	return *guard ? 0 : -ENOMEM;
+}
+
 static int attach(babus_slot *slot)
 {
 	char file[NAME_MAX + 1];
@@ -164,9 +166,11 @@ static int attach(babus_slot *slot)
 	files_name(file, FILES_SLOT, slot->name, 0);
 	error = map_slot(slot, file);
 	if (!error)
+		error = guard_map(slot->header, slot->ring.g.slot_size, &slot->slot_guard);
+	if (!error)
 		error = map_pins(slot);
 	if (!error)
-		error = guard_maps(slot);
+		error = guard_map(slot->pins_header, slot->ring.g.pins_size, &slot->pins_guard);
 	if (error)
 		return error;
 	ring_attach(&slot->ring, &slot->ring.g, slot->header, slot->pins_header);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -318,6 +319,44 @@ static void damaged_slot_is_counted_and_does_not_stop_the_others(void **state)
 	assert_int_equal(report.dead_publishers, 1);
 }
 
+static void files_in_the_way_are_counted_named_and_stay(void **state)
+{
+	static const char fifo[] = "a.0123456789abcdef.gone", link[] = "b.0123456789abcdef.gone";
+	struct babus_report report;
+	struct stat st;
+
+	(void)state;
+	make_with_a_message();
+	assert_int_equal(mkfifo(domain_file(fifo), 0600), 0);
+	assert_int_equal(symlink("/etc/passwd", domain_file(link)), 0);
+	child_kill(start_holder(hold_all_loans));
+	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
+	assert_int_equal(report.foreign, 2);
+	assert_int_equal(report.slots, 1);
+	assert_int_equal(report.damaged, 0);
+	assert_int_equal(report.dead_publishers, 1);
+	assert_non_null(strstr(babus_error_detail(), "0123456789abcdef.gone"));
+	assert_int_equal(lstat(domain_file(fifo), &st), 0);
+	assert_int_equal(lstat(domain_file(link), &st), 0);
+}
+
+static void slot_without_its_pins_is_damaged_and_can_be_removed(void **state)
+{
+	struct babus_report report;
+	babus_slot *slot;
+
+	(void)state;
+	slot = make_slot("s", 2, 64);
+	assert_int_equal(unlink(pins_file(slot)), 0);
+	babus_slot_close(slot);
+	assert_int_equal(babus_slot_open(bus, "s", BABUS_READ, NULL, &slot), -EPROTO);
+	assert_non_null(strstr(babus_error_detail(), ".pins is missing"));
+	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
+	assert_int_equal(report.damaged, 1);
+	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	babus_slot_close(make_slot("s", 2, 64));
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -332,6 +371,8 @@ static int run(void)
 	    CASE(slot_that_a_late_remover_took_away_gets_its_name_back),
 	    CASE(pins_without_a_slot_are_swept_up),
 	    CASE(damaged_slot_is_counted_and_does_not_stop_the_others),
+	    CASE(files_in_the_way_are_counted_named_and_stay),
+	    CASE(slot_without_its_pins_is_damaged_and_can_be_removed),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

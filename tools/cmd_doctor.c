@@ -158,6 +158,7 @@ static void show_report(struct checkup *checkup, const struct babus_report *repo
 		json_number(json, "leftovers", report->leftovers);
 		json_number(json, "damaged", checkup->damaged);
 		json_number(json, "closed", checkup->closed);
+		json_number(json, "foreign", report->foreign);
 		return;
 	}
 	printf("%" PRIu32 " slots: %" PRIu32 " dead publishers, %" PRIu32 " dead readers, %" PRIu32
@@ -176,9 +177,13 @@ static int check_domain(struct checkup *checkup, babus_domain *domain)
 		error = babus_domain_recover(domain, checkup->repair, &report);
 	if (error)
 		return fail_on("domain", babus_domain_name(domain), error);
+	/* Of several things in the way, recovery names one. */
+	if (report.foreign)
+		complain("domain '%s': %" PRIu32 " files are in the way, such as: %s",
+			 babus_domain_name(domain), report.foreign, babus_error_detail());
 	show_report(checkup, &report);
 	/* What is damaged stays: only its owner can say that it may go. */
-	if (checkup->damaged)
+	if (checkup->damaged || report.foreign)
 		checkup->status = STATUS_FAILED;
 	return 0;
 }

@@ -227,7 +227,9 @@ struct babus_report {
 	uint32_t buffers;   /* taken back from the dead */
 	uint32_t leftovers; /* files of an interrupted create or remove */
 	uint32_t damaged;   /* slots that could not be opened: see detail */
-	uint64_t reserved[4];
+	uint32_t foreign;   /* files called like leftovers that are none, or not ours: see detail */
+	uint32_t reserved0;
+	uint64_t reserved[3];
 };
 
 /*
