@@ -382,7 +382,12 @@ static int check_may_unlink(babus_domain *domain, uid_t owner, const char *name)
 	return 0;
 }
 
-static int remove_slot(babus_domain *domain, const char *name)
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+int files_remove(babus_domain *domain, const char *name, const struct stat *only)
 {
 	char slot_file[NAME_MAX + 1];
 	struct layout_slot header;
@@ -392,10 +397,14 @@ static int remove_slot(babus_domain *domain, const char *name)
 	files_name(slot_file, FILES_SLOT, name, 0);
 	/* Who may publish may say that it is over. */
 	fd = open_slot_file(domain, slot_file, &st, &header);
-	if (fd == -EPROTO)
+	if (fd == -EPROTO && !only)
 		return remove_damaged(domain, slot_file);
 	if (fd < 0)
 		return fd;
+	if (only && !is_same(&st, only)) {
+		close(fd);
+		return -ENODEV;
+	}
 	/* All or nothing: mark it only if its name can go too. */
 	error = check_may_unlink(domain, st.st_uid, name);
 	if (!error)
@@ -420,7 +429,7 @@ int babus_slot_remove(babus_domain *domain, const char *name)
 	/* Again if a slot has come where there was none. */
 	error = -EAGAIN;
 	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++)
-		error = remove_slot(domain, name);
+		error = files_remove(domain, name, NULL);
 	return error;
 }
 

@@ -15,6 +15,7 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <sys/stat.h>
 
 #include "domain.h"
 
@@ -42,6 +43,12 @@ mode_t files_pins_mode(mode_t slot);
 /* Create a slot's files. -EEXIST: there is one, possibly of another creator. */
 int files_create(babus_domain *domain, const char *name, const struct babus_slot_options *opts,
 		 const struct layout_geometry *geometry);
+
+/*
+ * Remove slot `name`. `only`: if its file is this one (device and inode), else
+ * -ENODEV; NULL: whichever it is.
+ */
+int files_remove(babus_domain *domain, const char *name, const struct stat *only);
 
 /*
  * Take away the name of a slot that is marked as removed, if it is still this

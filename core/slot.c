@@ -426,6 +426,18 @@ int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 	return error;
 }
 
+int babus_slot_remove_this(babus_slot *slot)
+{
+	struct stat own = {.st_dev = slot->device, .st_ino = slot->inode};
+	int error;
+
+	babus_fail_clear();
+	error = slot_check(slot);
+	if (!error)
+		error = files_remove(slot->domain, slot->name, &own);
+	return error == -ENOENT ? -ENODEV : error;
+}
+
 const char *babus_slot_name(const babus_slot *slot)
 {
 	return slot->name;

@@ -262,8 +262,11 @@ static void own_by_caller(fuse_req_t req, struct babus_slot_options *opts)
 		opts->gid = ctx->gid;
 }
 
-/* The domain directory's own permissions, asked again for the caller. */
-static int check_root(fuse_req_t req)
+/*
+ * The domain directory's own permissions, asked again for the caller: to add,
+ * or to take away what belongs to the owner of `slot`.
+ */
+static int check_root(fuse_req_t req, const struct access *slot)
 {
 	struct stat st;
 	struct access access;
@@ -271,7 +274,11 @@ static int check_root(fuse_req_t req)
 	if (stat(ops_fs(req)->domain_path, &st) < 0)
 		return errno == ENOENT ? -ENODEV : -errno;
 	access = (struct access){st.st_mode & 0777, st.st_uid, st.st_gid};
-	return caller_may(req, &access, MAY_WRITE) ? 0 : -EACCES;
+	if (!caller_may(req, &access, MAY_WRITE))
+		return -EACCES;
+	if (slot && st.st_mode & S_ISVTX && !caller_owns(req, slot) && !caller_owns(req, &access))
+		return -EPERM;
+	return 0;
 }
 
 void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
@@ -286,7 +293,7 @@ void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 		fuse_reply_err(req, EPERM);
 		return;
 	}
-	error = check_root(req);
+	error = check_root(req, NULL);
 	if (!error)
 		error = babus_name_check(name);
 	if (!error) {
@@ -314,15 +321,16 @@ void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 		fuse_reply_err(req, EPERM);
 		return;
 	}
-	error = check_root(req);
-	if (!error)
-		error = slots_find(fs->slots, name, &slot);
+	/* What is asked about is what is removed, whatever has the name by then. */
+	error = slots_find(fs->slots, name, &slot);
 	if (!error)
 		error = slot_access(slot, true, &access);
+	if (!error)
+		error = check_root(req, &access);
 	if (!error && !caller_may(req, &access, MAY_WRITE))
 		error = -EACCES;
 	if (!error)
-		error = babus_slot_remove(fs->domain, name);
+		error = babus_slot_remove_this(slot->bus);
 	if (!error)
 		slot_gone(slot);
 	if (slot)

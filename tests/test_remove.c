@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -203,6 +204,28 @@ static void deleted_domain_is_found_by_the_recheck(void **state)
 	babus_slot_close(slot);
 }
 
+static void removing_what_a_handle_sees_spares_a_later_slot(void **state)
+{
+	babus_slot *old = make_slot("s", 2, 16), *new, *other;
+
+	(void)state;
+	/* Renamed away by somebody who may write the directory: not marked as removed. */
+	assert_int_equal(rename(domain_file("s.slot"), domain_file("moved")), 0);
+	new = make_slot("s", 2, 16);
+	publish_text(new, "new");
+	assert_int_equal(babus_slot_remove_this(old), -ENODEV);
+	publish_text(new, "still there");
+
+	other = open_slot("s", BABUS_READ);
+	assert_int_equal(babus_slot_remove_this(other), 0);
+	assert_int_equal(babus_slot_remove_this(other), -ENODEV);
+	assert_int_equal(babus_slot_publish(new, "x", 1, NULL, NULL), -ENODEV);
+	assert_int_equal(babus_slot_remove(bus, "s"), -ENOENT);
+	babus_slot_close(old);
+	babus_slot_close(new);
+	babus_slot_close(other);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -211,6 +234,7 @@ static int run(void)
 	    CASE(pinned_message_stays_readable_until_released),
 	    CASE(recreated_slot_is_a_new_instance),
 	    CASE(removal_leaves_no_files),
+	    CASE(removing_what_a_handle_sees_spares_a_later_slot),
 	    CASE(removal_wakes_the_waiters_at_once),
 	    CASE(removal_of_the_domain_wakes_its_waiters),
 	    CASE(deleted_domain_is_found_by_the_recheck),

@@ -298,6 +298,12 @@ BABUS_API void babus_slot_close(babus_slot *slot);
 BABUS_API int babus_slot_remove(babus_domain *domain, const char *name);
 
 /*
+ * The same for the slot that this handle sees, and for no other that may have
+ * its name by now: -ENODEV. The handle stays open.
+ */
+BABUS_API int babus_slot_remove_this(babus_slot *slot);
+
+/*
  * Change permission bits, owner and group of the slot's files; (mode_t)-1,
  * (uid_t)-1 or (gid_t)-1 leave that as it is. -EPERM (only the owner may),
  * -EACCES, -ENODEV.
