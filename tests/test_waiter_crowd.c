@@ -126,11 +126,11 @@ static void hundreds_of_waiters_share_one_thread_and_only_those_with_news_are_to
 	struct crowd *crowd = make_crowd();
 
 	(void)state;
-	assert_int_equal(count_threads(), before + 1);
+	assert_threads(before + 1);
 	serve_all_slots(crowd);
-	assert_int_equal(count_threads(), before + 1);
+	assert_threads(before + 1);
 	end_crowd(crowd);
-	assert_int_equal(count_threads(), before);
+	assert_threads(before);
 }
 
 /* --- going ------------------------------------------------------------------------------------ */
@@ -195,7 +195,7 @@ static void waiters_go_in_any_order_while_messages_come_and_the_rest_are_served(
 			leave_crowd(crowd, order[gone++]);
 		atomic_store(&noise.stop, true);
 		pthread_join(thread, NULL);
-		assert_int_equal(count_threads(), before + (gone < WAITERS));
+		assert_threads(before + (gone < WAITERS));
 		settle(crowd);
 		serve_all_slots(crowd);
 		/* The handle may go before what was opened from it. */
@@ -216,19 +216,19 @@ static void each_domain_handle_has_a_thread_of_its_own(void **state)
 	(void)state;
 	assert_int_equal(babus_domain_open("test", 0, NULL, &again), 0);
 	assert_int_equal(babus_waiter_open(again, NULL, &foreign), 0);
-	assert_int_equal(count_threads(), before);
+	assert_threads(before);
 	assert_int_equal(babus_waiter_fd(first, &fd), 0);
 	assert_int_equal(babus_waiter_fd(second, &fd), 0);
-	assert_int_equal(count_threads(), before + 1);
+	assert_threads(before + 1);
 	assert_int_equal(babus_waiter_fd(foreign, &fd), 0);
-	assert_int_equal(count_threads(), before + 2);
+	assert_threads(before + 2);
 	babus_waiter_close(first);
-	assert_int_equal(count_threads(), before + 2);
+	assert_threads(before + 2);
 	babus_waiter_close(second);
-	assert_int_equal(count_threads(), before + 1);
+	assert_threads(before + 1);
 	babus_waiter_close(foreign);
 	babus_domain_close(again);
-	assert_int_equal(count_threads(), before);
+	assert_threads(before);
 }
 
 /* --- when there is none left
@@ -248,10 +248,10 @@ static void without_a_free_descriptor_it_is_emfile_and_nothing_stays(void **stat
 	assert_int_equal(babus_waiter_fd(waiter, &fd), -EMFILE);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	assert_int_equal(fd, -1);
-	assert_int_equal(count_threads(), before);
+	assert_threads(before);
 	assert_no_news(waiter);
 	assert_int_equal(babus_waiter_fd(waiter, &fd), 0);
-	assert_int_equal(count_threads(), before + 1);
+	assert_threads(before + 1);
 	babus_waiter_close(waiter);
 }
 
@@ -264,6 +264,7 @@ static int run(void)
 	    CASE(without_a_free_descriptor_it_is_emfile_and_nothing_stays),
 	};
 
+	warm_up_threads();
 	return cmocka_run_group_tests(cases, NULL, NULL);
 }
 

@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "payload.h"
 
@@ -89,6 +92,32 @@ unsigned count_threads(void)
 		count += entry->d_name[0] != '.';
 	closedir(dir);
 	return count;
+}
+
+void assert_threads(unsigned count)
+{
+	int64_t patience = now_ns() + 10 * SECOND;
+
+	while (count_threads() != count && now_ns() < patience)
+		sched_yield();
+	assert_int_equal(count_threads(), count);
+}
+
+static void *tell_name(void *arg)
+{
+	snprintf(arg, 64, "/proc/self/task/%ld", syscall(SYS_gettid));
+	return NULL;
+}
+
+void warm_up_threads(void)
+{
+	pthread_t thread;
+	char name[64];
+
+	EXPECT(!pthread_create(&thread, NULL, tell_name, name));
+	EXPECT(!pthread_join(thread, NULL));
+	while (!access(name, F_OK))
+		sched_yield();
 }
 
 /* --- processors -------------------------------------------------------------------------- */

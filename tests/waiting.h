@@ -38,6 +38,10 @@ int64_t cpu_ns(void);
 
 /* How many threads this process has. */
 unsigned count_threads(void);
+/* Assert that it has as many; one that was joined may be seen for a moment yet. */
+void assert_threads(unsigned count);
+/* Start a first thread, so that a sanitizer starts its own. */
+void warm_up_threads(void);
 
 /* How many processors the program may use. */
 unsigned count_processors(void);
