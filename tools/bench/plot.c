@@ -15,28 +15,45 @@
 #include "past.h"
 #include "peer.h"
 
-static FILE *open_gnuplot(const char *directory, const char *name, const char *title)
+static FILE *open_gnuplot(const char *title)
 {
 	FILE *to = popen("gnuplot", "w");
 
 	bench_check(to ? 0 : -errno, "gnuplot");
 	fprintf(to,
 		"set terminal svg size 900,600 background 'white'\n"
-		"set output '%s/%s.svg'\n"
 		"set title '%s'\n"
 		"set key outside right\nset grid\nset logscale xy\n",
-		directory, name, title);
+		title);
 	return to;
 }
 
+/* Floors, babus, and everybody else in a colour of his own. */
+static void print_style(const char *name, unsigned number, FILE *to)
+{
+	static const char *const colours[] = {"#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b",
+					      "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"};
+
+	if (strcmp(name, "floor") == 0 || strcmp(name, "ring") == 0)
+		fputs("lw 2 dt 2 lc rgb 'black'", to);
+	else if (strcmp(name, "babus") == 0)
+		fputs("lw 4 lc rgb '#d62728'", to);
+	else
+		fprintf(to, "lw 2 lc rgb '%s'",
+			colours[number % (sizeof(colours) / sizeof(*colours))]);
+}
+
 /* After the data, each as a block of its own. A run may have nothing for a picture. */
-static int close_gnuplot(FILE *to, const char *const *names, unsigned count)
+static int close_gnuplot(FILE *to, const char *directory, const char *file,
+			 const char *const *names, unsigned count)
 {
 	if (count)
-		fputs("plot ", to);
-	for (unsigned i = 0; i < count; i++)
-		fprintf(to, "%s$d%u using 1:2 with lines lw 2 title '%s'", i ? ", " : "", i,
-			names[i]);
+		fprintf(to, "set output '%s/%s.svg'\nplot ", directory, file);
+	for (unsigned i = 0; i < count; i++) {
+		fprintf(to, "%s$d%u using 1:2 with lines ", i ? ", " : "", i);
+		print_style(names[i], i, to);
+		fprintf(to, " title '%s'", names[i]);
+	}
 	fputc('\n', to);
 	return pclose(to) == 0 ? 0 : 1;
 }
@@ -51,8 +68,8 @@ static int plot_sizes(const struct value *run, const char *directory, const char
 
 	snprintf(file, sizeof(file), "size-%s", mode);
 	snprintf(title, sizeof(title), "Round trip between two processes, %s", mode);
-	to = open_gnuplot(directory, file, title);
-	fputs("set xlabel 'bytes'\nset ylabel 'ns, median'\n", to);
+	to = open_gnuplot(title);
+	fputs("set xlabel 'bytes'\nset ylabel 'typical time'\nset format y '%.0s %cs'\n", to);
 	for (size_t n = 0; n < peer_count; n++) {
 		bool any = false;
 
@@ -69,14 +86,14 @@ static int plot_sizes(const struct value *run, const char *directory, const char
 			if (!any)
 				fprintf(to, "$d%u << EOD\n", count);
 			any = true;
-			fprintf(to, "%.0f %.1f\n", size, ns);
+			fprintf(to, "%.0f %.6g\n", size, ns / 1e9);
 		}
 		if (any) {
 			fputs("EOD\n", to);
 			names[count++] = peers[n]->name;
 		}
 	}
-	return close_gnuplot(to, names, count);
+	return close_gnuplot(to, directory, file, names, count);
 }
 
 /* How many percent took longer than each of the histogram's values. */
@@ -88,7 +105,8 @@ static void print_longer(const struct value *histogram, FILE *to)
 		all += histogram->items[i].count == 2 ? histogram->items[i].items[1].number : 0;
 	longer = all;
 	for (size_t i = 0; i < histogram->count && histogram->items[i].count == 2; i++) {
-		fprintf(to, "%.0f %.6f\n", histogram->items[i].items[0].number, longer / all * 100);
+		fprintf(to, "%.6g %.6f\n", histogram->items[i].items[0].number / 1e9,
+			longer / all * 100);
 		longer -= histogram->items[i].items[1].number;
 	}
 }
@@ -97,10 +115,12 @@ static int plot_distribution(const struct value *run, const char *directory, con
 			     const char *title, struct pick pick)
 {
 	const char **names = bench_memory(peer_count * sizeof(*names));
-	FILE *to = open_gnuplot(directory, file, title);
+	FILE *to = open_gnuplot(title);
 	unsigned count = 0;
 
-	fputs("set xlabel 'ns'\nset ylabel '% took as long or longer'\n", to);
+	fputs("set xlabel 'latency'\nset format x '%.0s %cs'\nset ylabel '% took as long or "
+	      "longer'\n",
+	      to);
 	for (size_t n = 0; n < peer_count; n++) {
 		const struct value *found;
 
@@ -113,7 +133,7 @@ static int plot_distribution(const struct value *run, const char *directory, con
 		fputs("EOD\n", to);
 		names[count++] = pick.name;
 	}
-	return close_gnuplot(to, names, count);
+	return close_gnuplot(to, directory, file, names, count);
 }
 
 int plot_main(const char *json, const char *directory)
