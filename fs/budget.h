@@ -23,6 +23,13 @@ static inline void budget_give(struct budget *budget, uint64_t amount)
 		budget->used -= amount;
 }
 
+/* As one who gave it back for a moment: it may be more than there is. */
+static inline void budget_take_back(struct budget *budget, uint64_t amount)
+{
+	for (; budget; budget = budget->whole)
+		budget->used += amount;
+}
+
 static inline bool budget_take(struct budget *budget, uint64_t amount)
 {
 	for (struct budget *part = budget; part; part = part->whole) {

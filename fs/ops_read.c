@@ -176,10 +176,22 @@ static void fail(struct read *read, int error)
 	fuse_reply_err(read->req, ops_errno(error));
 }
 
-static void end_read(struct read *read)
+/* Before the answer: who has it may block again at once, or ask how many do. */
+static void leave(struct read *read)
 {
 	read->fs->counters.parked--;
 	budget_give(&read->user->waiting, 1);
+}
+
+/* There was no answer after all. */
+static void come_back(struct read *read)
+{
+	read->fs->counters.parked++;
+	budget_take_back(&read->user->waiting, 1);
+}
+
+static void end_read(struct read *read)
+{
 	user_put(read->user);
 	free(read);
 }
@@ -205,6 +217,7 @@ static void park(struct read *read)
 		return;
 	}
 	fuse_req_interrupt_func(read->req, NULL, NULL);
+	leave(read);
 	fail(read, error);
 	end_read(read);
 }
@@ -215,9 +228,11 @@ static void answer_read(struct parked *parked, int status)
 	struct read *read = (struct read *)((char *)parked - offsetof(struct read, parked));
 
 	fuse_req_interrupt_func(read->req, NULL, NULL);
+	leave(read);
 	if (!status)
 		status = give(read->handle, read->req, read->size, read->offset);
 	if (status == -EAGAIN) {
+		come_back(read);
 		fuse_req_interrupt_func(read->req, interrupted, read);
 		park(read);
 		return;
