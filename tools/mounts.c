@@ -104,6 +104,22 @@ static int parse_line(char *line, char **path, char **source)
 	return 1;
 }
 
+/* Somebody else may have taken it away since it was looked at. */
+static int is_mounted(const char *wanted)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, *path, *source;
+	size_t size = 0;
+	int found = !file;
+
+	while (!found && getline(&line, &size, file) > 0)
+		found = parse_line(line, &path, &source) && strcmp(path, wanted) == 0;
+	free(line);
+	if (file)
+		fclose(file);
+	return found;
+}
+
 int mounts_each(int (*fn)(void *arg, const char *path, const char *source, enum mount_state state),
 		void *arg)
 {
@@ -130,6 +146,8 @@ int mounts_detach(const char *path)
 	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
 		return 0;
 	error = errno;
+	if (!is_mounted(path))
+		return 0;
 	if (error != EPERM)
 		return -error;
 	/* Ordinary users need the helper that mounted it for them. */
