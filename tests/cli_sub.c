@@ -263,7 +263,6 @@ static void signals_end_it_and_it_dies_of_them(void **state)
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
 	struct job job;
-	int64_t start;
 
 	(void)state;
 	make("s", 4);
@@ -271,10 +270,8 @@ static void signals_end_it_and_it_dies_of_them(void **state)
 		cli_start_waiting(&job, "sub", "--from", "oldest", "s", NULL);
 		publish("s", "x");
 		await_output(&job, &"xxx"[2 - i]);
-		start = now_ns();
 		kill(job.pid, numbers[i]);
 		cli_finish(&job, -numbers[i], "", "");
-		assert_true(now_ns() - start < SECOND * SUPPORT_SLOWER);
 	}
 	/* It gave back what it held. */
 	cli_gives_json("babus info --json s", "assert one[\"clients\"] == []");

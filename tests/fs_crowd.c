@@ -139,7 +139,7 @@ static void one_message_releases_thousands_of_readers(void **state)
 	babus_slot *slot = make_slot("x", 8, 64);
 	pid_t groups[GROUPS];
 	long threads, memory, switches;
-	int64_t start;
+	int64_t start, took_s;
 
 	(void)state;
 	for (int i = 0; i < GROUPS; i++)
@@ -148,24 +148,25 @@ static void one_message_releases_thousands_of_readers(void **state)
 
 	threads = process_status(mount_daemon, "Threads:");
 	memory = process_status(mount_daemon, "VmHWM:"); /* KiB */
+	start = now_ns();
 	switches = daemon_switches();
 	poll(NULL, 0, 3000);
 	switches = daemon_switches() - switches;
+	took_s = (now_ns() - start) / SECOND;
 	assert_in_range(threads, 1, 16);
 	if (!SUPPORT_SANITIZED)
 		assert_in_range(memory, 1, 200 * 1000);
 	/* A look each second, and what asking for it takes; ThreadSanitizer looks too. */
 	if (!SUPPORT_SANITIZED)
-		assert_in_range(switches, 0, 10);
+		assert_in_range(switches, 0, 7 + took_s);
 
 	start = now_ns();
 	publish_text(slot, news);
 	for (int i = 0; i < GROUPS; i++)
 		child_join(groups[i]);
-	print_message(
-	    "%d readers, %ld threads, %ld KiB, %ld wake-ups in 3 s, released in %lld ms\n",
-	    (int)READERS, threads, memory, switches,
-	    (long long)((shared->last_ns - start) / MILLISECOND));
+	print_message("%d readers, %ld threads, %ld KiB, %ld wake-ups, released in %lld ms\n",
+		      (int)READERS, threads, memory, switches,
+		      (long long)((shared->last_ns - start) / MILLISECOND));
 	await_metric("babus_fs_waiting", 0);
 	await_metric("babus_fs_open_files", 1);
 	babus_slot_close(slot);

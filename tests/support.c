@@ -38,6 +38,14 @@ int64_t now_ns(void)
 	return now.tv_sec * SECOND + now.tv_nsec;
 }
 
+int64_t cpu_ns(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return used.tv_sec * SECOND + used.tv_nsec;
+}
+
 /* --- files ---------------------------------------------------------------------- */
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -105,6 +105,7 @@ void gate_wait(int gate);
 void gate_close(int gate);
 
 int64_t now_ns(void); /* CLOCK_MONOTONIC */
+int64_t cpu_ns(void); /* what this thread has used: the same however busy the machine is */
 
 /*
  * How often a process (0: this one; its main thread) gave up the processor by itself:

@@ -73,14 +73,6 @@ int end_sleeper(struct sleeper *sleeper)
 
 /* --- what it costs --------------------------------------------------------------------- */
 
-int64_t cpu_ns(void)
-{
-	struct timespec used;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-	return used.tv_sec * SECOND + used.tv_nsec;
-}
-
 unsigned count_threads(void)
 {
 	DIR *dir = opendir("/proc/self/task");

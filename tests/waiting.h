@@ -33,9 +33,6 @@ void start_sleeper(struct sleeper *sleeper, babus_waiter *waiter);
 /* Wait for its end: what its wait gave. */
 int end_sleeper(struct sleeper *sleeper);
 
-/* Processor time that the calling thread has used. */
-int64_t cpu_ns(void);
-
 /* How many threads this process has. */
 unsigned count_threads(void);
 /* Assert that it has as many; one that was joined may be seen for a moment yet. */

@@ -107,6 +107,7 @@ struct watch_use watch_look(pid_t pid)
 	struct watch_use use = {.at_ns = now_ns()};
 
 	each_thread(pid, add_use, &use);
+	use.end_ns = now_ns();
 	return use;
 }
 

@@ -13,7 +13,8 @@ void watch_asleep(pid_t pid);
 
 /* Of all its threads, since they began. */
 struct watch_use {
-	int64_t at_ns;     /* CLOCK_MONOTONIC, of the look */
+	int64_t at_ns;     /* CLOCK_MONOTONIC, when the look began */
+	int64_t end_ns;    /* when it was over: on a busy machine not at once */
 	uint64_t switches; /* times that it went to sleep */
 	uint64_t cpu_ns;
 };

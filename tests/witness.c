@@ -4,6 +4,10 @@
 #include <assert.h>
 #include <string.h>
 
+enum {
+	ROUNDS = 100
+};
+
 static const char *const blocking[] = {"x/wait", "x/stream", "y/wait"};
 
 static_assert(sizeof(blocking) / sizeof(blocking[0]) == BLOCKED, "as the header says");
@@ -20,8 +24,6 @@ void start_blocked(struct job jobs[BLOCKED])
 
 void assert_ended(struct job *jobs, int count, const char *what)
 {
-	int64_t start = now_ns();
-
 	for (int i = 0; i < count; i++) {
 		struct outcome outcome;
 
@@ -32,7 +34,6 @@ void assert_ended(struct job *jobs, int count, const char *what)
 			fail_msg("cat %s said '%s', not '%s'", blocking[i], outcome.err, what);
 		outcome_free(&outcome);
 	}
-	assert_in_range(now_ns() - start, 0, SOON_NS);
 }
 
 void native_open(struct native *native)
@@ -44,18 +45,19 @@ void native_open(struct native *native)
 
 void assert_native(struct native *native)
 {
-	int64_t start = now_ns();
 	babus_slot *late = open_slot("x", BABUS_PUBLISH);
+	uint64_t sleeps = count_sleeps(0);
 	struct babus_message message;
 
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < ROUNDS; i++) {
 		publish_text(i % 2 ? late : native->slot, "native");
 		assert_int_equal(babus_reader_next(native->reader, &message), 0);
 		assert_int_equal(message.lost, 0);
 		assert_text(&message, "native");
 	}
+	/* The kernel may make us sleep for reasons of its own, but not each time. */
+	assert_true(count_sleeps(0) - sleeps < ROUNDS / 2);
 	babus_slot_close(late);
-	assert_in_range(now_ns() - start, 0, SOON_NS);
 }
 
 void native_close(struct native *native)

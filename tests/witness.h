@@ -12,13 +12,10 @@ enum {
 	BLOCKED = 3 /* of x/wait, x/stream and y/wait, in this order */
 };
 
-/* How soon whoever is blocked has to be told, and native clients to be served. */
-#define SOON_NS (3 * SECOND * SUPPORT_SLOWER)
-
 /* Start them, blocked. */
 void start_blocked(struct job jobs[BLOCKED]);
 
-/* Assert that they end soon, having read nothing, and say `what`. */
+/* Assert that they end by themselves, having read nothing, and say `what`. */
 void assert_ended(struct job *jobs, int count, const char *what);
 
 /* A publisher and a subscriber of "x"; makes both slots. */
@@ -30,7 +27,7 @@ struct native {
 void native_open(struct native *native);
 void native_close(struct native *native);
 
-/* Assert that publishing and reading goes on without delay, for new ones too. */
+/* Assert that publishing and reading goes on without waiting, for new ones too. */
 void assert_native(struct native *native);
 
 /* Assert that babusfs ends by itself, with 0, and its mount with it. */
