@@ -404,7 +404,7 @@ static void look_on(void *arg)
 		struct pollfd ready = {.fd = wait, .events = POLLIN};
 		ssize_t got;
 
-		EXPECT(latest >= 0 && wait >= 0);
+		EXPECT_EQUAL(latest < 0 || wait < 0 ? errno : 0, 0);
 		EXPECT(read(latest, text, sizeof(text)) > 0);
 		got = read(wait, text, sizeof(text));
 		EXPECT_EQUAL(got < 0 && errno != EAGAIN ? errno : 0, 0);

@@ -9,10 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "file.h"
 #include "fs_actors.h"
 #include "shell.h"
+
+/* Of a slot's parts, those that count what they read. */
+enum {
+	FIRST_READER = 4,
+	LAST_READER = 9
+};
 
 static void act(void *arg)
 {
@@ -61,9 +68,21 @@ static void assert_accounts(int slot)
 		      (unsigned long long)stage->lost[slot]);
 	assert_in_range(info.seq, sure, sure + published[VICTIM]);
 	assert_int_equal(stage->received[slot] + stage->lost[slot], info.seq);
-	for (int writer = NATIVE; writer <= VICTIM; writer++)
-		assert_true(published[writer] > 0);
 	babus_slot_close(handle);
+}
+
+/* Whether one who should write or read has done less than counts as taking part. */
+static bool somebody_is_idle(unsigned parts)
+{
+	bool idle = false;
+
+	for (int slot = 0; slot < SLOTS; slot++) {
+		for (int writer = NATIVE; writer <= VICTIM; writer++)
+			idle |= stage->published[slot][writer] == 0;
+		for (unsigned i = FIRST_READER; i <= LAST_READER; i++)
+			idle |= stage->read[(unsigned)slot * parts + i] <= 2;
+	}
+	return idle;
 }
 
 static void everybody_sees_whole_messages_in_order_and_none_is_unaccounted(void **state)
@@ -107,7 +126,15 @@ static void everybody_sees_whole_messages_in_order_and_none_is_unaccounted(void 
 		actors[i].slot = (int)(i / PARTS);
 		pids[i] = child_start(act, &actors[i]);
 	}
+	/* So long, or until all have come to act; where one has ended, this goes no further. */
 	poll(NULL, 0, (int)seconds() * 1000);
+	while (somebody_is_idle(PARTS)) {
+		siginfo_t ended = {0};
+
+		assert_int_equal(waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+		assert_int_equal(ended.si_pid, 0);
+		poll(NULL, 0, 100);
+	}
 	stage->stop = true;
 	write_file(root_file("stop"), "", 0);
 	for (unsigned i = 0; i < SLOTS * PARTS; i++)
@@ -124,9 +151,6 @@ static void everybody_sees_whole_messages_in_order_and_none_is_unaccounted(void 
 				      (unsigned long long)stage->read[i]);
 	for (int slot = 0; slot < SLOTS; slot++)
 		assert_accounts(slot);
-	for (unsigned i = 0; i < SLOTS * PARTS; i++)
-		if (i % PARTS >= 4 && i % PARTS < 10)
-			assert_true(stage->read[i] > 2);
 	print_message("killed %llu\n", (unsigned long long)stage->killed);
 	munmap(stage, sizeof(*stage));
 }

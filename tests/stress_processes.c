@@ -101,6 +101,15 @@ static void assert_nothing_is_missing(void)
 	}
 }
 
+/* Whether there is a slot of which too little was seen yet to say anything. */
+static bool too_early(void)
+{
+	for (unsigned i = 0; i < ACTOR_SLOTS; i++)
+		if (stage->published[i] <= 100)
+			return true;
+	return false;
+}
+
 static void every_message_is_whole_in_order_and_accounted_for(void **state)
 {
 	int64_t until = now_ns() + actors_seconds(4) * SECOND;
@@ -109,7 +118,7 @@ static void every_message_is_whole_in_order_and_accounted_for(void **state)
 	(void)state;
 	actors_make_slots();
 	start_all();
-	while (now_ns() < until) {
+	while (too_early() || now_ns() < until) {
 		nanosleep(&moment, NULL);
 		check_all();
 	}
@@ -120,7 +129,6 @@ static void every_message_is_whole_in_order_and_accounted_for(void **state)
 		struct babus_slot_info info;
 
 		assert_int_equal(babus_slot_info(slot, &info), 0);
-		assert_true(info.seq > 100);
 		assert_int_equal(info.seq, stage->published[i]);
 		assert_int_equal(info.lost, stage->lost[i]);
 		babus_slot_close(slot);
@@ -138,7 +146,7 @@ static void sudden_death_stops_tears_and_leaks_nothing(void **state)
 	(void)state;
 	actors_make_slots();
 	start_all();
-	for (; now_ns() < until; deaths++) {
+	for (; too_early() || now_ns() < until; deaths++) {
 		struct timespec moment = {.tv_nsec = (long)(random_next(&random) % 4000000)};
 		unsigned victim = (unsigned)(random_next(&random) % count);
 
@@ -151,8 +159,6 @@ static void sudden_death_stops_tears_and_leaks_nothing(void **state)
 	for (unsigned i = 0; i < count; i++)
 		child_kill(pids[i]);
 	report();
-	for (unsigned i = 0; i < ACTOR_SLOTS; i++)
-		assert_true(stage->published[i] > 100);
 	assert_int_equal(babus_domain_recover(bus, 1, &found), 0);
 	printf("# %u deaths; the last ones left %u publishers, %u readers, %u buffers\n", deaths,
 	       found.dead_publishers, found.dead_readers, found.buffers);

@@ -337,6 +337,11 @@ static void scribble_with_own_handle(void *arg)
 	babus_domain_close(bus);
 }
 
+static bool too_early(void)
+{
+	return stage->scribbled <= 1000 || stage->done <= 1000 || stage->refused <= 100;
+}
+
 static void scribbling_peer_stops_and_crashes_nobody(void **state)
 {
 	struct timespec duration = {.tv_sec = (time_t)actors_seconds(5)};
@@ -353,7 +358,9 @@ static void scribbling_peer_stops_and_crashes_nobody(void **state)
 		victims[i] = child_start(suffer, &numbers[i]);
 	}
 	peer = child_start(scribble_with_own_handle, &(uint64_t){(uint64_t)getpid()});
-	nanosleep(&duration, NULL);
+	do
+		nanosleep(&duration, NULL);
+	while (too_early());
 	atomic_store(&stage->stop, true);
 	for (unsigned i = 0; i < VICTIMS; i++)
 		child_join(victims[i]);
@@ -361,9 +368,6 @@ static void scribbling_peer_stops_and_crashes_nobody(void **state)
 	printf("# %llu words scribbled; %llu calls done, %llu refused\n",
 	       (unsigned long long)stage->scribbled, (unsigned long long)stage->done,
 	       (unsigned long long)stage->refused);
-	assert_true(stage->scribbled > 1000);
-	assert_true(stage->done > 1000);
-	assert_true(stage->refused > 100);
 	munmap(stage, sizeof(*stage));
 }
 
