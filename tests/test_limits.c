@@ -89,6 +89,10 @@ static void what_the_format_cannot_hold_is_einval_and_named(void **state)
 	};
 
 	(void)state;
+	if (!support_madvise_works()) {
+		printf("skipped: an emulator has no room for this much address space\n");
+		return;
+	}
 	for (size_t i = 0; i < sizeof(most) / sizeof(*most); i++)
 		assert_int_equal(create_like(&most[i]), 0);
 	for (size_t i = 0; i < sizeof(more) / sizeof(*more); i++) {
@@ -229,8 +233,9 @@ static void run_out_of_descriptors(void *arg)
 	EXPECT(says(-EMFILE, "'s': ") && says(-EMFILE, "ulimit -n"));
 	EXPECT_EQUAL(babus_waiter_fd(waiter, &fd), -EMFILE);
 	EXPECT(strstr(babus_strerror(-EMFILE), "ulimit -n"));
-	/* What is open needs none. */
-	EXPECT_EQUAL(babus_slot_publish(slot, "y", 1, NULL, NULL), 0);
+	/* What is open needs none, but for new memory without MADV_POPULATE_WRITE. */
+	if (support_madvise_works())
+		EXPECT_EQUAL(babus_slot_publish(slot, "y", 1, NULL, NULL), 0);
 	EXPECT_EQUAL(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
 	babus_message_release(&message);
 	babus_waiter_close(waiter);
