@@ -8,7 +8,7 @@
 
 #include "log.h"
 
-#define COUNT(list) (sizeof(list) / sizeof(list[0]))
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 /* What libfuse hands to the kernel, or to fusermount3. */
 static const char *const passed[] = {

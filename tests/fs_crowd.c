@@ -111,7 +111,7 @@ static void read_together(void *arg)
 
 	(void)arg;
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 256 * 1024);
+	pthread_attr_setstacksize(&attr, (size_t)256 * 1024);
 	for (int i = 0; i < MEMBERS; i++)
 		EXPECT(!pthread_create(&threads[i], &attr, read_once, (void *)paths[i % 2]));
 	for (int i = 0; i < MEMBERS; i++)

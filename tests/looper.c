@@ -38,7 +38,7 @@ static uint32_t wait_poll(struct looper *looper, int timeout_ms)
 
 static uint32_t wait_select(struct looper *looper, int timeout_ms)
 {
-	struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+	struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000L};
 	uint32_t ready = 0;
 	fd_set set;
 

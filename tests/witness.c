@@ -25,7 +25,7 @@ void start_blocked(struct job jobs[BLOCKED])
 void assert_ended(struct job *jobs, int count, const char *what)
 {
 	for (int i = 0; i < count; i++) {
-		struct outcome outcome;
+		struct outcome outcome = {0};
 
 		job_finish(&jobs[i], &outcome);
 		assert_int_equal(outcome.status, 1);
