@@ -223,9 +223,11 @@ static int map_file(babus_domain *domain)
 	int fd = shm_open_file(domain->dirfd, DOMAIN_FILE, O_RDWR, &st);
 	int error;
 
+	if (fd == -EACCES)
+		return babus_fail(fd, "%s/" DOMAIN_FILE ": %s", domain->path, strerror(-fd));
 	if (fd < 0)
 		return fd;
-	error = shm_read_start(fd, &head, sizeof(head));
+	error = shm_read_start(fd, DOMAIN_FILE, &head, sizeof(head));
 	if (!error)
 		error = layout_check_head(&head, LAYOUT_DOMAIN_MAGIC, 0, DOMAIN_FILE);
 	if (!error && st.st_size != DOMAIN_SIZE)

@@ -218,7 +218,7 @@ static int open_slot_file(babus_domain *domain, const char *file, struct stat *s
 
 	if (fd < 0)
 		return fd;
-	error = shm_read_start(fd, header, sizeof(*header));
+	error = shm_read_start(fd, file, header, sizeof(*header));
 	if (!error)
 		error = layout_check_head(&header->head, LAYOUT_SLOT_MAGIC, 0, file);
 	if (!error && !domain_trusts(domain, st->st_uid))
@@ -262,7 +262,7 @@ static bool is_current(babus_domain *domain, const char *name, uint64_t instance
 	fd = shm_open_file(domain->dirfd, slot_file, O_RDONLY, &st);
 	if (fd < 0)
 		return fd != -ENOENT;
-	current = shm_read_start(fd, &head, sizeof(head)) || head.instance == instance;
+	current = shm_read_start(fd, slot_file, &head, sizeof(head)) || head.instance == instance;
 	close(fd);
 	return current;
 }
@@ -430,6 +430,8 @@ int babus_slot_remove(babus_domain *domain, const char *name)
 	error = -EAGAIN;
 	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++)
 		error = files_remove(domain, name, NULL);
+	if (error && !*babus_error_detail())
+		babus_fail(error, "slot '%s': %s", name, babus_strerror(error));
 	return error;
 }
 

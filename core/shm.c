@@ -123,7 +123,7 @@ void shm_unmap(void *address, uint64_t size)
 		munmap(address, size);
 }
 
-int shm_read_start(int fd, void *buffer, size_t size)
+int shm_read_start(int fd, const char *name, void *buffer, size_t size)
 {
 	ssize_t n;
 
@@ -132,7 +132,7 @@ int shm_read_start(int fd, void *buffer, size_t size)
 	if (n < 0)
 		return -errno;
 	if ((size_t)n != size)
-		return babus_fail(-EPROTO, "%zd bytes, expected at least %zu", n, size);
+		return babus_fail(-EPROTO, "%s: %zd bytes, expected at least %zu", name, n, size);
 	return 0;
 }
 

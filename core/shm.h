@@ -42,7 +42,7 @@ int shm_map(int fd, uint64_t size, bool writable, void **address);
 void shm_unmap(void *address, uint64_t size);
 
 /* Read the first bytes of a file, all of them: -EPROTO if it is shorter. */
-int shm_read_start(int fd, void *buffer, size_t size);
+int shm_read_start(int fd, const char *name, void *buffer, size_t size);
 
 /*
  * Populate the pages of [start, start + size) of a shared mapping, so that

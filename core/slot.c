@@ -86,7 +86,7 @@ static int map_slot(babus_slot *slot, const char *file)
 
 	if (fd < 0)
 		return fd;
-	error = shm_read_start(fd, &header, sizeof(header));
+	error = shm_read_start(fd, file, &header, sizeof(header));
 	if (!error)
 		error = layout_check_slot(&header, (uint64_t)st.st_size, &slot->ring.g, slot->name);
 	if (!error)
@@ -118,7 +118,7 @@ static int map_pins(babus_slot *slot)
 		return fd == -ENOENT ? -ENODEV : fd;
 	slot->pins_device = st.st_dev;
 	slot->pins_inode = st.st_ino;
-	error = shm_read_start(fd, &header, sizeof(header));
+	error = shm_read_start(fd, file, &header, sizeof(header));
 	if (!error)
 		error = layout_check_pins(&header, (uint64_t)st.st_size, slot->instance,
 					  &slot->ring.g, file);
