@@ -31,7 +31,7 @@ void assert_ended(struct job *jobs, int count, const char *what)
 		assert_int_equal(outcome.status, 1);
 		assert_int_equal(outcome.out_size, 0);
 		if (!strstr(outcome.err, what))
-			fail_msg("cat %s said '%s', not '%s'", blocking[i], outcome.err, what);
+			fail_msg("cat %d said '%s', not '%s'", i, outcome.err, what);
 		outcome_free(&outcome);
 	}
 }
