@@ -212,6 +212,27 @@ static void an_ordinary_user_mounts_and_unmounts(void **state)
 	}
 }
 
+/* A process of the same user that may not be looked into. */
+static void a_killed_writer_that_hides_publishes_nothing(void **state)
+{
+	static const char writer[] =
+	    "import ctypes, os, sys\n"
+	    "fd = os.open('mnt/x/latest', os.O_WRONLY)\n"
+	    "ctypes.CDLL(None).prctl(4, 0)\n" /* PR_SET_DUMPABLE */
+	    "os.write(fd, b'written\\n')\n"
+	    "os.close(fd) if sys.argv[1] == 'close' else os.kill(os.getpid(), 9)\n";
+
+	(void)state;
+	write_file(root_file("writer.py"), writer, strlen(writer));
+	run_privately("mkdir $T/own; cd $T/own; mkdir root mnt; chown -R 65534 .;"
+		      "as_user $B --root $PWD/root bus mnt; as_user mkdir mnt/x;"
+		      "as_user bash -c \"echo first > mnt/x/latest\";"
+		      "as_user python3 $T/writer.py kill 2>/dev/null && exit 1;"
+		      "as_user grep -qx first mnt/x/latest; as_user python3 $T/writer.py close;"
+		      "as_user grep -qx written mnt/x/latest; as_user test ! -e mnt/x/2;"
+		      "as_user fusermount3 -u mnt");
+}
+
 static void a_symbolic_link_is_mounted_behind(void **state)
 {
 	(void)state;
@@ -251,6 +272,7 @@ static int run(void)
 	    UNMOUNTED(an_option_that_cannot_be_is_refused_with_a_reason),
 	    UNMOUNTED(a_mount_that_another_program_made_is_refused),
 	    UNMOUNTED(an_ordinary_user_mounts_and_unmounts),
+	    UNMOUNTED(a_killed_writer_that_hides_publishes_nothing),
 	    UNMOUNTED(a_symbolic_link_is_mounted_behind),
 	    UNMOUNTED(babusfs_is_the_only_process),
 	};
