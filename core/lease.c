@@ -48,11 +48,11 @@ int lease_take(const struct lease_table *table, const struct lease_client *clien
 static void free_entry(const struct lease_table *table, uint32_t i, uint64_t incarnation)
 {
 	struct layout_lease *entry = &table->entries[i];
-	bool reader = counter_get(&entry->pid) & LEASE_READER;
-	uint64_t lost = counter_get(&entry->lost);
 
-	if (claim_swap(&entry->claim, incarnation, 0) && reader && table->lost)
-		counter_add(table->lost, lost);
+	/* Before it can be somebody else's; of several who bury it one finds them. */
+	if (table->lost && counter_get(&entry->pid) & LEASE_READER)
+		counter_add(table->lost, counter_take(&entry->lost));
+	claim_swap(&entry->claim, incarnation, 0);
 }
 
 void lease_give(const struct lease_table *table, const struct lease_client *client, uint32_t entry)

@@ -106,7 +106,7 @@ void babus_reader_close(babus_reader *reader)
 		return;
 	babus_waiter_close(reader->waiter);
 	if (fork_is_ours(reader->slot->generation)) {
-		counter_add(&reader->slot->pins_header->lost, reader->lost);
+		counter_add(&reader->slot->pins_header->lost, counter_take(&reader->entry->lost));
 		set_flag(reader, false);
 		slot_drop_pin(reader->slot, reader->pin);
 	}
