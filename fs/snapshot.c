@@ -8,9 +8,11 @@
 
 #include "wake.h"
 
-/* Others' pins may come and go; ours go when their holds are dropped. */
 enum {
-	PIN_ATTEMPTS = 4
+	/* Others' pins may come and go; ours go when their holds are dropped. */
+	PIN_ATTEMPTS = 4,
+	/* Bytes that are copied sooner than that others lose what they looked up. */
+	SMALL = 64 << 10
 };
 
 static struct snapshot **find_locked(struct slot *slot, uint64_t seq)
@@ -136,7 +138,8 @@ static int make(struct slot *slot, struct babus_message *message, struct snapsho
 	snapshot->message = *message;
 	snapshot->references = 1;
 	if (pins_are_short(slot)) {
-		snapshot_drop_holds(slot);
+		if (message->size > SMALL)
+			snapshot_drop_holds(slot);
 		error = pins_are_short(slot) ? copy(slot, snapshot) : 0;
 	}
 	if (error) {
@@ -186,7 +189,11 @@ static struct snapshot *put_locked(struct slot *slot, struct snapshot *snapshot)
 	if (--snapshot->references)
 		return NULL;
 	*find_locked(slot, snapshot->message.seq) = snapshot->next;
-	slot->pinned -= !snapshot->copy;
+	if (!snapshot->copy) {
+		/* Before it is counted so: who reads the count takes a pin. */
+		babus_message_release(&snapshot->message);
+		slot->pinned--;
+	}
 	return snapshot;
 }
 
@@ -248,19 +255,20 @@ int snapshot_newest(struct slot *slot, uint64_t *seq)
 
 /* --- holds -------------------------------------------------------------------------- */
 
-static unsigned holds_max(const struct slot *slot)
+/* Pins are few; copies, which are made when they are, need none. */
+static unsigned holds_max(const struct slot *slot, const struct snapshot *snapshot)
 {
-	unsigned max = slot->pins / 4;
+	unsigned max = snapshot->copy ? SLOT_HOLDS_MAX : slot->pins / 4;
 
 	return max < 1 ? 1 : max > SLOT_HOLDS_MAX ? SLOT_HOLDS_MAX : max;
 }
 
 /* The thread's own hold, else a free place, else the oldest hold. */
-static struct hold *choose_hold(struct slot *slot, pid_t pid)
+static struct hold *choose_hold(struct slot *slot, const struct snapshot *snapshot, pid_t pid)
 {
 	struct hold *chosen = &slot->holds[0];
 
-	for (unsigned i = 0; i < holds_max(slot); i++) {
+	for (unsigned i = 0; i < holds_max(slot, snapshot); i++) {
 		struct hold *hold = &slot->holds[i];
 
 		if (hold->snapshot && hold->pid == pid)
@@ -293,7 +301,7 @@ void snapshot_hold(struct slot *slot, struct snapshot *snapshot, pid_t pid)
 		return;
 	}
 	pthread_mutex_lock(&slot->lock);
-	hold = choose_hold(slot, pid);
+	hold = choose_hold(slot, snapshot, pid);
 	dropped = drop_hold(slot, hold);
 	hold->snapshot = snapshot;
 	hold->pid = pid;
