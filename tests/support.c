@@ -137,6 +137,56 @@ static int end_group(pid_t group)
 	return running;
 }
 
+/* Told the group of the cases, then silence; the end of it means that we were killed. */
+static void clean_after(int fd)
+{
+	pid_t group = 0;
+	char done;
+
+	if (read(fd, &group, sizeof(group)) == sizeof(group) && read(fd, &done, 1) == 1)
+		return;
+	if (group)
+		kill(-group, SIGKILL);
+	/* Who was about to make a file may do so yet, and nobody tells us his end. */
+	for (remove_tree(base); access(base, F_OK) == 0; remove_tree(base))
+		poll(NULL, 0, 10);
+}
+
+/*
+ * A process that no signal to us or to our group reaches. Not our child, for those
+ * we wait for. Returns what to tell it by, -1 if there is none.
+ */
+static int start_cleaner(void)
+{
+	int ends[2], null;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0 && (setsid() < 0 || fork() != 0))
+		_exit(0);
+	if (pid == 0) {
+		null = open("/dev/null", O_RDWR);
+		for (int fd = 0; fd < 3; fd++)
+			dup2(null, fd);
+		close(ends[1]);
+		clean_after(ends[0]);
+		_exit(0);
+	}
+	close(ends[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return ends[1];
+}
+
+static void tell_cleaner(int cleaner, const void *data, size_t size)
+{
+	if (write(cleaner, data, size) < 0)
+		fprintf(stderr, "nobody cleans up if this is killed: %s\n", strerror(errno));
+}
+
 bool support_madvise_works(void)
 {
 	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -152,7 +202,7 @@ int support_main(int (*run)(void), unsigned timeout_s)
 {
 	const char *mark = getenv("BABUS_TEST_MARK");
 	sigset_t signals, before;
-	int status, left;
+	int status, left, cleaner;
 	pid_t pid;
 
 	/* The mark tells the tests of one run from those of others. */
@@ -164,6 +214,7 @@ int support_main(int (*run)(void), unsigned timeout_s)
 	chmod(base, 0755);
 	unsetenv("BABUS_DOMAIN");
 	unsetenv("BABUS_CONFIG");
+	cleaner = start_cleaner();
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGTERM);
@@ -176,12 +227,15 @@ int support_main(int (*run)(void), unsigned timeout_s)
 		sigprocmask(SIG_SETMASK, &before, NULL);
 		setpgid(0, 0);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(cleaner);
 		exit(run());
 	}
 	setpgid(pid, pid);
+	tell_cleaner(cleaner, &pid, sizeof(pid));
 	status = supervise(pid, timeout_s * SUPPORT_SLOWER, &signals);
 	left = end_group(pid);
 	remove_tree(base);
+	tell_cleaner(cleaner, "", 1);
 	if (status == -1 || !WIFEXITED(status)) {
 		if (status != -1)
 			fprintf(stderr, "ended by signal %d\n", WTERMSIG(status));
