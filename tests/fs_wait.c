@@ -338,6 +338,7 @@ static void hundreds_of_blocked_readers_need_few_threads_and_wake_together(void 
 	babus_slot *slot = make_slot("x", 2, 4096); /* 8 pins */
 	pid_t pids[READERS];
 	uint64_t cpu;
+	int64_t start;
 
 	(void)state;
 	for (int i = 0; i < READERS; i++)
@@ -349,10 +350,14 @@ static void hundreds_of_blocked_readers_need_few_threads_and_wake_together(void 
 	assert_in_range(process_status(mount_daemon, "Threads:"), 1, 12);
 	for (int i = 0; i < READERS; i++)
 		assert_int_equal(process_state(pids[i]), 'S');
-	/* And no time but for a look now and then. */
+	/* The kernel has their requests; the daemon has them when it says so. */
+	shell_run("bash", "until grep -q '\"waiting\": *400\\b' .bus/info; do sleep 0.01; done");
+	/* And no time but for a look now and then: in each second, and in that it is seen. */
+	start = now_ns();
 	cpu = daemon_cpu_ns();
 	poll(NULL, 0, 1000);
-	assert_in_range(daemon_cpu_ns() - cpu, 0, 20 * MILLISECOND * SUPPORT_SLOWER);
+	cpu = daemon_cpu_ns() - cpu;
+	assert_in_range(cpu, 0, (now_ns() - start) / 50 * SUPPORT_SLOWER);
 	publish_text(slot, "for all of them");
 	for (int i = 0; i < READERS; i++)
 		join_soon(pids[i]);
@@ -368,31 +373,43 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void assert_signal_ends_readers(int number)
+/* How long a blocked reader takes to end after a signal, or a message if that is 0. */
+static int64_t time_of_end(babus_slot *slot, int number)
 {
 	const char *const argv[] = {"cat", "x/wait", NULL};
-	int64_t took[KILLS];
+	struct outcome outcome;
+	struct job job;
+	int64_t start;
 
-	babus_slot_close(make_slot("x", 4, 4096));
-	for (int i = 0; i < KILLS; i++) {
-		struct outcome outcome;
-		struct job job;
-		int64_t start;
-
-		job_start(&job, argv);
-		await_blocked(job.pid);
-		assert_int_equal(process_state(job.pid), 'S');
-		start = now_ns();
+	job_start(&job, argv);
+	await_blocked(job.pid);
+	assert_int_equal(process_state(job.pid), 'S');
+	start = now_ns();
+	if (number)
 		kill(job.pid, number);
-		job_finish(&job, &outcome);
-		took[i] = now_ns() - start;
-		assert_int_equal(outcome.status, -number);
-		outcome_free(&outcome);
+	else
+		publish_text(slot, "news");
+	job_finish(&job, &outcome);
+	assert_int_equal(outcome.status, -number);
+	outcome_free(&outcome);
+	return now_ns() - start;
+}
+
+static void assert_signal_ends_readers(int number)
+{
+	babus_slot *slot = make_slot("x", 4, 4096);
+	int64_t killed[KILLS], told[KILLS];
+
+	for (int i = 0; i < KILLS; i++) {
+		killed[i] = time_of_end(slot, number);
+		told[i] = time_of_end(slot, 0);
 	}
-	qsort(took, KILLS, sizeof(took[0]), by_value);
-	/* The middle one: others may have had to wait for a processor. */
-	assert_in_range(took[KILLS / 2], 0, 50 * MILLISECOND * SUPPORT_SLOWER);
-	assert_in_range(took[KILLS - 1], 0, 2 * SECOND * SUPPORT_SLOWER);
+	qsort(killed, KILLS, sizeof(killed[0]), by_value);
+	qsort(told, KILLS, sizeof(told[0]), by_value);
+	/* Nearly as soon as a message ends it, on a busy machine as on an idle one. */
+	assert_in_range(killed[KILLS / 2], 0,
+			4 * told[KILLS / 2] + 50 * MILLISECOND * SUPPORT_SLOWER);
+	babus_slot_close(slot);
 }
 
 static void sigint_ends_a_blocked_reader_at_once(void **state)
