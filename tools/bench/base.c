@@ -66,6 +66,15 @@ void bench_unshare(void *memory, size_t size)
 	munmap(memory, size);
 }
 
+static char *grown(char *text, size_t room)
+{
+	char *more = realloc(text, room);
+
+	if (!more)
+		bench_fail("no memory");
+	return more;
+}
+
 char *bench_load(const char *path)
 {
 	FILE *file = fopen(path, "r");
@@ -74,13 +83,13 @@ char *bench_load(const char *path)
 
 	if (!file)
 		bench_fail("%s: %s", path, strerror(errno));
-	while (text && (n = fread(text + size, 1, room - size - 1, file)) > 0) {
-		size += n;
-		if (size == room - 1)
-			text = realloc(text, room *= 2);
-	}
 	if (!text)
 		bench_fail("no memory");
+	while ((n = fread(text + size, 1, room - size - 1, file)) > 0) {
+		size += n;
+		if (size == room - 1)
+			text = grown(text, room *= 2);
+	}
 	if (ferror(file))
 		bench_fail("%s: %s", path, strerror(errno));
 	fclose(file);

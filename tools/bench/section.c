@@ -93,14 +93,15 @@ static void print_peers(const struct value *run, const struct column *columns, s
 
 static void print_trips(const struct value *run, FILE *to)
 {
-#define TRIP(how, bytes, touched)                                                              \
-	{                                                                                      \
-		.work = "trip", .mode = how, .place = "apart", .size = bytes, .touch = touched \
+#define TRIP(how, bytes, touched)                                                 \
+	{                                                                         \
+		.work = "trip", .mode = (how), .place = "apart", .size = (bytes), \
+		.touch = (touched)                                                \
 	}
-#define FLOOR(how, bytes, touched)                                                             \
-	{                                                                                      \
-		.work = "trip", .name = "floor", .mode = how, .place = "apart", .size = bytes, \
-		.touch = touched                                                               \
+#define FLOOR(how, bytes, touched)                                                                 \
+	{                                                                                          \
+		.work = "trip", .name = "floor", .mode = (how), .place = "apart", .size = (bytes), \
+		.touch = (touched)                                                                 \
 	}
 	static const struct column columns[] = {
 	    {"64 B, sleeping", TRIP("block", 64, 64), FLOOR("block", 64, 64), "typical"},
@@ -135,13 +136,13 @@ static void print_rates(const struct value *run, FILE *to)
 
 static void print_fanout(const struct value *run, FILE *to)
 {
-#define FAN(count)                                             \
-	{                                                      \
-		.work = "fanout", .size = 64, .readers = count \
+#define FAN(count)                                               \
+	{                                                        \
+		.work = "fanout", .size = 64, .readers = (count) \
 	}
-#define FAN_FLOOR(count)                                                        \
-	{                                                                       \
-		.work = "fanout", .name = "floor", .size = 64, .readers = count \
+#define FAN_FLOOR(count)                                                          \
+	{                                                                         \
+		.work = "fanout", .name = "floor", .size = 64, .readers = (count) \
 	}
 	static const struct column columns[] = {
 	    {"1 reader", FAN(1), FAN_FLOOR(1), "typical"},

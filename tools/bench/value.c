@@ -59,7 +59,7 @@ static char escaped(struct input *in)
 static char *read_text(struct input *in)
 {
 	size_t length = 0;
-	char *text;
+	char *text, *exact;
 
 	expect(in, "\"");
 	text = malloc(strcspn(in->at, "\n") + 1);
@@ -77,8 +77,8 @@ static char *read_text(struct input *in)
 	}
 	in->at++;
 	text[length] = '\0';
-	text = realloc(text, length + 1); /* a line may be long */
-	return text;
+	exact = realloc(text, length + 1); /* a line may be long */
+	return exact ? exact : text;
 }
 
 static void read_value(struct input *in, struct value *value, int depth);
