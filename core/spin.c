@@ -2,34 +2,49 @@
 #include "spin.h"
 
 #include <babus/babus.h>
-#include <sched.h>
 
-static bool one_processor(void)
+enum {
+	PAUSE_MAX = 63 /* waits: what looking in vain costs is a 64th of it a wait at most */
+};
+
+void spin_init(struct spin *spin, uint64_t max_ns, long processors)
 {
-	cpu_set_t set;
-
-	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) == 1;
+	*spin = (struct spin){.max_ns = processors == 1 ? 0 : max_ns};
 }
 
-void spin_init(struct spin *spin, uint64_t max_ns)
+bool spin_try(struct spin *spin)
 {
-	spin->max_ns = max_ns && !one_processor() ? max_ns : 0;
-	spin->now_ns = spin->max_ns;
+	if (!spin->max_ns)
+		return false;
+	if (spin->left) {
+		spin->left--;
+		return false;
+	}
+	return true;
 }
 
 int64_t spin_deadline(const struct spin *spin, int64_t now_ns)
 {
 	int64_t deadline;
 
-	if (__builtin_add_overflow(now_ns, (int64_t)spin->now_ns, &deadline))
+	if (__builtin_add_overflow(now_ns, (int64_t)spin->max_ns, &deadline))
 		return BABUS_FOREVER;
 	return deadline;
 }
 
-void spin_adapt(struct spin *spin, int64_t waited_ns)
+void spin_paid(struct spin *spin)
 {
-	if (waited_ns >= 0 && (uint64_t)waited_ns <= spin->max_ns)
-		spin->now_ns = spin->max_ns;
-	else
-		spin->now_ns /= 2;
+	spin->pause = 0;
+}
+
+void spin_in_vain(struct spin *spin)
+{
+	spin->pause = spin->pause < PAUSE_MAX ? 2 * spin->pause + 1 : PAUSE_MAX;
+	spin->left = spin->pause;
+}
+
+void spin_slept(struct spin *spin, int64_t waited_ns)
+{
+	if ((uint64_t)waited_ns <= spin->max_ns)
+		spin->left = 0;
 }

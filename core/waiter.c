@@ -82,7 +82,8 @@ int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *o
 		if (opts->recheck_ns)
 			waiter->recheck_ns = opts->recheck_ns;
 		error = opts->spin_ns > INT64_MAX ? -EINVAL : error;
-		spin_init(&waiter->spin, opts->spin_ns);
+		spin_init(&waiter->spin, opts->spin_ns,
+			  opts->spin_ns ? sysconf(_SC_NPROCESSORS_ONLN) : -1);
 	}
 	if (error || waiter->recheck_ns > INT64_MAX) {
 		free(waiter);
@@ -487,17 +488,21 @@ static int wait_for_news(babus_waiter *waiter, int64_t deadline_ns, struct babus
 {
 	struct spin *spin = &waiter->spin;
 	int64_t start = spin->max_ns ? shm_monotonic() : 0;
-	int result = -EAGAIN;
+	int result;
 
-	if (spin->now_ns)
+	if (spin_try(spin)) {
 		result = look_until(waiter, sooner(spin_deadline(spin, start), deadline_ns), event);
-	if (result != -EAGAIN)
-		return result;
+		if (result != -EAGAIN) {
+			spin_paid(spin);
+			return result;
+		}
+		spin_in_vain(spin);
+	}
 	do
 		result = sleep_until(waiter, deadline_ns, event);
 	while (result == -EAGAIN);
-	if (spin->max_ns)
-		spin_adapt(spin, result ? -1 : shm_monotonic() - start);
+	if (spin->max_ns && !result)
+		spin_slept(spin, shm_monotonic() - start);
 	return result;
 }
 

@@ -50,21 +50,11 @@ static void spins_first_if_the_file_says_so(void **state)
 	assert_false(sleeps_within(100 * MILLISECOND));
 }
 
-static void never_spins_on_a_single_processor(void **state)
-{
-	(void)state;
-	stay_on_processor(0);
-	start_with_spin();
-	go_to_any_processor();
-	assert_true(sleeps_within(20 * SECOND));
-}
-
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    UNMOUNTED(sleeps_at_once_unless_told_otherwise),
 	    UNMOUNTED(spins_first_if_the_file_says_so),
-	    UNMOUNTED(never_spins_on_a_single_processor),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

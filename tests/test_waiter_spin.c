@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "domain.h"
+#include "spin.h"
 #include "waiting.h"
 
 static void idle_waiter_uses_no_processor_time(void **state)
@@ -28,7 +29,7 @@ static void spinning_is_bounded_and_given_up_when_it_does_not_pay(void **state)
 	int64_t before;
 
 	(void)state;
-	/* In vain time after time: it spins less and less. */
+	/* In vain time after time: it spins ever more rarely, at waits 0, 2, 6, 14, 30, ... */
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(
 		    babus_waiter_wait(waiter, babus_deadline(30 * MILLISECOND), &event),
@@ -125,18 +126,41 @@ static void publishers_do_not_see_a_waiter_that_spins(void **state)
 	end_scene(&scene);
 }
 
-static void nobody_spins_on_a_single_processor(void **state)
+/* A processor for each thread is when spinning pays most. */
+static void waiter_that_may_run_on_one_processor_only_spins(void **state)
 {
 	struct scene scene;
 
 	(void)state;
+	if (count_processors() == 1) {
+		printf("# one processor: nobody spins here\n");
+		return;
+	}
 	stay_on_processor(0);
 	scene = make_scene(30 * SECOND);
-	go_to_any_processor();
 	start_sleeper(&scene.sleeper, scene.waiter);
-	assert_true(sleeps_within(20 * SECOND));
+	stay_on_processor(1);
+	assert_false(sleeps_within(30 * MILLISECOND));
 	publish_to_it(&scene);
+	go_to_any_processor();
 	end_scene(&scene);
+}
+
+static void nobody_spins_on_a_machine_with_one_processor(void **state)
+{
+	struct spin spin;
+
+	(void)state;
+	spin_init(&spin, SECOND, 1);
+	assert_false(spin_try(&spin));
+	spin_slept(&spin, 1);
+	assert_false(spin_try(&spin));
+	spin_init(&spin, SECOND, 2);
+	assert_true(spin_try(&spin));
+	spin_init(&spin, SECOND, -1);
+	assert_true(spin_try(&spin));
+	spin_init(&spin, 0, 2);
+	assert_false(spin_try(&spin));
 }
 
 /* --- how much ------------------------------------------------------------------------------- */
@@ -179,6 +203,31 @@ static void given_up_spinning_starts_again_when_news_come_soon(void **state)
 	end_scene(&scene);
 }
 
+/* Two that answer each other and both sleep find out only by trying. */
+static void spinning_is_tried_again_and_again(void **state)
+{
+	struct spin spin;
+	int waits = 0;
+
+	(void)state;
+	spin_init(&spin, MILLISECOND, 2);
+	for (int tries = 0; tries < 20; tries++) {
+		for (waits = 1; !spin_try(&spin); waits++) {
+			assert_in_range(waits, 1, 63);
+			spin_slept(&spin, MILLISECOND + 1);
+		}
+		spin_in_vain(&spin);
+	}
+	assert_int_equal(waits, 64);
+	while (!spin_try(&spin))
+		;
+	spin_paid(&spin);
+	assert_true(spin_try(&spin));
+	spin_in_vain(&spin);
+	assert_false(spin_try(&spin));
+	assert_true(spin_try(&spin));
+}
+
 struct late {
 	babus_slot *slot;
 	int started;
@@ -202,7 +251,7 @@ static void *publish_late(void *arg)
 static void spinning_ends_if_news_always_come_after_it(void **state)
 {
 	enum {
-		ROUNDS = 16
+		ROUNDS = 30
 	};
 	struct scene scene = make_scene(30 * MILLISECOND);
 	struct late late = {scene.slot, gate_open(), ROUNDS};
@@ -219,7 +268,7 @@ static void spinning_ends_if_news_always_come_after_it(void **state)
 		assert_int_equal(babus_waiter_wait(scene.waiter, BABUS_FOREVER, &event), 0);
 		take_next(scene.reader);
 	}
-	/* Half the rounds took 360 ms; spinning in vain 30 ms of each would be 240. */
+	/* Half the rounds took 675 ms; spinning in vain 30 ms of each would be 450. */
 	assert_true(cpu_ns() - before < 20 * MILLISECOND * SUPPORT_SLOWER);
 	pthread_join(thread, NULL);
 	gate_close(late.started);
@@ -233,9 +282,11 @@ static int run(void)
 	    CASE(spinning_is_bounded_and_given_up_when_it_does_not_pay),
 	    CASE(spinning_waiter_sees_news_and_wakes),
 	    CASE(publishers_do_not_see_a_waiter_that_spins),
-	    CASE(nobody_spins_on_a_single_processor),
+	    CASE(waiter_that_may_run_on_one_processor_only_spins),
+	    CASE(nobody_spins_on_a_machine_with_one_processor),
 	    CASE(single_wait_spins_no_longer_than_asked_for),
 	    CASE(given_up_spinning_starts_again_when_news_come_soon),
+	    CASE(spinning_is_tried_again_and_again),
 	    CASE(spinning_ends_if_news_always_come_after_it),
 	};
 

@@ -556,11 +556,11 @@ BABUS_API babus_slot *babus_reader_slot(const babus_reader *reader);
 /* ------------------------------------------------------------ waiting */
 
 struct babus_waiter_options {
-	uint64_t spin_ns;     /* look for news this long before sleeping, at most;
-				 less, down to nothing, while that is in vain;
-				 0 (default), or if the caller of
-				 babus_waiter_open() may run on one processor
-				 only: never */
+	uint64_t spin_ns;     /* look for news this long before sleeping; at fewer
+				 and fewer waits, down to one in 64, while that
+				 is in vain. Should be longer than it takes to
+				 wake a process, 50 us or so. 0 (default), or
+				 on a machine with one processor: never */
 	uint64_t recheck_ns;  /* look again this often although nobody called, in
 				 case a publisher died before it did; default 1 s */
 	uint64_t reserved[4]; /* zero */
