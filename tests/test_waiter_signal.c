@@ -74,12 +74,11 @@ static void handler_ends_a_sleep_with_eintr_whatever_its_flags(void **state)
 
 static int gate;
 
-static void wait_in_vain(void *arg)
+static void wait_for_a_slot(void *arg)
 {
 	struct babus_event event;
 	babus_domain *domain;
 	babus_waiter *waiter;
-	int64_t deadline;
 	sigset_t blocked;
 
 	(void)arg;
@@ -89,10 +88,9 @@ static void wait_in_vain(void *arg)
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
 	EXPECT_EQUAL(babus_waiter_open(domain, NULL, &waiter), 0);
+	EXPECT_EQUAL(babus_waiter_watch_domain(waiter, NULL), 0);
 	gate_post(gate, 1);
-	deadline = babus_deadline(300 * MILLISECOND);
-	EXPECT_EQUAL(babus_waiter_wait(waiter, deadline, &event), -ETIMEDOUT);
-	EXPECT(now_ns() >= deadline);
+	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(30 * SECOND), &event), 0);
 	EXPECT_EQUAL(signals, 0);
 	babus_waiter_close(waiter);
 }
@@ -105,7 +103,7 @@ static void wait_goes_on_if_no_handler_runs(void **state)
 
 	(void)state;
 	gate = gate_open();
-	child = child_start(wait_in_vain, NULL);
+	child = child_start(wait_for_a_slot, NULL);
 	gate_wait(gate);
 	for (int i = 0; i < 10; i++) {
 		usleep(10000);
@@ -115,6 +113,7 @@ static void wait_goes_on_if_no_handler_runs(void **state)
 		assert_true(child_wait_stopped(child, &status));
 		kill(child, SIGCONT);
 	}
+	babus_slot_close(make_slot("s", 4, 16));
 	child_join(child);
 	gate_close(gate);
 }
