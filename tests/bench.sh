@@ -52,7 +52,15 @@ cp "$work/readme" "$work/once"
 "$bench" report "$work/json" "$work/table" 2>/dev/null && fail 'report: into a file without markers'
 head -c 2000 "$work/json" >"$work/torn"
 "$bench" report "$work/torn" >/dev/null 2>&1 && fail 'report: of half a file'
-"$bench" goals "$work/json" | grep -q '^[0-9]* met, [0-9]* missed' || fail 'goals'
+"$bench" goals "$work/json" | grep -q "^[0-9]* met, [0-9]* missed, [0-9]* too noisy" || fail goals
+# Ratios that agree are concluded from though the speed changed, others are not.
+for repeats in '[1.1,2.2,1.1] [1,2,1] met' '[9,2,1] [1,2,1] noisy' '[9,9,9] [1,2,1] MISSED'; do
+	set -- "$1" "$2" $repeats
+	printf '{"noisy":[],"cases":[{"work":"crowd","name":"attached-200","metrics":{"typical":{"median":1,"repeats":%s}}},{"work":"crowd","name":"alone","metrics":{"typical":{"median":1,"repeats":%s}}}]}' \
+		"$3" "$4" >"$work/made"
+	"$bench" goals "$work/made" | grep -q "^$5 .* idle readers, to none" ||
+		fail "goals: $3 to $4 is not told as $5"
+done
 if command -v gnuplot >/dev/null; then
 	"$bench" plot "$work/json" "$work/plots" || fail "plot: exit status $?"
 	for picture in size-block trip-block image-large; do

@@ -42,9 +42,9 @@ static void write_machine(const struct machine *machine, FILE *to)
 	key_string(to, "processor", machine->processor);
 	fprintf(to,
 		"\"processors\":%ld,\"load\":%.2f,\"steal\":%.4f,\"others\":%.4f,"
-		"\"floor_spread\":%.3f},\n\"noisy\":[",
+		"\"compared\":%u,\"unsteady\":%u},\n\"noisy\":[",
 		machine->processors, machine->load, machine->steal, machine->others,
-		machine->spread);
+		machine->compared, machine->unsteady);
 	for (unsigned i = 0; i < machine->reasons; i++) {
 		fputs(i ? "," : "", to);
 		string(to, machine->reason[i]);
@@ -115,6 +115,7 @@ static void write_case(const struct bench_case *bench, FILE *to)
 		key_string(to, "floor", bench->against->name);
 		fputs("\"ratio\":", to);
 		number(to, case_ratio(bench, bench->against, bench->work->key));
+		fprintf(to, ",\"steady\":%s", case_is_steady(bench) ? "true" : "false");
 		fputc(',', to);
 	}
 	write_metrics(bench, to);

@@ -15,7 +15,6 @@
 #define LOAD_MAX   0.5  /* for each processor, before the run */
 #define STEAL_MAX  0.01 /* of the processor time */
 #define OTHERS_MAX 0.05 /* of the processor time, used by processes not ours */
-#define SPREAD_MAX 1.25 /* of a floor over the repeats */
 
 static void read_processor(struct machine *machine)
 {
@@ -91,28 +90,19 @@ reason(struct machine *machine, const char *format, ...)
 	va_end(args);
 }
 
-static void judge_floors(struct machine *machine, const struct plan *plan)
+/* The speed of the machine may change between repeats; ratios must not. */
+static void judge_ratios(struct machine *machine, const struct plan *plan)
 {
-	const struct bench_case *worst = NULL;
-
-	machine->spread = 1;
+	machine->compared = machine->unsteady = 0;
 	for (size_t i = 0; i < plan->count; i++) {
-		const struct bench_case *bench = &plan->cases[i];
-		double spread;
-
-		if (!bench->peer || strcmp(bench->peer->group, "floor") != 0)
+		if (!plan->cases[i].against || !plan->cases[i].done)
 			continue;
-		spread = case_spread(bench, bench->work->key);
-		if (spread > machine->spread) {
-			machine->spread = spread;
-			worst = bench;
-		}
+		machine->compared++;
+		machine->unsteady += !case_is_steady(&plan->cases[i]);
 	}
-	if (worst && machine->spread > SPREAD_MAX)
-		reason(machine,
-		       "the floor of '%s', %zu B, %s, differs by a factor of %.2f "
-		       "from repeat to repeat",
-		       worst->work->name, worst->size, mode_name(worst->mode), machine->spread);
+	if (machine->unsteady * 2 > machine->compared)
+		reason(machine, "%u of %u ratios differ from repeat to repeat", machine->unsteady,
+		       machine->compared);
 }
 
 void machine_judge(struct machine *machine, const struct plan *plan)
@@ -132,7 +122,7 @@ void machine_judge(struct machine *machine, const struct plan *plan)
 	if (machine->others > OTHERS_MAX)
 		reason(machine, "other processes used %.1f%% of the processor time",
 		       machine->others * 100);
-	judge_floors(machine, plan);
+	judge_ratios(machine, plan);
 }
 
 void machine_print(const struct machine *machine, FILE *to)

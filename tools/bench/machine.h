@@ -17,7 +17,7 @@ struct machine {
 	double load; /* before */
 	/* shares of the machine's whole processor time during the run */
 	double steal, others;
-	double spread; /* of the floors, the largest */
+	unsigned compared, unsteady; /* ratios to floors, those that are not to be relied on */
 	/* why no conclusions can be drawn from this run */
 	char reason[REASONS_MAX][160];
 	unsigned reasons; /* 0: none, it was quiet */

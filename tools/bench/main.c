@@ -55,6 +55,12 @@ static void usage(FILE *to)
 	      "  --help             this text\n\n"
 	      "report prints a run's section for README, or puts it into FILE between its\n"
 	      "markers; goals tells which are met; plot draws with gnuplot.\n\n"
+	      "The machine may change its speed between repeats, so times are no conclusion.\n"
+	      "A ratio is steady if those of the repeats, without the farthest of four or more,\n"
+	      "are within 25%; others are marked ~, and goals calls one 'noisy' whose repeats\n"
+	      "lie on both sides of the bound. The whole run is noisy with a load above 0.5 for\n"
+	      "each processor before it, with more than 1% of the time stolen or 5% used by\n"
+	      "others, or if most ratios are not steady.\n\n"
 	      "Exit status: 0 done; 1 something failed; 2 wrong usage; 3 done, but the machine\n"
 	      "was too noisy to draw conclusions (not with --smoke).\n",
 	      to);

@@ -58,14 +58,33 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-double past_ratio(const struct value *of, const struct value *to, const char *metric)
+static struct ratios summary(double *ratios, size_t count)
 {
+	struct ratios found;
+
+	qsort(ratios, count, sizeof(*ratios), by_value);
+	found.median = count % 2 ? ratios[count / 2]
+				 : (ratios[count / 2 - 1] + ratios[count / 2]) / 2;
+	found.low = ratios[0];
+	found.high = ratios[count - 1];
+	if (count < 4)
+		return found;
+	if (found.high * found.low > found.median * found.median)
+		found.high = ratios[count - 2];
+	else
+		found.low = ratios[1];
+	return found;
+}
+
+struct ratios past_ratios(const struct value *of, const struct value *to, const char *metric)
+{
+	const struct ratios none = {NAN, NAN, NAN};
 	const struct value *above, *below;
 	double ratios[REPEATS_MOST];
 	size_t count;
 
 	if (!of || !to)
-		return NAN;
+		return none;
 	above = value_at(metric_of(of, metric), "repeats");
 	below = value_at(metric_of(to, metric), "repeats");
 	count = above->count < below->count ? above->count : below->count;
@@ -73,10 +92,12 @@ double past_ratio(const struct value *of, const struct value *to, const char *me
 		count = REPEATS_MOST;
 	for (size_t i = 0; i < count; i++)
 		ratios[i] = above->items[i].number / below->items[i].number;
-	if (!count)
-		return NAN;
-	qsort(ratios, count, sizeof(*ratios), by_value);
-	return count % 2 ? ratios[count / 2] : (ratios[count / 2 - 1] + ratios[count / 2]) / 2;
+	return count ? summary(ratios, count) : none;
+}
+
+double past_ratio(const struct value *of, const struct value *to, const char *metric)
+{
+	return past_ratios(of, to, metric).median;
 }
 
 void past_print_ns(double ns, FILE *to)

@@ -21,7 +21,19 @@ const struct value *past_find(const struct value *run, const struct pick *pick);
 /* Median over the repeats; NaN if `of` is NULL or it was not measured. */
 double past_median(const struct value *of, const char *metric);
 
-/* Median of the ratios within a repeat; NaN too. */
+enum {
+	STEADY_PERCENT = 125 /* the highest ratio of the lowest, where they are steady */
+};
+
+/* Of the ratios within a repeat. With four and more, the one farthest from the
+   median is left out of the range. */
+struct ratios {
+	double median, low, high;
+};
+
+struct ratios past_ratios(const struct value *of, const struct value *to, const char *metric);
+
+/* Only their median; NaN too. */
 double past_ratio(const struct value *of, const struct value *to, const char *metric);
 
 /* A duration for people. */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "past.h"
+
 static const struct options *in_force;
 
 uint64_t run_ns(void)
@@ -222,19 +224,23 @@ double case_ratio(const struct bench_case *bench, const struct bench_case *other
 	return median(ratios, other ? count : 0);
 }
 
-double case_spread(const struct bench_case *bench, enum metric metric)
+bool case_is_steady(const struct bench_case *bench)
 {
-	unsigned count = bench->done;
-	double values[REPEATS_MAX], middle;
+	const struct bench_case *other = bench->against;
+	unsigned count = other && other->done < bench->done ? other->done : bench->done;
+	enum metric key = bench->work->key;
+	double ratios[REPEATS_MAX], low, high, middle;
 
-	if (count < 2)
-		return 1;
+	if (!other || count < 2)
+		return true;
 	for (unsigned i = 0; i < count; i++)
-		values[i] = bench->result[i].value[metric];
-	middle = median(values, count);
-	if (count < 4)
-		return values[count - 1] / values[0];
-	if (values[count - 1] - middle > middle - values[0])
-		return values[count - 2] / values[0];
-	return values[count - 1] / values[1];
+		ratios[i] = bench->result[i].value[key] / other->result[i].value[key];
+	middle = median(ratios, count);
+	low = ratios[0];
+	high = ratios[count - 1];
+	if (count >= 4 && high * low > middle * middle)
+		high = ratios[count - 2];
+	else if (count >= 4)
+		low = ratios[1];
+	return !(high * 100 > low * STEADY_PERCENT);
 }

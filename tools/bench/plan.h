@@ -55,7 +55,7 @@ double case_median(const struct bench_case *bench, enum metric metric);
 double case_ratio(const struct bench_case *bench, const struct bench_case *other,
 		  enum metric metric);
 
-/* Largest by smallest over the repeats, without the one farthest out. */
-double case_spread(const struct bench_case *bench, enum metric metric);
+/* Whether the ratios to the floor agree: STEADY_PERCENT, without the one farthest out. */
+bool case_is_steady(const struct bench_case *bench);
 
 #endif

@@ -34,7 +34,9 @@ static const char *const everybody[] = {"floor", "ring",       "babus",      "ic
 static void print_cell(const struct value *of, const struct value *floor, const char *metric,
 		       FILE *to)
 {
-	double value = past_median(of, metric), ratio = past_ratio(of, floor, metric);
+	struct ratios ratios = past_ratios(of, floor, metric);
+	double value = past_median(of, metric), ratio = ratios.median;
+	bool unsteady = ratios.high * 100 > ratios.low * STEADY_PERCENT;
 
 	fputs(" | ", to);
 	if (isnan(value)) {
@@ -44,7 +46,7 @@ static void print_cell(const struct value *of, const struct value *floor, const 
 	} else if (isnan(ratio)) {
 		past_print_ns(value, to);
 	} else {
-		fprintf(to, "**%.2f** (", ratio);
+		fprintf(to, "%s**%.2f** (", unsteady ? "~" : "", ratio);
 		past_print_ns(value, to);
 		fputc(')', to);
 	}
@@ -174,8 +176,9 @@ static void print_calls(const struct value *run, FILE *to)
 			value_at(of, "size")->number);
 		past_print_ns(past_median(of, "typical"), to);
 		if (!isnan(value_at(of, "ratio")->number))
-			fprintf(to, " | **%.2f** of %s", value_at(of, "ratio")->number,
-				value_at(of, "floor")->text);
+			fprintf(to, " | %s**%.2f** of %s",
+				value_at(of, "steady")->number > 0 ? "" : "~",
+				value_at(of, "ratio")->number, value_at(of, "floor")->text);
 		else
 			fputs(" | ", to);
 		fputs(" |\n", to);
@@ -202,8 +205,9 @@ static void print_files(const struct value *run, FILE *to)
 			value_at(of, "size")->number);
 		past_print_ns(past_median(of, "typical"), to);
 		if (!isnan(value_at(of, "ratio")->number))
-			fprintf(to, " | **%.2f** of %s", value_at(of, "ratio")->number,
-				value_at(of, "floor")->text);
+			fprintf(to, " | %s**%.2f** of %s",
+				value_at(of, "steady")->number > 0 ? "" : "~",
+				value_at(of, "ratio")->number, value_at(of, "floor")->text);
 		else
 			fputs(" | ", to);
 		fputs(" |\n", to);
@@ -288,7 +292,8 @@ static void print_section(const struct value *run, FILE *to)
 	    to,
 	    "babus %s on %s,\n%.0f processors (%s). Medians of %.0f repeats, what is compared\n"
 	    "in turn. **Bold** is how many times as long as the floor it takes, median of the\n"
-	    "ratios within a repeat: that is what to compare. Times in parentheses are of this\n"
+	    "ratios within a repeat: that is what to compare; ~ marks those that differed too\n"
+	    "much from repeat to repeat to conclude from. Times in parentheses are of this\n"
 	    "machine on that day. Load before %.2f, stolen %.1f%%, others' %.1f%% of the time.\n\n",
 	    value_at(run, "version")->text, value_at(machine, "system")->text,
 	    value_at(machine, "processors")->number, value_at(machine, "processor")->text,

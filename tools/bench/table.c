@@ -102,8 +102,8 @@ static void print_case(const struct bench_case *at, const struct bench_case *sta
 			print_value((enum metric)m, case_median(at, (enum metric)m), to);
 	}
 	if (at->against && at->against->done && !isnan(case_median(at, at->work->key)))
-		fprintf(to, "  %.2f x %s", case_ratio(at, at->against, at->work->key),
-			at->against->name);
+		fprintf(to, "  %s%.2f x %s", case_is_steady(at) ? "" : "~",
+			case_ratio(at, at->against, at->work->key), at->against->name);
 	fputc('\n', to);
 }
 
@@ -137,6 +137,6 @@ void table_print(const struct plan *plan, FILE *to)
 	fprintf(to,
 		"\nMedians of %u repeats, in turn. Times differ from machine to machine and from\n"
 		"minute to minute; the ratios, medians of those within a repeat, are what to\n"
-		"compare.\n",
+		"compare; ~ marks those that differed too much from repeat to repeat.\n",
 		plan->options->repeats);
 }
