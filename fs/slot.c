@@ -316,6 +316,9 @@ int slot_access(struct slot *slot, bool fresh, struct access *result)
 		return error;
 	if (!access_known(slot, changes, &access) || fresh) {
 		error = babus_slot_info(slot->bus, &info);
+		/* A member may have given the name to another file, which is no removal. */
+		if (error == -ENODEV && !slot_is_gone(slot))
+			slot_gone(slot);
 		/* What is open of a removed slot keeps the access it had. */
 		if (error && (fresh || !access.mode))
 			return error;

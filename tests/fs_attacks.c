@@ -384,6 +384,33 @@ static void a_race_of_names_gains_nothing(void **state)
 	babus_slot_close(mine);
 }
 
+/* A change of names is no removal: what was open under one of them is told by its file. */
+static void names_that_changed_places_mean_the_other_slot(void **state)
+{
+	babus_slot *roots, *mine;
+	struct babus_slot_info info;
+	struct race race = {0};
+
+	(void)state;
+	roots = slot_with("roots", 0644, 0, 0);
+	mine = make_slot("mine", 4, 4096);
+	publish_text(mine, "mine");
+	shell_expect("bash", "cat mine/latest; cat roots/latest", "mineroot's message");
+	assert_int_equal(babus_slot_info(mine, &info), 0);
+	race.mine = info.instance;
+	assert_int_equal(babus_slot_info(roots, &info), 0);
+	race.roots = info.instance;
+	exchange(&race, false);
+	/* Files are looked at once a second. */
+	shell_expect("bash",
+		     "until [ \"$(cat roots/latest)\" = mine ]; do sleep .1; done;"
+		     "until [ \"$(cat mine/latest)\" = \"root's message\" ]; do sleep .1; done;"
+		     "echo -n new >mine/latest; cat mine/latest",
+		     "new");
+	babus_slot_close(roots);
+	babus_slot_close(mine);
+}
+
 static void remove_both(void *arg)
 {
 	const struct race *race = arg;
@@ -436,6 +463,7 @@ static int run(void)
 	    SHARED(only_an_owner_removes_from_a_sticky_domain),
 	    SHARED(what_is_no_slot_is_not_followed),
 	    SHARED(a_race_of_names_gains_nothing),
+	    SHARED(names_that_changed_places_mean_the_other_slot),
 	    SHARED(rmdir_in_a_race_of_names_removes_one_s_own),
 	};
 
