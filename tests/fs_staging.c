@@ -137,6 +137,23 @@ static void one_that_is_too_large_stays_a_file_and_so_does_the_message(void **st
 	assert_file(in_mount("x", "latest"), "fits\n");
 }
 
+/* mv removes its target first, when the file is of another file system, and latest stays. */
+static void mv_from_elsewhere_is_refused_and_loses_nothing(void **state)
+{
+	struct outcome outcome;
+
+	(void)state;
+	new_slot("x");
+	shell_run("bash", "echo before > x/latest; echo moved > $T/file");
+	shell_try("bash", "mv $T/file x/latest", &outcome);
+	assert_int_equal(outcome.status, 1);
+	assert_non_null(strstr(outcome.err, "Operation not permitted"));
+	outcome_free(&outcome);
+	assert_published("x", "before\n", NULL);
+	shell_run("bash", "cp $T/file x/latest; mv $T/file x/tmp; mv x/tmp x/latest");
+	assert_published("x", "moved\n", "moved\n", NULL);
+}
+
 static void assert_refused(int result, int error)
 {
 	int was = errno;
@@ -212,6 +229,7 @@ static int run(void)
 	    MOUNTED(it_is_an_ordinary_file_until_then),
 	    MOUNTED(it_stays_when_the_kernel_forgets_it),
 	    MOUNTED(one_that_is_too_large_stays_a_file_and_so_does_the_message),
+	    MOUNTED(mv_from_elsewhere_is_refused_and_loses_nothing),
 	    MOUNTED(what_is_no_such_file_keeps_its_name),
 	    MOUNTED(they_end_with_the_slot),
 	    MOUNTED(editors_at_once_publish_whole_messages),
