@@ -158,19 +158,18 @@ static void a_user_mounts_what_fstab_lets_users_mount(void **state)
 static void a_user_lets_others_in_if_fuse_conf_says_that_users_may(void **state)
 {
 	(void)state;
-	run_privately(
-	    "touch $T/fuse.conf; mount --bind $T/fuse.conf /etc/fuse.conf;"
-	    "mkdir $T/theirs; chown 65534 $T/theirs $P;"
-	    "as_other() { setpriv --reuid 65533 --regid 65533 --clear-groups \"$@\"; };"
-	    "mounts() { as_user babusfs -o allow_other,root=$T/theirs bus $P; };"
-	    "! mounts 2> $T/said; grep -q user_allow_other $T/said; ! mountpoint -q $P;"
-	    "echo user_allow_other > $T/fuse.conf; mounts;"
-	    "as_user mkdir $P/x; as_user sh -c \"echo hi > $P/x/latest\";"
-	    "chmod 755 $T/theirs/babus.bus;"
-	    "! as_other cat $P/x/latest 2> $T/said; grep -q 'Permission denied' $T/said;"
-	    "as_user chmod 644 $P/x/latest; as_other grep -qx hi $P/x/latest;"
-	    "! as_other sh -c \"echo no > $P/x/latest\" 2> $T/said;"
-	    "grep -qx hi $P/x/latest; as_user fusermount3 -u $P; ! mountpoint -q $P");
+	run_privately("touch $T/fuse.conf; mount --bind $T/fuse.conf /etc/fuse.conf;"
+		      "mkdir $T/theirs; chown 65534 $T/theirs $P;"
+		      "as_other() { setpriv --reuid 65533 --regid 65533 --clear-groups \"$@\"; };"
+		      "mounts() { as_user babusfs -o allow_other,root=$T/theirs bus $P; };"
+		      "! mounts 2> $T/said; grep -q user_allow_other $T/said; ! mountpoint -q $P;"
+		      "echo user_allow_other > $T/fuse.conf; mounts;"
+		      "as_user mkdir $P/x; as_user sh -c \"echo hi > $P/x/latest\";"
+		      "chmod 755 $T/theirs/babus.bus;"
+		      "! as_other cat $P/x/latest 2> $T/said; grep -q 'Permission denied' $T/said;"
+		      "as_user chmod 644 $P/x/latest; as_other grep -qx hi $P/x/latest;"
+		      "! as_other sh -c \"echo no > $P/x/latest\" 2> $T/said;"
+		      "grep -qx hi $P/x/latest; as_user fusermount3 -u $P; ! mountpoint -q $P");
 }
 
 /* --- what is refused ---------------------------------------------------------------------- */
