@@ -54,7 +54,7 @@ static const struct row rows[] = {
     {"max_user_waiting", KIND_COUNT, AT(max_user_waiting), true, COUNT_MAX,
      "blocked reads of each user (then EDQUOT)"},
     {"hold", KIND_DURATION, AT(hold_ns), true, 0, "keep a message looked up for its open"},
-    {"spin", KIND_DURATION, AT(spin_ns), true, 0, "watch for news this long before sleeping"},
+    {"spin", KIND_DURATION, AT(spin_ns), true, 0, "look for news this long before sleeping"},
     {"log", KIND_LOG, AT(log), false, 0, "messages to stderr or syslog; auto: stderr with -f"},
     {"root", KIND_TEXT, AT(root), false, 0, "as --root"},
     {"config", KIND_TEXT, AT(config), false, 0, "as --config"},
