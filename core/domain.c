@@ -356,7 +356,9 @@ int babus_domain_open(const char *name, unsigned flags, const struct babus_domai
 	if (!error && created)
 		domain_changed(domain);
 out:
-	if (error && !*babus_error_detail())
+	if (error == -ENOENT && !*babus_error_detail())
+		babus_fail(error, "no such domain, expected directory %s", path);
+	else if (error && !*babus_error_detail())
 		babus_fail(error, "%s: %s", path, babus_strerror(error));
 	if (error && domain)
 		destroy(domain);

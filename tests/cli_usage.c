@@ -227,19 +227,23 @@ static void numbers_may_be_filled_up_or_hexadecimal(void **state)
 static void what_is_missing_is_told_and_ends_with_1(void **state)
 {
 	static const char *const commands[] = {"latest", "wait", "sub", "info", "rm"};
-	char command[64];
+	char command[64], missing[512];
 
 	(void)state;
+	snprintf(missing, sizeof(missing), "domain 'gone': no such domain, expected directory %s",
+		 root_file("babus.gone"));
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		snprintf(command, sizeof(command), "babus %s gone", commands[i]);
 		cli_fails(1, command, "slot 'gone': no such slot");
 		snprintf(command, sizeof(command), "babus -d gone %s x", commands[i]);
-		cli_fails(1, command, "domain 'gone': no such domain");
+		cli_fails(1, command, missing);
 	}
-	cli_fails(1, "babus -d gone ls", "domain 'gone': no such domain");
-	cli_fails(1, "babus -d gone info", "domain 'gone': no such domain");
-	cli_fails(1, "babus -d gone rm --domain", "domain 'gone': no such domain");
+	cli_fails(1, "babus -d gone ls", missing);
+	cli_fails(1, "babus -d gone info", missing);
+	cli_fails(1, "babus -d gone rm --domain", missing);
 	assert_no_file(root_file("babus.gone"));
+	cli_fails(1, "BABUS_ROOT=/nowhere babus ls",
+		  "domain 'test': root directory '/nowhere': No such file or directory");
 }
 
 static void output_that_cannot_be_written_is_a_failure(void **state)

@@ -32,7 +32,7 @@ void describe_failure(const char *kind, const char *name, int error, char *text,
 	char what[BABUS_NAME_MAX + 16];
 
 	snprintf(what, sizeof(what), "%s '%s'", kind, name);
-	if (error == -ENOENT)
+	if (error == -ENOENT && strcmp(kind, "domain") != 0)
 		snprintf(text, room, "%s: no such %s", what, kind);
 	else if (error == -ENODEV)
 		snprintf(text, room, "%s: removed", what);
