@@ -57,11 +57,15 @@ int main()
 	babus_domain *bus = nullptr;
 	babus_slot *slot = nullptr;
 	babus_message message;
+	babus_config *config = nullptr;
 	uint64_t bytes = 0;
 	bool good = false;
 
 	if (babus_config_parse_size("2 KiB", &bytes) || bytes != 2048)
 		return 1;
+	if (babus_config_load(nullptr, &config))
+		return 1;
+	babus_config_free(config);
 	if (babus_domain_open("demo", BABUS_CREATE, nullptr, &bus) ||
 	    babus_slot_open(bus, "imu", BABUS_READ, nullptr, &slot))
 		return 1;
@@ -81,7 +85,34 @@ say 'a C++ program'
 # shellcheck disable=SC2086
 c++ -std=c++17 $strict -o "$work/other" "$work/other.cc" $flags
 mkdir "$work/bus"
-export BABUS_ROOT=$work/bus LD_LIBRARY_PATH=$libdir
+export BABUS_ROOT=$work/bus BABUS_CONFIG=$source/babus.ini LD_LIBRARY_PATH=$libdir
 [ "$("$work/example")" = hello ]
 "$work/other"
 say 'both ran'
+
+say 'the library inside a program'
+private=$(pkg-config --static --libs-only-l --libs-only-other babus | sed 's/-lbabus//')
+# shellcheck disable=SC2086
+c++ -std=c++17 $strict -I"$source/include" -o "$work/carrier" "$work/other.cc" \
+	"$build/core/libbabus-internal.a" $private
+LD_LIBRARY_PATH='' "$work/carrier"
+
+for example in "$source"/tools/examples/*.c; do
+	name=$(basename "$example" .c)
+	say "example $name"
+	# shellcheck disable=SC2086
+	cc $strict -o "$work/$name" "$example" $flags
+done
+"$work/camera" frames 1
+"$work/camera" frames 900 &
+camera=$!
+trap 'kill $camera 2>/dev/null || :; rm -rf "$work"' EXIT
+timeout 60 "$work/watch" 20000 frames | head -n 3 >"$work/seen"
+kill $camera
+wait $camera || :
+[ "$(grep -c '^frames [0-9]*: 307200 bytes' "$work/seen")" = 3 ]
+if "$work/watch" 100 frames 2>"$work/said"; then
+	echo 'watch found something where nothing is published'
+	exit 1
+fi
+grep -q 'timed out' "$work/said"

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch: follow several slots at once, and notice when all of them fall silent.
+ *
+ *     watch TIMEOUT_MS SLOT...
+ *
+ * Tells of each message, and of those that were missed. Ends with 1 when nothing has
+ * come for so long.
+ *
+ *     cc watch.c $(pkg-config --cflags --libs babus) -o watch
+ *
+ * The domain is $BABUS_DOMAIN, else "default".
+ */
+#include <babus/babus.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct topic {
+	babus_slot *slot;
+	babus_reader *reader;
+};
+
+static int fail(const char *name, int error)
+{
+	fprintf(stderr, "watch: %s: %s\n", name,
+		babus_error_detail()[0] ? babus_error_detail() : babus_strerror(error));
+	return error;
+}
+
+static int subscribe(babus_domain *domain, babus_waiter *waiter, const char *name,
+		     struct topic *topic)
+{
+	int error = babus_slot_open(domain, name, BABUS_READ, NULL, &topic->slot);
+
+	if (!error)
+		error = babus_reader_open(topic->slot, BABUS_START_NEXT, 0, &topic->reader);
+	if (!error)
+		error = babus_waiter_add(waiter, topic->reader, topic);
+	return error ? fail(name, error) : 0;
+}
+
+/* What one reader has: the message is read in place, until it is released. */
+static int tell(struct topic *topic)
+{
+	struct babus_message message;
+	int error = babus_reader_next(topic->reader, &message);
+
+	if (error)
+		return error == -EAGAIN ? 0 : error;
+	printf("%s %" PRIu64 ": %zu bytes, tag %" PRIu64 ", %" PRIu64 " missed\n",
+	       babus_slot_name(topic->slot), message.seq, message.size, message.tag, message.lost);
+	fflush(stdout);
+	babus_message_release(&message);
+	return 0;
+}
+
+static int follow(babus_waiter *waiter, int64_t timeout_ns)
+{
+	struct babus_event event;
+	int error;
+
+	do {
+		error = babus_waiter_wait(waiter, babus_deadline(timeout_ns), &event);
+		if (!error)
+			error = event.status ? event.status : tell(event.user);
+	} while (!error || error == -EINTR);
+	return fail("waiting", error);
+}
+
+static void unsubscribe(babus_waiter *waiter, struct topic *topic)
+{
+	if (topic->reader)
+		babus_waiter_remove(waiter, topic->reader);
+	babus_reader_close(topic->reader);
+	babus_slot_close(topic->slot);
+}
+
+int main(int argc, char **argv)
+{
+	long timeout_ms = argc > 2 ? atol(argv[1]) : 0;
+	babus_domain *domain = NULL;
+	babus_waiter *waiter = NULL;
+	struct topic *topics;
+	int error;
+
+	if (timeout_ms < 1) {
+		fprintf(stderr, "Usage: watch TIMEOUT_MS SLOT...\n");
+		return 2;
+	}
+	topics = calloc((size_t)argc, sizeof(*topics));
+	if (!topics)
+		return 1;
+	error = babus_domain_open(NULL, 0, NULL, &domain);
+	if (!error)
+		error = babus_waiter_open(domain, NULL, &waiter);
+	if (error)
+		fail("domain", error);
+	for (int i = 2; !error && i < argc; i++)
+		error = subscribe(domain, waiter, argv[i], &topics[i]);
+	if (!error)
+		error = follow(waiter, timeout_ms * INT64_C(1000000));
+
+	for (int i = 2; i < argc; i++)
+		unsubscribe(waiter, &topics[i]);
+	babus_waiter_close(waiter);
+	babus_domain_close(domain);
+	free(topics);
+	return 1;
+}
