@@ -44,7 +44,7 @@ else
 	echo 'groff is not installed: the pages were not formatted'
 fi
 if command -v mandoc >/dev/null; then
-	mandoc -Tlint -Wstyle "$source"/fs/*.1 "$source"/tools/*.1
+	mandoc -Tlint -Wwarning "$source"/fs/*.1 "$source"/tools/*.1
 else
 	echo 'mandoc is not installed: the pages were not checked by it'
 fi

@@ -57,7 +57,7 @@ static int tell(struct topic *topic)
 	return 0;
 }
 
-static int follow(babus_waiter *waiter, int64_t timeout_ns)
+static void follow(babus_waiter *waiter, int64_t timeout_ns)
 {
 	struct babus_event event;
 	int error;
@@ -67,7 +67,7 @@ static int follow(babus_waiter *waiter, int64_t timeout_ns)
 		if (!error)
 			error = event.status ? event.status : tell(event.user);
 	} while (!error || error == -EINTR);
-	return fail("waiting", error);
+	fail("waiting", error);
 }
 
 static void unsubscribe(babus_waiter *waiter, struct topic *topic)
@@ -101,7 +101,7 @@ int main(int argc, char **argv)
 	for (int i = 2; !error && i < argc; i++)
 		error = subscribe(domain, waiter, argv[i], &topics[i]);
 	if (!error)
-		error = follow(waiter, timeout_ms * INT64_C(1000000));
+		follow(waiter, timeout_ms * INT64_C(1000000));
 
 	for (int i = 2; i < argc; i++)
 		unsubscribe(waiter, &topics[i]);
