@@ -20,30 +20,24 @@ enum verdict {
 
 static unsigned verdicts[VERDICTS];
 
-/* Measured by itself: there is nothing to be steady with. */
-static struct ratios single(double value)
-{
-	return (struct ratios){value, value, value};
-}
-
 static bool holds(double value, double bound, bool higher)
 {
 	return higher ? value >= bound : value <= bound;
 }
 
 /* Where the repeats differ much, and about this very bound, there is no telling. */
-static enum verdict verdict_of(const struct ratios *value, double bound, bool higher)
+static enum verdict verdict_of(const struct summary *value, double bound, bool higher)
 {
 	if (isnan(value->median))
 		return UNKNOWN;
 	if (holds(value->low, bound, higher) != holds(value->high, bound, higher) &&
-	    value->high * 100 > value->low * STEADY_PERCENT)
+	    !summary_is_steady(value))
 		return NOISY;
 	return holds(value->median, bound, higher) ? MET : MISSED;
 }
 
 /* `value` must be at most `bound`, or at least, with `higher`. */
-static void tell(struct ratios value, double bound, bool higher, const char *what)
+static void tell(struct summary value, double bound, bool higher, const char *what)
 {
 	static const char *const names[] = {"met", "MISSED", "noisy", "unknown"};
 	enum verdict verdict = verdict_of(&value, bound, higher);
@@ -63,17 +57,17 @@ static void tell(struct ratios value, double bound, bool higher, const char *wha
 	putchar('\n');
 }
 
-static struct ratios ratio(const struct value *run, const struct pick *of, const struct pick *to,
-			   const char *metric)
+static struct summary ratio(const struct value *run, const struct pick *of, const struct pick *to,
+			    const char *metric)
 {
 	return past_ratios(past_find(run, of), past_find(run, to), metric);
 }
 
 /* To the best rival in any of the modes: the largest ratio, or the smallest for rates. */
-static struct ratios to_best(const struct value *run, const struct pick *of,
-			     const char *const *modes, const char *metric, bool higher)
+static struct summary to_best(const struct value *run, const struct pick *of,
+			      const char *const *modes, const char *metric, bool higher)
 {
-	struct ratios worst = single(NAN), found;
+	struct summary worst = {NAN, NAN, NAN}, found;
 
 	for (size_t i = 0; i < sizeof(rivals) / sizeof(*rivals); i++) {
 		for (const char *const *mode = modes; *mode; mode++) {
@@ -138,8 +132,8 @@ static void judge_rate(const struct value *run)
 	most = past_median(past_find(run, &ring), "rate");
 	/* 5 million where the machine's own ring does 20 million, else as a part of it. */
 	if (most >= 20e6)
-		tell(single(past_median(past_find(run, &babus), "rate") / 1e6), 5, true,
-		     "one-way rate, millions a second");
+		tell(past_summary(past_find(run, &babus), "rate"), 5e6, true,
+		     "one-way rate, messages a second");
 	else
 		tell(ratio(run, &babus, &ring, "rate"), 0.25, true,
 		     "one-way rate, to that of the machine's own ring, below 20 million");
@@ -162,8 +156,8 @@ static void judge_calls(const struct value *run)
 	tell(ratio(run, &attached, &attached_one, "typical"), 1.2, false, "the same, to one");
 	tell(ratio(run, &blocked, &alone, "typical"), 1.2, false,
 	     "publish with 200 readers asleep on another channel, to none");
-	tell(single(past_median(past_find(run, &recover), "max") / 1e6), 10, false,
-	     "ms from a SIGKILL to the next message, the longest");
+	tell(past_summary(past_find(run, &recover), "max"), 10e6, false,
+	     "ns from a SIGKILL to the next message, the longest");
 	tell(ratio(run, &first, &populate, "typical"), 1.1, false,
 	     "first message of 6,220,800 B, to the kernel's populating its pages");
 	tell(ratio(run, &reserved, &populate, "typical"), 1, false,
@@ -188,7 +182,7 @@ static void judge_image(const struct value *run, double size, int threads, const
 	if (!past_find(run, &babus)) {
 		snprintf(what, sizeof(what), "latency with an image of %.0f B, %s, %s, to Redis",
 			 size, threads > 0 ? "threads" : "processes", variant);
-		tell(single(NAN), bound, false, what);
+		tell((struct summary){NAN, NAN, NAN}, bound, false, what);
 		return;
 	}
 	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(*rows); i++) {
@@ -203,7 +197,7 @@ static void judge_image(const struct value *run, double size, int threads, const
 		tell(ratio(run, &babus, &redis, metrics[i % 2]), bound, false, what);
 	}
 	babus.row = "all that keep up";
-	tell(single(past_median(past_find(run, &babus), "lost")), 0, false,
+	tell(past_summary(past_find(run, &babus), "lost"), 0, false,
 	     "messages that those missed who keep up");
 }
 

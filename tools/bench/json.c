@@ -112,10 +112,12 @@ static void write_case(const struct bench_case *bench, FILE *to)
 	if (!bench->done)
 		key_string(to, "not_done", bench->result[0].why);
 	if (bench->against) {
+		struct summary ratios = case_ratios(bench);
+
 		key_string(to, "floor", bench->against->name);
 		fputs("\"ratio\":", to);
-		number(to, case_ratio(bench, bench->against, bench->work->key));
-		fprintf(to, ",\"steady\":%s", case_is_steady(bench) ? "true" : "false");
+		number(to, ratios.median);
+		fprintf(to, ",\"steady\":%s", summary_is_steady(&ratios) ? "true" : "false");
 		fputc(',', to);
 	}
 	write_metrics(bench, to);

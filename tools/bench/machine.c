@@ -95,10 +95,13 @@ static void judge_ratios(struct machine *machine, const struct plan *plan)
 {
 	machine->compared = machine->unsteady = 0;
 	for (size_t i = 0; i < plan->count; i++) {
+		struct summary ratios;
+
 		if (!plan->cases[i].against || !plan->cases[i].done)
 			continue;
 		machine->compared++;
-		machine->unsteady += !case_is_steady(&plan->cases[i]);
+		ratios = case_ratios(&plan->cases[i]);
+		machine->unsteady += !summary_is_steady(&ratios);
 	}
 	if (machine->unsteady * 2 > machine->compared)
 		reason(machine, "%u of %u ratios differ from repeat to repeat", machine->unsteady,

@@ -2,12 +2,7 @@
 #include "past.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum {
-	REPEATS_MOST = 99
-};
 
 static bool text_is(const struct value *of, const char *key, const char *wanted)
 {
@@ -41,63 +36,43 @@ const struct value *past_find(const struct value *run, const struct pick *pick)
 	return NULL;
 }
 
-static const struct value *metric_of(const struct value *of, const char *metric)
+/* A number for each repeat into `values`; how many. */
+static unsigned repeats_of(const struct value *of, const char *metric, double *values)
 {
-	return value_at(value_at(of, "metrics"), metric);
+	const struct value *repeats;
+	unsigned count = 0;
+
+	if (!of)
+		return 0;
+	repeats = value_at(value_at(value_at(of, "metrics"), metric), "repeats");
+	for (; count < repeats->count && count < REPEATS_MAX; count++)
+		values[count] = repeats->items[count].number;
+	return count;
+}
+
+struct summary past_summary(const struct value *of, const char *metric)
+{
+	double values[REPEATS_MAX];
+	unsigned count = repeats_of(of, metric, values);
+
+	return summary_of(values, count);
 }
 
 double past_median(const struct value *of, const char *metric)
 {
-	return of ? value_at(metric_of(of, metric), "median")->number : NAN;
+	return past_summary(of, metric).median;
 }
 
-static int by_value(const void *a, const void *b)
+struct summary past_ratios(const struct value *of, const struct value *to, const char *metric)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	double values[REPEATS_MAX], below[REPEATS_MAX];
+	unsigned count = repeats_of(of, metric, values), others = repeats_of(to, metric, below);
 
-	return (x > y) - (x < y);
-}
-
-static struct ratios summary(double *ratios, size_t count)
-{
-	struct ratios found;
-
-	qsort(ratios, count, sizeof(*ratios), by_value);
-	found.median = count % 2 ? ratios[count / 2]
-				 : (ratios[count / 2 - 1] + ratios[count / 2]) / 2;
-	found.low = ratios[0];
-	found.high = ratios[count - 1];
-	if (count < 4)
-		return found;
-	if (found.high * found.low > found.median * found.median)
-		found.high = ratios[count - 2];
-	else
-		found.low = ratios[1];
-	return found;
-}
-
-struct ratios past_ratios(const struct value *of, const struct value *to, const char *metric)
-{
-	const struct ratios none = {NAN, NAN, NAN};
-	const struct value *above, *below;
-	double ratios[REPEATS_MOST];
-	size_t count;
-
-	if (!of || !to)
-		return none;
-	above = value_at(metric_of(of, metric), "repeats");
-	below = value_at(metric_of(to, metric), "repeats");
-	count = above->count < below->count ? above->count : below->count;
-	if (count > REPEATS_MOST)
-		count = REPEATS_MOST;
-	for (size_t i = 0; i < count; i++)
-		ratios[i] = above->items[i].number / below->items[i].number;
-	return count ? summary(ratios, count) : none;
-}
-
-double past_ratio(const struct value *of, const struct value *to, const char *metric)
-{
-	return past_ratios(of, to, metric).median;
+	if (others < count)
+		count = others;
+	for (unsigned i = 0; i < count; i++)
+		values[i] /= below[i];
+	return summary_of(values, count);
 }
 
 void past_print_ns(double ns, FILE *to)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "summary.h"
 #include "value.h"
 
 /* Which case: what is NULL or 0 may be anything. */
@@ -18,23 +19,12 @@ struct pick {
 /* The first such case that was done; NULL: there is none. */
 const struct value *past_find(const struct value *run, const struct pick *pick);
 
-/* Median over the repeats; NaN if `of` is NULL or it was not measured. */
+/* Of a metric over the repeats; NaN if `of` is NULL or it was not measured. */
+struct summary past_summary(const struct value *of, const char *metric);
 double past_median(const struct value *of, const char *metric);
 
-enum {
-	STEADY_PERCENT = 125 /* the highest ratio of the lowest, where they are steady */
-};
-
-/* Of the ratios within a repeat. With four and more, the one farthest from the
-   median is left out of the range. */
-struct ratios {
-	double median, low, high;
-};
-
-struct ratios past_ratios(const struct value *of, const struct value *to, const char *metric);
-
-/* Only their median; NaN too. */
-double past_ratio(const struct value *of, const struct value *to, const char *metric);
+/* Of the ratios within a repeat; NaN too. */
+struct summary past_ratios(const struct value *of, const struct value *to, const char *metric);
 
 /* A duration for people. */
 void past_print_ns(double ns, FILE *to);

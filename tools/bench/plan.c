@@ -189,58 +189,23 @@ int plan_run(struct plan *plan)
 
 /* --- results over the repeats --------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned count)
-{
-	if (!count)
-		return NAN;
-	qsort(values, count, sizeof(*values), by_value);
-	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 double case_median(const struct bench_case *bench, enum metric metric)
 {
 	double values[REPEATS_MAX];
 
 	for (unsigned i = 0; i < bench->done; i++)
 		values[i] = bench->result[i].value[metric];
-	return median(values, bench->done);
+	return summary_of(values, bench->done).median;
 }
 
-double case_ratio(const struct bench_case *bench, const struct bench_case *other,
-		  enum metric metric)
-{
-	unsigned count = other && other->done < bench->done ? other->done : bench->done;
-	double ratios[REPEATS_MAX];
-
-	for (unsigned i = 0; i < count && other; i++)
-		ratios[i] = bench->result[i].value[metric] / other->result[i].value[metric];
-	return median(ratios, other ? count : 0);
-}
-
-bool case_is_steady(const struct bench_case *bench)
+struct summary case_ratios(const struct bench_case *bench)
 {
 	const struct bench_case *other = bench->against;
-	unsigned count = other && other->done < bench->done ? other->done : bench->done;
 	enum metric key = bench->work->key;
-	double ratios[REPEATS_MAX], low, high, middle;
+	double ratios[REPEATS_MAX];
+	unsigned count = 0;
 
-	if (!other || count < 2)
-		return true;
-	for (unsigned i = 0; i < count; i++)
-		ratios[i] = bench->result[i].value[key] / other->result[i].value[key];
-	middle = median(ratios, count);
-	low = ratios[0];
-	high = ratios[count - 1];
-	if (count >= 4 && high * low > middle * middle)
-		high = ratios[count - 2];
-	else if (count >= 4)
-		low = ratios[1];
-	return !(high * 100 > low * STEADY_PERCENT);
+	for (; other && count < bench->done && count < other->done; count++)
+		ratios[count] = bench->result[count].value[key] / other->result[count].value[key];
+	return summary_of(ratios, count);
 }

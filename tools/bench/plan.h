@@ -8,11 +8,8 @@
 #ifndef BABUS_BENCH_PLAN_H
 #define BABUS_BENCH_PLAN_H
 
+#include "summary.h"
 #include "work.h"
-
-enum {
-	REPEATS_MAX = 99
-};
 
 struct options {
 	unsigned repeats;
@@ -51,11 +48,7 @@ bool plan_same_group(const struct bench_case *a, const struct bench_case *b);
 /* Median over the repeats; NaN if it was not measured. */
 double case_median(const struct bench_case *bench, enum metric metric);
 
-/* Median of the ratios to `other` within a repeat; NaN if one was not measured. */
-double case_ratio(const struct bench_case *bench, const struct bench_case *other,
-		  enum metric metric);
-
-/* Whether the ratios to the floor agree: STEADY_PERCENT, without the one farthest out. */
-bool case_is_steady(const struct bench_case *bench);
+/* Of the key metric, to what it is measured against, within a repeat. */
+struct summary case_ratios(const struct bench_case *bench);
 
 #endif

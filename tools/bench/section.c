@@ -31,25 +31,42 @@ static const char *const everybody[] = {"floor", "ring",       "babus",      "ic
 
 /* --- tables -------------------------------------------------------------------------- */
 
+/* Small ones with two figures, too. */
+static void print_ratio(double ratio, bool steady, FILE *to)
+{
+	fprintf(to, ratio < 0.0995 ? "%s**%.2g**" : "%s**%.2f**", steady ? "" : "~", ratio);
+}
+
 static void print_cell(const struct value *of, const struct value *floor, const char *metric,
 		       FILE *to)
 {
-	struct ratios ratios = past_ratios(of, floor, metric);
-	double value = past_median(of, metric), ratio = ratios.median;
-	bool unsteady = ratios.high * 100 > ratios.low * STEADY_PERCENT;
+	struct summary ratios = past_ratios(of, floor, metric);
+	double value = past_median(of, metric);
 
 	fputs(" | ", to);
 	if (isnan(value)) {
 		fputs("-", to);
 	} else if (strcmp(metric, "rate") == 0) {
 		fprintf(to, "%.2f M/s", value / 1e6);
-	} else if (isnan(ratio)) {
+	} else if (isnan(ratios.median)) {
 		past_print_ns(value, to);
 	} else {
-		fprintf(to, "%s**%.2f** (", unsteady ? "~" : "", ratio);
+		print_ratio(ratios.median, summary_is_steady(&ratios), to);
+		fputs(" (", to);
 		past_print_ns(value, to);
 		fputc(')', to);
 	}
+}
+
+/* The last cell of a row: of what it is measured against. */
+static void print_share(const struct value *of, FILE *to)
+{
+	fputs(" | ", to);
+	if (!isnan(value_at(of, "ratio")->number)) {
+		print_ratio(value_at(of, "ratio")->number, value_at(of, "steady")->number > 0, to);
+		fprintf(to, " of %s", value_at(of, "floor")->text);
+	}
+	fputs(" |\n", to);
 }
 
 static void print_head(const char *first, const struct column *columns, size_t count, FILE *to)
@@ -175,13 +192,7 @@ static void print_calls(const struct value *run, FILE *to)
 		fprintf(to, "| %s | %.0f | ", value_at(of, "what")->text,
 			value_at(of, "size")->number);
 		past_print_ns(past_median(of, "typical"), to);
-		if (!isnan(value_at(of, "ratio")->number))
-			fprintf(to, " | %s**%.2f** of %s",
-				value_at(of, "steady")->number > 0 ? "" : "~",
-				value_at(of, "ratio")->number, value_at(of, "floor")->text);
-		else
-			fputs(" | ", to);
-		fputs(" |\n", to);
+		print_share(of, to);
 	}
 	fputc('\n', to);
 }
@@ -204,13 +215,7 @@ static void print_files(const struct value *run, FILE *to)
 			value_at(of, "name")->text, value_at(of, "what")->text,
 			value_at(of, "size")->number);
 		past_print_ns(past_median(of, "typical"), to);
-		if (!isnan(value_at(of, "ratio")->number))
-			fprintf(to, " | %s**%.2f** of %s",
-				value_at(of, "steady")->number > 0 ? "" : "~",
-				value_at(of, "ratio")->number, value_at(of, "floor")->text);
-		else
-			fputs(" | ", to);
-		fputs(" |\n", to);
+		print_share(of, to);
 	}
 	fputc('\n', to);
 }
@@ -269,17 +274,18 @@ static void print_image(const struct value *run, double size, int threads, const
 	fputc('\n', to);
 }
 
+/* As many of them as one reads; the JSON has all. */
 static void print_images(const struct value *run, FILE *to)
 {
-	static const char *const variants[] = {"view", "view and copy"};
-
 	fputs("**A camera and sensors:** imu 128 B at 1,000 Hz, an image at 30 Hz, med1 to med5\n"
 	      "356 B at 40 to 44 Hz, to six consumers that sleep, two of them for everything and\n"
 	      "one of these slow by 10 ms a message. From just before the commit, or XADD. Bold:\n"
-	      "the part of Redis's time, by its Unix socket.\n\n",
+	      "the part of Redis's time, by its Unix socket. (`babus-bench --work image` has the\n"
+	      "same with threads.)\n\n",
 	      to);
-	for (int i = 0; i < 8; i++)
-		print_image(run, i < 4 ? IMAGE : SMALL_IMAGE, i & 2 ? 1 : -1, variants[i & 1], to);
+	print_image(run, IMAGE, -1, "view", to);
+	print_image(run, IMAGE, -1, "view and copy", to);
+	print_image(run, SMALL_IMAGE, -1, "view", to);
 }
 
 /* --- all of it --------------------------------------------------------------------------- */
@@ -292,8 +298,8 @@ static void print_section(const struct value *run, FILE *to)
 	    to,
 	    "babus %s on %s,\n%.0f processors (%s). Medians of %.0f repeats, what is compared\n"
 	    "in turn. **Bold** is how many times as long as the floor it takes, median of the\n"
-	    "ratios within a repeat: that is what to compare; ~ marks those that differed too\n"
-	    "much from repeat to repeat to conclude from. Times in parentheses are of this\n"
+	    "ratios within a repeat: that is what to compare; ~ marks those that differed by\n"
+	    "more than a quarter from repeat to repeat. Times in parentheses are of this\n"
 	    "machine on that day. Load before %.2f, stolen %.1f%%, others' %.1f%% of the time.\n\n",
 	    value_at(run, "version")->text, value_at(machine, "system")->text,
 	    value_at(machine, "processors")->number, value_at(machine, "processor")->text,

@@ -88,6 +88,7 @@ static void print_case(const struct bench_case *at, const struct bench_case *sta
 		       const struct bench_case *end, FILE *to)
 {
 	const char *mode = at->peer ? mode_name(at->mode) : "";
+	struct summary ratios = case_ratios(at);
 
 	if (at->row)
 		fprintf(to, "%-26s %-11s %-6s", at->row, at->name, mode);
@@ -102,8 +103,8 @@ static void print_case(const struct bench_case *at, const struct bench_case *sta
 			print_value((enum metric)m, case_median(at, (enum metric)m), to);
 	}
 	if (at->against && at->against->done && !isnan(case_median(at, at->work->key)))
-		fprintf(to, "  %s%.2f x %s", case_is_steady(at) ? "" : "~",
-			case_ratio(at, at->against, at->work->key), at->against->name);
+		fprintf(to, "  %s%.2f x %s", summary_is_steady(&ratios) ? "" : "~", ratios.median,
+			at->against->name);
 	fputc('\n', to);
 }
 
