@@ -9,17 +9,12 @@
 
 #include "file.h"
 #include "shell.h"
-
-enum {
-	ALICE = 12345,
-	BOB = 12346,
-	TEAM = 12399
-};
+#include "users.h"
 
 /* What a child tries as another user, and what must come of it: 0 or the error. */
 struct attempt {
 	uid_t user;
-	gid_t group; /* supplementary; (gid_t)-1: none */
+	gid_t group; /* supplementary; NO_GROUP: none */
 	const char *slot, *file;
 	enum what {
 		LOOK,
@@ -124,81 +119,52 @@ static void attempt(uid_t user, gid_t group, const char *slot, const char *file,
 		fail_msg("user %u, action %d, %s/%s", (unsigned)user, what, slot, file);
 }
 
-#define NOBODY ((gid_t)-1)
-
-static babus_slot *slot_with_mode(const char *name, mode_t mode, uid_t uid, gid_t gid)
-{
-	struct babus_slot_options opts = small_options(4, 4096);
-	babus_slot *slot;
-
-	opts.mode = mode;
-	opts.uid = uid;
-	opts.gid = gid;
-	slot = make_slot_with(name, &opts);
-	publish_text(slot, "message");
-	return slot;
-}
-
-/* A mount for everybody, of a domain that everybody may enter. */
-static int shared_setup(void **state)
-{
-	const char *const options[] = {"-o", "allow_other", NULL};
-	int error = mount_setup_bare(state);
-
-	if (error || chmod(domain_file(""), 0755))
-		return -1;
-	mount_start(options);
-	return 0;
-}
-
-#define SHARED(claim) cmocka_unit_test_setup_teardown(claim, shared_setup, mount_teardown)
-
 static void others_do_not_see_a_mount_that_is_not_shared(void **state)
 {
 	(void)state;
-	babus_slot_close(slot_with_mode("x", 0666, 0, 0));
-	attempt(ALICE, NOBODY, "x", "latest", LOOK, EACCES);
-	attempt(ALICE, NOBODY, "", "", LIST, EACCES);
+	babus_slot_close(slot_with("x", 0666, 0, 0));
+	attempt(ALICE, NO_GROUP, "x", "latest", LOOK, EACCES);
+	attempt(ALICE, NO_GROUP, "", "", LIST, EACCES);
 }
 
 static void a_private_slot_is_closed_to_others(void **state)
 {
 	(void)state;
-	babus_slot_close(slot_with_mode("x", 0600, 0, 0));
-	attempt(ALICE, NOBODY, "x", "latest", READ, EACCES);
-	attempt(ALICE, NOBODY, "x", "0", READ, EACCES);
-	attempt(ALICE, NOBODY, "x", "wait", READ, EACCES);
-	attempt(ALICE, NOBODY, "x", "info", READ, EACCES);
-	attempt(ALICE, NOBODY, "x", "latest", WRITE, EACCES);
-	attempt(ALICE, NOBODY, "x", "pub", WRITE, EACCES);
-	attempt(ALICE, NOBODY, "x", "", LIST, EACCES);
-	attempt(ALICE, NOBODY, "", "", LIST, 0);
+	babus_slot_close(slot_with("x", 0600, 0, 0));
+	attempt(ALICE, NO_GROUP, "x", "latest", READ, EACCES);
+	attempt(ALICE, NO_GROUP, "x", "0", READ, EACCES);
+	attempt(ALICE, NO_GROUP, "x", "wait", READ, EACCES);
+	attempt(ALICE, NO_GROUP, "x", "info", READ, EACCES);
+	attempt(ALICE, NO_GROUP, "x", "latest", WRITE, EACCES);
+	attempt(ALICE, NO_GROUP, "x", "pub", WRITE, EACCES);
+	attempt(ALICE, NO_GROUP, "x", "", LIST, EACCES);
+	attempt(ALICE, NO_GROUP, "", "", LIST, 0);
 }
 
 static void read_permission_subscribes_and_does_not_publish(void **state)
 {
-	babus_slot *slot = slot_with_mode("x", 0644, 0, 0);
+	babus_slot *slot = slot_with("x", 0644, 0, 0);
 	struct babus_message message;
 
 	(void)state;
-	attempt(ALICE, NOBODY, "x", "latest", READ, 0);
-	attempt(ALICE, NOBODY, "x", "0", READ, 0);
-	attempt(ALICE, NOBODY, "x", "info", READ, 0);
-	attempt(ALICE, NOBODY, "x", "", LIST, 0);
-	attempt(ALICE, NOBODY, "x", "latest", WRITE, EACCES);
-	attempt(ALICE, NOBODY, "x", "pub", WRITE, EACCES);
+	attempt(ALICE, NO_GROUP, "x", "latest", READ, 0);
+	attempt(ALICE, NO_GROUP, "x", "0", READ, 0);
+	attempt(ALICE, NO_GROUP, "x", "info", READ, 0);
+	attempt(ALICE, NO_GROUP, "x", "", LIST, 0);
+	attempt(ALICE, NO_GROUP, "x", "latest", WRITE, EACCES);
+	attempt(ALICE, NO_GROUP, "x", "pub", WRITE, EACCES);
 	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
-	assert_text(&message, "message");
+	assert_text(&message, "root's message");
 	babus_slot_close(slot);
 }
 
 static void write_permission_publishes(void **state)
 {
-	babus_slot *slot = slot_with_mode("x", 0666, 0, 0);
+	babus_slot *slot = slot_with("x", 0666, 0, 0);
 	struct babus_message message;
 
 	(void)state;
-	attempt(ALICE, NOBODY, "x", "latest", WRITE, 0);
+	attempt(ALICE, NO_GROUP, "x", "latest", WRITE, 0);
 	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
 	assert_text(&message, "by me");
 	babus_slot_close(slot);
@@ -207,39 +173,39 @@ static void write_permission_publishes(void **state)
 static void a_group_gets_what_the_group_s_bits_say(void **state)
 {
 	(void)state;
-	babus_slot_close(slot_with_mode("x", 0640, 0, TEAM));
-	babus_slot_close(slot_with_mode("y", 0660, 0, TEAM));
+	babus_slot_close(slot_with("x", 0640, 0, TEAM));
+	babus_slot_close(slot_with("y", 0660, 0, TEAM));
 	attempt(ALICE, TEAM, "x", "latest", READ, 0);
 	attempt(ALICE, TEAM, "x", "latest", WRITE, EACCES);
 	attempt(ALICE, TEAM, "y", "latest", READ, 0);
 	attempt(ALICE, TEAM, "y", "latest", WRITE, 0);
-	attempt(BOB, NOBODY, "x", "latest", READ, EACCES);
-	attempt(BOB, NOBODY, "y", "latest", READ, EACCES);
-	attempt(BOB, NOBODY, "y", "latest", WRITE, EACCES);
+	attempt(BOB, NO_GROUP, "x", "latest", READ, EACCES);
+	attempt(BOB, NO_GROUP, "y", "latest", READ, EACCES);
+	attempt(BOB, NO_GROUP, "y", "latest", WRITE, EACCES);
 }
 
 static void an_owner_gets_what_the_owner_s_bits_say(void **state)
 {
 	(void)state;
-	babus_slot_close(slot_with_mode("x", 0600, ALICE, ALICE));
-	attempt(ALICE, NOBODY, "x", "latest", READ, 0);
-	attempt(ALICE, NOBODY, "x", "latest", WRITE, 0);
-	attempt(BOB, NOBODY, "x", "latest", READ, EACCES);
-	attempt(BOB, NOBODY, "x", "latest", WRITE, EACCES);
+	babus_slot_close(slot_with("x", 0600, ALICE, ALICE));
+	attempt(ALICE, NO_GROUP, "x", "latest", READ, 0);
+	attempt(ALICE, NO_GROUP, "x", "latest", WRITE, 0);
+	attempt(BOB, NO_GROUP, "x", "latest", READ, EACCES);
+	attempt(BOB, NO_GROUP, "x", "latest", WRITE, EACCES);
 }
 
 static void a_permission_taken_away_is_gone_at_once(void **state)
 {
-	babus_slot *slot = slot_with_mode("x", 0666, 0, 0);
+	babus_slot *slot = slot_with("x", 0666, 0, 0);
 
 	(void)state;
 	for (int i = 0; i < 5; i++) {
 		assert_int_equal(babus_slot_set_access(slot, 0666, (uid_t)-1, (gid_t)-1), 0);
-		attempt(ALICE, NOBODY, "x", "latest", READ, 0);
-		attempt(ALICE, NOBODY, "x", "latest", WRITE, 0);
+		attempt(ALICE, NO_GROUP, "x", "latest", READ, 0);
+		attempt(ALICE, NO_GROUP, "x", "latest", WRITE, 0);
 		assert_int_equal(babus_slot_set_access(slot, 0600, (uid_t)-1, (gid_t)-1), 0);
-		attempt(ALICE, NOBODY, "x", "latest", READ, EACCES);
-		attempt(ALICE, NOBODY, "x", "latest", WRITE, EACCES);
+		attempt(ALICE, NO_GROUP, "x", "latest", READ, EACCES);
+		attempt(ALICE, NO_GROUP, "x", "latest", WRITE, EACCES);
 	}
 	babus_slot_close(slot);
 }
@@ -247,14 +213,14 @@ static void a_permission_taken_away_is_gone_at_once(void **state)
 static void only_who_may_write_the_domain_makes_and_removes_slots(void **state)
 {
 	(void)state;
-	babus_slot_close(slot_with_mode("x", 0666, 0, 0));
-	attempt(ALICE, NOBODY, "y", "", MKDIR, EACCES);
-	attempt(ALICE, NOBODY, "x", "", RMDIR, EACCES);
+	babus_slot_close(slot_with("x", 0666, 0, 0));
+	attempt(ALICE, NO_GROUP, "y", "", MKDIR, EACCES);
+	attempt(ALICE, NO_GROUP, "x", "", RMDIR, EACCES);
 	assert_int_equal(chown(domain_file(""), 0, TEAM), 0);
 	assert_int_equal(chmod(domain_file(""), 02775), 0);
 	attempt(ALICE, TEAM, "y", "", MKDIR, 0);
-	attempt(BOB, NOBODY, "z", "", MKDIR, EACCES);
-	attempt(BOB, NOBODY, "x", "", RMDIR, EACCES);
+	attempt(BOB, NO_GROUP, "z", "", MKDIR, EACCES);
+	attempt(BOB, NO_GROUP, "x", "", RMDIR, EACCES);
 }
 
 static void a_slot_belongs_to_who_made_it(void **state)
@@ -277,7 +243,7 @@ static void a_slot_belongs_to_who_made_it(void **state)
 
 static void chmod_acts_on_the_slot(void **state)
 {
-	babus_slot *slot = slot_with_mode("x", 0600, 0, 0);
+	babus_slot *slot = slot_with("x", 0600, 0, 0);
 	struct babus_slot_info info;
 	struct stat st;
 
@@ -287,10 +253,10 @@ static void chmod_acts_on_the_slot(void **state)
 	assert_int_equal(info.mode, 0644);
 	assert_int_equal(stat(pins_file(slot), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0666);
-	attempt(ALICE, NOBODY, "x", "latest", READ, 0);
-	attempt(ALICE, NOBODY, "x", "latest", CHMOD, EPERM);
+	attempt(ALICE, NO_GROUP, "x", "latest", READ, 0);
+	attempt(ALICE, NO_GROUP, "x", "latest", CHMOD, EPERM);
 	shell_run("bash", "chmod o= x/latest");
-	attempt(ALICE, NOBODY, "x", "latest", READ, EACCES);
+	attempt(ALICE, NO_GROUP, "x", "latest", READ, EACCES);
 	assert_int_equal(stat(in_mount("x", "latest"), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0640);
 	babus_slot_close(slot);
@@ -298,7 +264,7 @@ static void chmod_acts_on_the_slot(void **state)
 
 static void chown_acts_on_the_slot(void **state)
 {
-	babus_slot *slot = slot_with_mode("x", 0600, 0, 0);
+	babus_slot *slot = slot_with("x", 0600, 0, 0);
 	struct stat st;
 
 	(void)state;
@@ -308,7 +274,7 @@ static void chown_acts_on_the_slot(void **state)
 	assert_int_equal(st.st_gid, TEAM);
 	assert_int_equal(stat(pins_file(slot), &st), 0);
 	assert_int_equal(st.st_uid, ALICE);
-	attempt(ALICE, NOBODY, "x", "latest", WRITE, 0);
+	attempt(ALICE, NO_GROUP, "x", "latest", WRITE, 0);
 	attempt(BOB, TEAM, "x", "latest", READ, EACCES);
 	assert_int_equal(stat(in_mount("x", "latest"), &st), 0);
 	assert_int_equal(st.st_uid, ALICE);
@@ -318,8 +284,8 @@ static void chown_acts_on_the_slot(void **state)
 static void the_domain_s_files_tell_only_of_slots_that_may_be_read(void **state)
 {
 	(void)state;
-	babus_slot_close(slot_with_mode("x", 0600, 0, 0));
-	babus_slot_close(slot_with_mode("y", 0644, 0, 0));
+	babus_slot_close(slot_with("x", 0600, 0, 0));
+	babus_slot_close(slot_with("y", 0644, 0, 0));
 	shell_run("bash",
 		  "as_alice() { setpriv --reuid 12345 --regid 12345 --clear-groups \"$@\"; };"
 		  "for f in info metrics; do as_alice cat .bus/$f > $T/told;"
@@ -329,7 +295,7 @@ static void the_domain_s_files_tell_only_of_slots_that_may_be_read(void **state)
 
 static void an_open_file_keeps_the_access_that_it_had(void **state)
 {
-	babus_slot *slot = slot_with_mode("x", 0666, 0, 0);
+	babus_slot *slot = slot_with("x", 0666, 0, 0);
 	char text[16];
 	int reader, writer;
 
@@ -337,7 +303,7 @@ static void an_open_file_keeps_the_access_that_it_had(void **state)
 	reader = open(in_mount("x", "latest"), O_RDONLY | O_CLOEXEC);
 	writer = open(in_mount("x", "latest"), O_WRONLY | O_CLOEXEC);
 	assert_int_equal(babus_slot_set_access(slot, 0000, (uid_t)-1, (gid_t)-1), 0);
-	assert_int_equal(read(reader, text, sizeof(text)), 7);
+	assert_int_equal(read(reader, text, sizeof(text)), strlen("root's message"));
 	assert_int_equal(write(writer, "late", 4), 4);
 	assert_int_equal(close(writer), 0);
 	close(reader);
@@ -347,12 +313,12 @@ static void an_open_file_keeps_the_access_that_it_had(void **state)
 static void who_may_not_publish_makes_no_files_either(void **state)
 {
 	(void)state;
-	babus_slot_close(slot_with_mode("x", 0664, 0, TEAM));
-	attempt(ALICE, NOBODY, "x", "tmp", CREATE, EACCES);
+	babus_slot_close(slot_with("x", 0664, 0, TEAM));
+	attempt(ALICE, NO_GROUP, "x", "tmp", CREATE, EACCES);
 	attempt(ALICE, TEAM, "x", "tmp", CREATE, 0);
-	attempt(BOB, NOBODY, "x", "tmp", READ, 0);
-	attempt(BOB, NOBODY, "x", "tmp", WRITE, EACCES);
-	attempt(BOB, NOBODY, "x", "tmp", MOVE, EACCES);
+	attempt(BOB, NO_GROUP, "x", "tmp", READ, 0);
+	attempt(BOB, NO_GROUP, "x", "tmp", WRITE, EACCES);
+	attempt(BOB, NO_GROUP, "x", "tmp", MOVE, EACCES);
 	/* As in any directory, who may write it may move what is another's. */
 	attempt(BOB, TEAM, "x", "tmp", CHMOD, EPERM);
 	attempt(BOB, TEAM, "x", "tmp", MOVE, 0);

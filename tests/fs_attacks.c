@@ -15,40 +15,15 @@
 #include <unistd.h>
 
 #include "shell.h"
+#include "users.h"
 
-enum {
-	ALICE = 12345,
-	BOB = 12346,
-	TEAM = 12399
-};
-
-#define NO_GROUP ((gid_t)-1)
-
-static babus_slot *slot_with(const char *name, mode_t mode, uid_t uid, gid_t gid)
+/* They see the names of slots that they may not read, and can try them. */
+static int listed_setup(void **state)
 {
-	struct babus_slot_options opts = small_options(4, 4096);
-	babus_slot *slot;
-
-	opts.mode = mode;
-	opts.uid = uid;
-	opts.gid = gid;
-	slot = make_slot_with(name, &opts);
-	publish_text(slot, "root's message");
-	return slot;
+	return users_setup_with(state, "list_all");
 }
 
-static int shared_setup(void **state)
-{
-	const char *const options[] = {"-o", "allow_other,list_all", NULL};
-	int error = mount_setup_bare(state);
-
-	if (error || chmod(domain_file(""), 0755))
-		return -1;
-	mount_start(options);
-	return 0;
-}
-
-#define SHARED(claim) cmocka_unit_test_setup_teardown(claim, shared_setup, mount_teardown)
+#define LISTED(claim) cmocka_unit_test_setup_teardown(claim, listed_setup, mount_teardown)
 
 static void share_domain(mode_t mode)
 {
@@ -457,14 +432,14 @@ static void rmdir_in_a_race_of_names_removes_one_s_own(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-	    SHARED(who_may_only_read_changes_nothing),
-	    SHARED(who_may_not_read_learns_nothing),
-	    SHARED(a_descriptor_that_was_given_opens_nothing_more),
-	    SHARED(only_an_owner_removes_from_a_sticky_domain),
-	    SHARED(what_is_no_slot_is_not_followed),
-	    SHARED(a_race_of_names_gains_nothing),
-	    SHARED(names_that_changed_places_mean_the_other_slot),
-	    SHARED(rmdir_in_a_race_of_names_removes_one_s_own),
+	    LISTED(who_may_only_read_changes_nothing),
+	    LISTED(who_may_not_read_learns_nothing),
+	    LISTED(a_descriptor_that_was_given_opens_nothing_more),
+	    LISTED(only_an_owner_removes_from_a_sticky_domain),
+	    LISTED(what_is_no_slot_is_not_followed),
+	    LISTED(a_race_of_names_gains_nothing),
+	    LISTED(names_that_changed_places_mean_the_other_slot),
+	    LISTED(rmdir_in_a_race_of_names_removes_one_s_own),
 	};
 
 	return cmocka_run_group_tests_name("fs_attacks", tests, NULL, NULL);

@@ -14,13 +14,7 @@
 
 #include "file.h"
 #include "shell.h"
-
-enum {
-	ALICE = 12345,
-	BOB = 12346
-};
-
-#define NO_GROUP ((gid_t)-1)
+#include "users.h"
 
 static int setup(void **state)
 {

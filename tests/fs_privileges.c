@@ -15,10 +15,7 @@
 
 #include "file.h"
 #include "shell.h"
-
-enum {
-	ALICE = 12345
-};
+#include "users.h"
 
 #define CAP(name) (UINT64_C(1) << CAP_##name)
 #define ALWAYS    (CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(CHOWN))
@@ -72,17 +69,6 @@ static void every_thread_keeps_only_what_it_needs(void **state)
 	mount_stop();
 }
 
-static int shared_setup(void **state)
-{
-	const char *const options[] = {"-o", "allow_other", NULL};
-	int error = mount_setup_bare(state);
-
-	if (error || chmod(domain_file(""), 0755))
-		return -1;
-	mount_start(options);
-	return 0;
-}
-
 static void *exit_for_all(void *arg)
 {
 	(void)arg;
@@ -93,7 +79,7 @@ static int open_as_alice(void)
 {
 	int fd;
 
-	child_become(ALICE, (gid_t)-1);
+	child_become(ALICE, NO_GROUP);
 	fd = open(in_mount("x", "latest"), O_WRONLY | O_CLOEXEC);
 	EXPECT(fd >= 0);
 	return fd;
@@ -183,10 +169,8 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 	    MOUNTED(every_thread_keeps_only_what_it_needs),
-	    cmocka_unit_test_setup_teardown(how_another_user_s_writer_ends_is_seen, shared_setup,
-					    mount_teardown),
-	    cmocka_unit_test_setup_teardown(a_writer_that_hides_is_told_apart_as_well, shared_setup,
-					    mount_teardown),
+	    SHARED(how_another_user_s_writer_ends_is_seen),
+	    SHARED(a_writer_that_hides_is_told_apart_as_well),
 	};
 
 	return cmocka_run_group_tests_name("fs_privileges", tests, NULL, NULL);
