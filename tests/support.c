@@ -187,6 +187,17 @@ static void tell_cleaner(int cleaner, const void *data, size_t size)
 		fprintf(stderr, "nobody cleans up if this is killed: %s\n", strerror(errno));
 }
 
+bool support_address_space(uint64_t size)
+{
+	void *space = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+			   0);
+
+	if (space == MAP_FAILED)
+		return false;
+	munmap(space, size);
+	return support_madvise_works();
+}
+
 bool support_madvise_works(void)
 {
 	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

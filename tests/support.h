@@ -57,6 +57,12 @@ enum {
  */
 bool support_madvise_works(void);
 
+/*
+ * Whether so much can be mapped: valgrind has less than other programs, and an emulator
+ * may have it and pay for it with memory of its own.
+ */
+bool support_address_space(uint64_t size);
+
 /* Run the cases with a private directory and a time limit; for `return` in main(). */
 int support_main(int (*run)(void), unsigned timeout_s);
 
