@@ -118,27 +118,37 @@ static void read_together(void *arg)
 		pthread_join(threads[i], NULL);
 }
 
-/* How often threads of the daemon ran, and waited again. */
-static long daemon_switches(void)
+/* Of all threads of the daemon, what awk adds up in one of their files in /proc. */
+static long daemon_sum(const char *file, const char *awk)
 {
 	char text[256];
 	struct outcome outcome;
-	long switches;
+	long sum;
 
-	snprintf(text, sizeof(text),
-		 "cat /proc/%d/task/*/status | awk '/^vol/ { n += $2 } END { print n }'",
-		 (int)mount_daemon);
+	snprintf(text, sizeof(text), "cat /proc/%d/task/*/%s | awk '%s END { print n }'",
+		 (int)mount_daemon, file, awk);
 	shell_try("bash", text, &outcome);
-	switches = strtol(outcome.out, NULL, 10);
+	sum = strtol(outcome.out, NULL, 10);
 	outcome_free(&outcome);
-	return switches;
+	return sum;
+}
+
+/* How often they ran, and waited again; and for how many milliseconds. */
+static long daemon_switches(void)
+{
+	return daemon_sum("status", "/^vol/ { n += $2 }");
+}
+
+static long daemon_cpu_ms(void)
+{
+	return daemon_sum("schedstat", "{ n += $1 / 1e6 }");
 }
 
 static void one_message_releases_thousands_of_readers(void **state)
 {
 	babus_slot *slot = make_slot("x", 8, 64);
 	pid_t groups[GROUPS];
-	long threads, memory, switches;
+	long threads, memory, switches, cpu_ms;
 	int64_t start, took_s;
 
 	(void)state;
@@ -150,12 +160,15 @@ static void one_message_releases_thousands_of_readers(void **state)
 	memory = process_status(mount_daemon, "VmHWM:"); /* KiB */
 	start = now_ns();
 	switches = daemon_switches();
+	cpu_ms = daemon_cpu_ms();
 	poll(NULL, 0, 3000);
+	cpu_ms = daemon_cpu_ms() - cpu_ms;
 	switches = daemon_switches() - switches;
 	took_s = (now_ns() - start) / SECOND;
 	assert_in_range(threads, 1, 16);
 	if (!SUPPORT_SANITIZED)
 		assert_in_range(memory, 1, 200 * 1000);
+	assert_in_range(cpu_ms, 0, 20 * (1 + took_s) * SUPPORT_SLOWER);
 	/* A look each second, and what asking for it takes; ThreadSanitizer looks too. */
 	if (!SUPPORT_SANITIZED)
 		assert_in_range(switches, 0, 7 + took_s);
@@ -164,9 +177,10 @@ static void one_message_releases_thousands_of_readers(void **state)
 	publish_text(slot, news);
 	for (int i = 0; i < GROUPS; i++)
 		child_join(groups[i]);
-	print_message("%d readers, %ld threads, %ld KiB, %ld wake-ups, released in %lld ms\n",
-		      (int)READERS, threads, memory, switches,
-		      (long long)((shared->last_ns - start) / MILLISECOND));
+	print_message(
+	    "%d readers, %ld threads, %ld KiB, %ld wake-ups and %ld ms, released in %lld ms\n",
+	    (int)READERS, threads, memory, switches, cpu_ms,
+	    (long long)((shared->last_ns - start) / MILLISECOND));
 	await_metric("babus_fs_waiting", 0);
 	await_metric("babus_fs_open_files", 1);
 	babus_slot_close(slot);

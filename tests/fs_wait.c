@@ -14,7 +14,6 @@
 #include "shell.h"
 
 enum {
-	READERS = 400,
 	KILLS = 15
 };
 
@@ -307,63 +306,6 @@ static void only_the_slot_s_own_readers_wake(void **state)
 		babus_slot_close(slots[i]);
 }
 
-/* --- many of them ------------------------------------------------------------------------ */
-
-static uint64_t daemon_cpu_ns(void)
-{
-	char path[64], text[256];
-	uint64_t sum = 0;
-	int fd;
-
-	/* Of all threads: /proc/PID/schedstat has the first one's only. */
-	for (pid_t tid = mount_daemon; tid < mount_daemon + 64; tid++) {
-		ssize_t got;
-
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", (int)mount_daemon,
-			 (int)tid);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		got = read(fd, text, sizeof(text) - 1);
-		close(fd);
-		text[got > 0 ? got : 0] = '\0';
-		sum += strtoull(text, NULL, 10);
-	}
-	return sum;
-}
-
-static void hundreds_of_blocked_readers_need_few_threads_and_wake_together(void **state)
-{
-	const struct reading reading = {"x", "for all of them", 0};
-	babus_slot *slot = make_slot("x", 2, 4096); /* 8 pins */
-	pid_t pids[READERS];
-	uint64_t cpu;
-	int64_t start;
-
-	(void)state;
-	for (int i = 0; i < READERS; i++)
-		pids[i] = child_start(read_wait, (void *)&reading);
-	for (int i = 0; i < READERS; i++)
-		gate_wait(opened);
-	for (int i = 0; i < READERS; i++)
-		await_blocked(pids[i]);
-	assert_in_range(process_status(mount_daemon, "Threads:"), 1, 12);
-	for (int i = 0; i < READERS; i++)
-		assert_int_equal(process_state(pids[i]), 'S');
-	/* The kernel has their requests; the daemon has them when it says so. */
-	shell_run("bash", "until grep -q '\"waiting\": *400\\b' .bus/info; do sleep 0.01; done");
-	/* And no time but for a look now and then: in each second, and in that it is seen. */
-	start = now_ns();
-	cpu = daemon_cpu_ns();
-	poll(NULL, 0, 1000);
-	cpu = daemon_cpu_ns() - cpu;
-	assert_in_range(cpu, 0, (now_ns() - start) / 50 * SUPPORT_SLOWER);
-	publish_text(slot, "for all of them");
-	for (int i = 0; i < READERS; i++)
-		join_soon(pids[i]);
-	babus_slot_close(slot);
-}
-
 /* --- how it ends ------------------------------------------------------------------------------ */
 
 static int by_value(const void *a, const void *b)
@@ -395,39 +337,25 @@ static int64_t time_of_end(babus_slot *slot, int number)
 	return now_ns() - start;
 }
 
-static void assert_signal_ends_readers(int number)
+static void a_signal_ends_blocked_readers_at_once(void **state)
 {
+	static const int signals[] = {SIGINT, SIGTERM, SIGKILL};
 	babus_slot *slot = make_slot("x", 4, 4096);
 	int64_t killed[KILLS], told[KILLS];
 
-	for (int i = 0; i < KILLS; i++) {
-		killed[i] = time_of_end(slot, number);
-		told[i] = time_of_end(slot, 0);
+	(void)state;
+	for (int k = 0; k < 3; k++) {
+		for (int i = 0; i < KILLS; i++) {
+			killed[i] = time_of_end(slot, signals[k]);
+			told[i] = time_of_end(slot, 0);
+		}
+		qsort(killed, KILLS, sizeof(killed[0]), by_value);
+		qsort(told, KILLS, sizeof(told[0]), by_value);
+		/* Nearly as soon as a message ends it, on a busy machine as on an idle one. */
+		assert_in_range(killed[KILLS / 2], 0,
+				4 * told[KILLS / 2] + 50 * MILLISECOND * SUPPORT_SLOWER);
 	}
-	qsort(killed, KILLS, sizeof(killed[0]), by_value);
-	qsort(told, KILLS, sizeof(told[0]), by_value);
-	/* Nearly as soon as a message ends it, on a busy machine as on an idle one. */
-	assert_in_range(killed[KILLS / 2], 0,
-			4 * told[KILLS / 2] + 50 * MILLISECOND * SUPPORT_SLOWER);
 	babus_slot_close(slot);
-}
-
-static void sigint_ends_a_blocked_reader_at_once(void **state)
-{
-	(void)state;
-	assert_signal_ends_readers(SIGINT);
-}
-
-static void sigterm_ends_a_blocked_reader_at_once(void **state)
-{
-	(void)state;
-	assert_signal_ends_readers(SIGTERM);
-}
-
-static void sigkill_ends_a_blocked_reader_at_once(void **state)
-{
-	(void)state;
-	assert_signal_ends_readers(SIGKILL);
 }
 
 static void handle_alarm(int number)
@@ -587,10 +515,7 @@ static int run(void)
 	    WAITING(a_loop_over_wait_misses_nothing_that_is_kept),
 	    WAITING(nonblocking_reads_say_try_again),
 	    WAITING(only_the_slot_s_own_readers_wake),
-	    WAITING(hundreds_of_blocked_readers_need_few_threads_and_wake_together),
-	    WAITING(sigint_ends_a_blocked_reader_at_once),
-	    WAITING(sigterm_ends_a_blocked_reader_at_once),
-	    WAITING(sigkill_ends_a_blocked_reader_at_once),
+	    WAITING(a_signal_ends_blocked_readers_at_once),
 	    WAITING(a_handled_signal_interrupts_and_the_read_can_be_repeated),
 	    WAITING(a_stopped_cat_goes_on_where_it_was),
 	    WAITING(killed_readers_leave_nothing_in_the_daemon),

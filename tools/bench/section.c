@@ -48,6 +48,8 @@ static void print_cell(const struct value *of, const struct value *floor, const 
 		fputs("-", to);
 	} else if (strcmp(metric, "rate") == 0) {
 		fprintf(to, "%.2f M/s", value / 1e6);
+	} else if (strcmp(metric, "lost") == 0) {
+		fprintf(to, "%.0f of %.0f", value, past_median(of, "sent"));
 	} else if (isnan(ratios.median)) {
 		past_print_ns(value, to);
 	} else {
@@ -144,13 +146,15 @@ static void print_rates(const struct value *run, FILE *to)
 {
 	static const struct column columns[] = {
 	    {"64 B, one way", {.work = "rate"}, {0}, "rate"},
+	    {"lost", {.work = "rate"}, {0}, "lost"},
 	};
 
 	fputs("**One way:** the highest paced rate that a polling reader follows in order without\n"
-	      "loss, with 1,024 messages under way. The ring is the floor: one publisher, one\n"
-	      "reader, and the publisher waits for room.\n\n",
+	      "loss, with 1,024 messages under way; and how many are lost that are published as\n"
+	      "fast as they can be. The ring is the floor: one publisher, one reader, and the\n"
+	      "publisher waits for room.\n\n",
 	      to);
-	print_peers(run, columns, 1, to);
+	print_peers(run, columns, sizeof(columns) / sizeof(*columns), to);
 }
 
 static void print_fanout(const struct value *run, FILE *to)

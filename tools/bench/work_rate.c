@@ -7,7 +7,8 @@
  * twelve tries (four with --quick): what others do on the machine is not to be
  * measured. A try has at least four times as many messages as may be under way,
  * so that a peer with larger buffers gains little by them. Peers that wait for
- * the reader do that.
+ * the reader do that. Then 16 times as many leave as fast as they can, and those
+ * that are lost are counted.
  */
 #include <math.h>
 #include <stdatomic.h>
@@ -24,6 +25,7 @@ enum {
 	TRY_NS = 5000000,      /* as long as a try lasts, at least */
 	COUNT_MIN = 4 * DEPTH, /* messages of a try, at least */
 	COUNT_SMOKE = 32 * BURST,
+	FLOOD = 16,      /* times as many, unpaced */
 	STEPS = 5,       /* halvings of what is in doubt: 3% in the end */
 	STEPS_QUICK = 3, /* 10% */
 	RATE_MIN = 20000
@@ -65,6 +67,19 @@ static uint64_t send_paced(struct side *side, double rate, uint64_t count)
 	return start;
 }
 
+/* Have the reader follow such a sending: how long it took until the last one was read. */
+static double try_once(struct side *side, double rate, uint64_t count)
+{
+	uint64_t start;
+
+	crew_meet(side->crew);
+	while (!atomic_exchange(&side->talk->ready, false))
+		bench_pause();
+	start = send_paced(side, rate, count);
+	crew_meet(side->crew);
+	return (double)(side->talk->end - start);
+}
+
 static bool holds(struct side *side, double rate)
 {
 	uint64_t count = (uint64_t)(rate * TRY_NS / 1e9);
@@ -74,14 +89,7 @@ static bool holds(struct side *side, double rate)
 	count = (count < side->self->count ? side->self->count : count) / BURST * BURST;
 	allowed = (double)count / rate * 1e9 * 1.05;
 	for (int i = 0; i < (run_is_quick() ? TRIES_QUICK : TRIES) && !kept; i++) {
-		uint64_t start;
-
-		crew_meet(side->crew);
-		while (!atomic_exchange(&side->talk->ready, false))
-			bench_pause();
-		start = send_paced(side, rate, count);
-		crew_meet(side->crew);
-		took = (double)(side->talk->end - start);
+		took = try_once(side, rate, count);
 		kept = side->talk->lost == 0 && took < allowed;
 	}
 	return kept;
@@ -106,9 +114,19 @@ static double search(struct side *side)
 
 		*(holds(side, middle) ? &low : &high) = middle;
 	}
+	return low;
+}
+
+static void lead(struct side *side, struct report *report)
+{
+	uint64_t count = side->self->count * FLOOD;
+
+	report->value[0] = (uint64_t)search(side);
+	try_once(side, INFINITY, count);
+	report->value[1] = count;
+	report->value[2] = side->talk->lost;
 	side->talk->over = true;
 	crew_meet(side->crew);
-	return low;
 }
 
 static void follow(struct side *side)
@@ -151,7 +169,7 @@ static void part(struct crew *crew, unsigned who, void *arg)
 	if (who)
 		follow(&side);
 	else
-		crew->report[0].value[0] = (uint64_t)search(&side);
+		lead(&side, &crew->report[0]);
 	crew_meet(crew);
 	side.rig->peer->close(&side.end);
 }
@@ -169,8 +187,11 @@ static int run(const struct bench_case *self, struct result *result)
 	int error = work_rig(&rig, crew, part, &side, result);
 
 	result->value[CPU] = NAN; /* it is that of the search */
-	if (!error)
+	if (!error) {
 		result->value[RATE] = (double)crew->report[0].value[0];
+		result->value[SENT] = (double)crew->report[0].value[1];
+		result->value[LOST] = (double)crew->report[0].value[2];
+	}
 	crew_free(crew);
 	bench_unshare(side.talk, sizeof(*side.talk));
 	return error;
