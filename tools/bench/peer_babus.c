@@ -38,8 +38,8 @@ static int prepare(struct rig *rig, char *why, size_t why_size)
 	(void)why_size;
 	babus_slot_options_init(&opts);
 	opts.depth = rig->depth;
-	opts.loans = 4;
-	opts.pins = 2 * rig->readers + 8;
+	if (opts.pins < 2 * rig->readers)
+		opts.pins = 2 * rig->readers;
 	opts.max_size = rig->size;
 	for (unsigned i = 0; i < rig->channels; i++) {
 		name_of(rig, i, name);
