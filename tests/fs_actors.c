@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -315,6 +316,68 @@ void map_latest(struct actor *actor)
 	}
 }
 
+/* Copies what is left of a file by parts, by one of the calls that do so. How much came. */
+static ssize_t copy_part(int from, int to, const int pipe[2], int how)
+{
+	ssize_t got;
+
+	if (how == 0)
+		return sendfile(to, from, NULL, 100003);
+	if (how == 1)
+		return copy_file_range(from, NULL, to, NULL, 100003, 0);
+	got = splice(from, NULL, pipe[1], NULL, 65536, 0);
+	for (ssize_t left = got; left > 0;) {
+		ssize_t put = splice(pipe[0], NULL, to, NULL, (size_t)left, 0);
+
+		EXPECT(put > 0);
+		left -= put;
+	}
+	return got;
+}
+
+static size_t pread_all(struct actor *actor, int fd)
+{
+	size_t size = 0;
+	ssize_t got;
+
+	while ((got = pread(fd, actor->buffer + size,
+			    FRAME + 1 - size < 70001 ? FRAME + 1 - size : 70001, (off_t)size)) > 0)
+		size += (size_t)got;
+	EXPECT_EQUAL(got, 0);
+	return size;
+}
+
+void read_by_calls(struct actor *actor)
+{
+	char name[32];
+	int ends[2];
+
+	snprintf(name, sizeof(name), "copy%u", actor->number);
+	EXPECT_EQUAL(pipe2(ends, O_CLOEXEC), 0);
+	for (unsigned i = 0; !stage->stop; i++) {
+		int fd = open(path_of(actor, "latest"), O_RDONLY | O_CLOEXEC), to = fd;
+		ssize_t got;
+
+		EXPECT(fd >= 0);
+		if (i % 4 < 3) {
+			/* Of the same file system: copy_file_range() does no other. */
+			to = open(path_of(actor, name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+			EXPECT(to >= 0);
+			while ((got = copy_part(fd, to, ends, (int)(i % 4))) > 0)
+				continue;
+			EXPECT_EQUAL(got, 0);
+		}
+		check(actor, actor->buffer, pread_all(actor, to), true);
+		if (to != fd) {
+			close(to);
+			EXPECT(!unlink(path_of(actor, name)));
+		}
+		close(fd);
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
 void loop_over_wait(struct actor *actor)
 {
 	int fd = open(path_of(actor, "wait"), O_RDONLY | O_CLOEXEC);
@@ -337,15 +400,17 @@ void read_by_tools(struct actor *actor)
 	    {"dd", in, "bs=1M", "status=none", NULL},
 	    {"tail", "-c", "+1", latest, NULL},
 	    {"cp", latest, to, NULL},
+	    {"cp", "-p", latest, to, NULL},
+	    {"install", latest, to, NULL},
 	};
 
 	snprintf(latest, sizeof(latest), "%s", path_of(actor, "latest"));
 	snprintf(in, sizeof(in), "if=%s", latest);
 	snprintf(to, sizeof(to), "%s/to%u", support_root, actor->number);
 	for (unsigned i = 0; !stage->stop; i++) {
-		size_t size = run_tool(actor, tools[i % 6]);
+		size_t size = run_tool(actor, tools[i % 8]);
 
-		if (i % 6 == 5) {
+		if (i % 8 >= 5) {
 			int fd = open(to, O_RDONLY | O_CLOEXEC);
 
 			EXPECT(fd >= 0);

@@ -64,6 +64,7 @@ void publish_by_tool(struct actor *actor);
 void kill_writers(struct actor *actor);
 void read_latest(struct actor *actor);
 void map_latest(struct actor *actor);
+void read_by_calls(struct actor *actor);
 void read_by_tools(struct actor *actor);
 void read_by_python(struct actor *actor);
 void kill_readers(struct actor *actor);

@@ -18,7 +18,7 @@
 /* Of a slot's parts, those that count what they read. */
 enum {
 	FIRST_READER = 4,
-	LAST_READER = 9
+	LAST_READER = 10
 };
 
 static void act(void *arg)
@@ -95,6 +95,7 @@ static void everybody_sees_whole_messages_in_order_and_none_is_unaccounted(void 
 	    {0, "native reader", 0, follow_natively, 0, NULL, {0}},
 	    {0, "reader of latest", 0, read_latest, 0, NULL, {0}},
 	    {0, "mapping of latest", 0, map_latest, 0, NULL, {0}},
+	    {0, "reader by calls", 0, read_by_calls, 0, NULL, {0}},
 	    {0, "reader of wait", 0, loop_over_wait, 0, NULL, {0}},
 	    {0, "reading tools", 0, read_by_tools, 0, NULL, {0}},
 	    {0, "python", 0, read_by_python, 0, NULL, {0}},
