@@ -125,6 +125,15 @@ static struct fuse_session *new_session(struct fs *fs)
 	return session;
 }
 
+/*
+ * What the kernel says instead of ENODEV, which libfuse knows, to a thread that is
+ * fetching a request at the very moment at which the mount ends.
+ */
+static bool is_unmounted(int error)
+{
+	return error == -ECONNABORTED;
+}
+
 static int loop(struct fs *fs, struct fuse_session *session)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
@@ -137,7 +146,7 @@ static int loop(struct fs *fs, struct fuse_session *session)
 	fuse_loop_cfg_set_clone_fd(config, fs->options.clone_fd);
 	error = fuse_session_loop_mt(session, config);
 	fuse_loop_cfg_destroy(config);
-	return error > 0 ? 0 : error;
+	return error > 0 || is_unmounted(error) ? 0 : error;
 }
 
 /*
@@ -156,7 +165,7 @@ static int shake_hands(struct fuse_session *session)
 		fuse_session_process_buf(session, &request);
 	free(request.mem);
 	/* 0: unmounted already. An error of INIT itself ends the session. */
-	return got < 0 && got != -EINTR ? got : 0;
+	return got < 0 && got != -EINTR && !is_unmounted(got) ? got : 0;
 }
 
 static void be_ready(struct fs *fs, const char *mountpoint)

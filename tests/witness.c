@@ -20,6 +20,8 @@ void start_blocked(struct job jobs[BLOCKED])
 		job_start(&jobs[i], argv);
 		await_blocked(jobs[i].pid);
 	}
+	/* That they sleep the kernel says; that it has them babusfs does. */
+	shell_run("bash", "until grep -qx 'babus_fs_waiting 3' .bus/metrics; do sleep .01; done");
 }
 
 void assert_ended(struct job *jobs, int count, const char *what)
