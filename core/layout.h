@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shared-memory format, version 1, little-endian 64-bit: three kinds of
+ * The shared-memory format, version 2, little-endian 64-bit: three kinds of
  * file, each self-contained. Everything here is read by other programs and
  * older versions of this one: fields are never moved, only spare ones taken,
  * announced by a feature bit.
@@ -23,7 +23,7 @@
 #endif
 
 enum {
-	LAYOUT_ABI = 1,
+	LAYOUT_ABI = 2,
 	LAYOUT_LINE = 64,
 	LAYOUT_PAGE = 4096,
 	LAYOUT_FEATURES_KNOWN = 0, /* bits of features_required we understand */
@@ -136,12 +136,13 @@ struct layout_slot {
 
 	/* written by publishers */
 	_Alignas(64) shared64 newest; /* hint: raised after each publish */
-	shared32 removed;             /* set once, by whoever removes the slot */
-	uint32_t spare2[13];
+	uint64_t spare2[7];
 
-	_Alignas(64) shared64 next_incarnation; /* of publishers; starts at 1 */
-	shared32 extent;                        /* tokens ever claimed: entries to look at */
-	uint32_t spare3[13];
+	/* seldom written; every call looks at the first */
+	_Alignas(64) shared32 removed; /* set once, by whoever removes the slot */
+	shared32 extent;               /* tokens ever claimed: entries to look at */
+	shared64 next_incarnation;     /* of publishers; starts at 1 */
+	uint64_t spare3[6];
 };
 
 /* One line a buffer: what is known of the message in it. Written by its owner. */
@@ -197,7 +198,7 @@ _Static_assert(offsetof(struct layout_slot, max_size) == 80, "slot.max_size");
 _Static_assert(offsetof(struct layout_slot, type) == 128, "slot.type");
 _Static_assert(offsetof(struct layout_slot, description) == 192, "slot.description");
 _Static_assert(offsetof(struct layout_slot, newest) == 512, "slot.newest");
-_Static_assert(offsetof(struct layout_slot, next_incarnation) == 576, "slot.next_incarnation");
+_Static_assert(offsetof(struct layout_slot, removed) == 576, "slot.removed");
 _Static_assert(sizeof(struct layout_slot) == 640, "slot");
 _Static_assert(sizeof(struct layout_record) == 64, "record");
 _Static_assert(sizeof(struct layout_lease) == 64, "lease");

@@ -177,17 +177,67 @@ static int describe(const struct ring *ring, uint64_t cell, uint64_t lost,
 	return 0;
 }
 
+/* Who lags behind reads the next message soon. */
+static void expect_reads(const struct ring *ring, uint64_t seq)
+{
+	uint64_t cell = cell_get(&ring->cells[ring_index(ring, seq)]);
+
+	if (cell_seq(cell) != seq || cell_buffer(cell) >= ring->g.buffers)
+		return;
+	soon_read(&ring->records[cell_buffer(cell)]);
+	soon_read(ring_data(ring, cell_buffer(cell)));
+}
+
+/* Pin what a cell was seen to name. 1: it names another message by now. */
+static int pin_cell(const struct ring *ring, shared64 *pin, const shared64 *place, uint64_t cell,
+		    uint64_t lost, struct babus_message *message)
+{
+	int error = 1;
+
+	if (cell_buffer(cell) >= ring->g.buffers)
+		return damaged("a cell names no buffer");
+	if (!pin_set(pin, cell))
+		return -EBUSY;
+	expect_reads(ring, cell_seq(cell) + 1);
+	if (cell_get(place) == cell)
+		error = describe(ring, cell, lost, message);
+	if (error)
+		pin_clear(pin);
+	return error;
+}
+
+/*
+ * For a reader that keeps up: the very next message, by its cell alone. Who polls so
+ * takes from publishers no line but the cell's; the hint's they would have to get back
+ * for every message. 1: it is not as simple as that.
+ */
+static int pin_next(const struct ring *ring, shared64 *pin, uint64_t after,
+		    struct babus_message *message)
+{
+	const shared64 *place;
+	uint64_t cell, seq = after + 1;
+
+	if (seq < ring->g.first_seq + ring->g.depth || seq > BABUS_SEQ_MAX)
+		return 1;
+	place = &ring->cells[ring_index(ring, seq)];
+	cell = cell_get(place);
+	if (cell_seq(cell) == seq - ring->g.depth)
+		return -EAGAIN;
+	return cell_seq(cell) == seq ? pin_cell(ring, pin, place, cell, 0, message) : 1;
+}
+
 int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uint64_t n,
 	     struct babus_message *message)
 {
 	uint32_t steps = all_steps(ring);
 	uint64_t overtaken = 0;
+	int error = which == BABUS_AFTER ? pin_next(ring, pin, n, message) : 1;
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; error == 1 && i < TRIES; i++) {
 		uint64_t newest, seq, lost, cell;
 		const shared64 *place;
-		int error = find_newest(ring, &steps, &newest);
 
+		error = find_newest(ring, &steps, &newest);
 		if (error)
 			return error;
 		/* Numbers are published in order: who finds a cell displaced
@@ -198,27 +248,18 @@ int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uin
 		error = choose(ring, which, n, newest, &seq, &lost);
 		/* What the waiter's test sees must be there to be read. */
 		if (error == -EAGAIN && which == BABUS_AFTER && n > newest && n <= BABUS_SEQ_MAX &&
-		    ring_has_after(ring, n))
+		    ring_has_after(ring, n)) {
+			error = 1;
 			continue;
+		}
 		if (error)
 			return error;
 		place = &ring->cells[ring_index(ring, seq)];
 		cell = cell_get(place);
-		if (cell_seq(cell) != seq)
-			continue; /* displaced since; choose again */
-		if (cell_buffer(cell) >= ring->g.buffers)
-			return damaged("a cell names no buffer");
-		if (!pin_set(pin, cell))
-			return -EBUSY;
-		if (cell_get(place) == cell) {
-			error = describe(ring, cell, lost, message);
-			if (error)
-				pin_clear(pin);
-			return error;
-		}
-		pin_clear(pin);
+		/* Displaced since? Choose again. */
+		error = cell_seq(cell) == seq ? pin_cell(ring, pin, place, cell, lost, message) : 1;
 	}
-	return -EAGAIN;
+	return error == 1 ? -EAGAIN : error;
 }
 
 /*
@@ -315,6 +356,18 @@ static uint32_t enough(const struct ring *ring, uint32_t limit)
 	return limit < ring->g.buffers ? (ring->batch + 1) / 2 : 1;
 }
 
+/*
+ * Buffers are taken in turn, and the next one's lines are still with whoever read it
+ * last: ask for them now, a message ahead, so that nobody waits for them then.
+ */
+static void expect_writes(const struct ring *ring, uint32_t buffer)
+{
+	if (buffer >= ring->g.buffers)
+		return;
+	soon_written(&ring->records[buffer]);
+	soon_written(ring_data(ring, buffer));
+}
+
 static bool take_among(struct ring *ring, uint64_t owner, uint32_t limit, uint32_t *buffer)
 {
 	uint32_t from = (uint32_t)local_get(&ring->cursor);
@@ -332,6 +385,7 @@ static bool take_among(struct ring *ring, uint64_t owner, uint32_t limit, uint32
 	      take_free(ring, owner, from, limit, buffer)))
 		return false;
 	local_put(&ring->cursor, *buffer + 1);
+	expect_writes(ring, *buffer + 1);
 	return true;
 }
 

@@ -382,6 +382,25 @@ static inline uint64_t local_add(shared64 *word, int64_t n)
 	return atomic_fetch_add_explicit(word, (uint64_t)n, memory_order_acq_rel) + (uint64_t)n;
 }
 
+/*
+ * Tell the processor that a line will be read, or written, soon: hints, which no
+ * argument rests on.
+ */
+static inline void soon_read(const void *line)
+{
+	__builtin_prefetch(line, 0);
+}
+
+static inline void soon_written(const void *line)
+{
+#if defined(__x86_64__)
+	/* What the compiler makes of a write's hint on a plain x86-64 is a read's. */
+	__asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)line));
+#else
+	__builtin_prefetch(line, 1);
+#endif
+}
+
 /* Tell the processor that this is a spin loop. */
 static inline void spin_pause(void)
 {

@@ -132,7 +132,7 @@ static void each_wrong_field_of_the_domain_is_eproto(void **state)
 {
 	(void)state;
 	check_domain_field(offsetof(struct layout_domain, head.magic), 8, 1);
-	check_domain_field(offsetof(struct layout_domain, head.abi), 4, 2);
+	check_domain_field(offsetof(struct layout_domain, head.abi), 4, LAYOUT_ABI + 1);
 	check_domain_field(offsetof(struct layout_domain, head.features_required), 4, 1);
 	check_domain_field(offsetof(struct layout_domain, head.instance), 8, 0);
 }
