@@ -124,7 +124,7 @@ static void judge_trips(const struct value *run)
 
 static void judge_rate(const struct value *run)
 {
-	static const char *const poll[] = {"poll", NULL};
+	static const char *const modes[] = {"poll", "block", NULL};
 	struct pick babus = {.work = "rate", .name = "babus", .mode = "poll"}, ring = babus;
 	double most;
 
@@ -137,7 +137,7 @@ static void judge_rate(const struct value *run)
 	else
 		tell(ratio(run, &babus, &ring, "rate"), 0.25, true,
 		     "one-way rate, to that of the machine's own ring, below 20 million");
-	tell(to_best(run, &babus, poll, "rate", true), 1.5, true, "the same, to the best peer");
+	tell(to_best(run, &babus, modes, "rate", true), 1.5, true, "the same, to the best peer");
 }
 
 static void judge_calls(const struct value *run)

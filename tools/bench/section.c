@@ -145,14 +145,17 @@ static void print_trips(const struct value *run, FILE *to)
 static void print_rates(const struct value *run, FILE *to)
 {
 	static const struct column columns[] = {
-	    {"64 B, one way", {.work = "rate"}, {0}, "rate"},
-	    {"lost", {.work = "rate"}, {0}, "lost"},
+	    {"64 B, polling", {.work = "rate", .mode = "poll"}, {0}, "rate"},
+	    {"64 B, sleeping", {.work = "rate", .mode = "block"}, {0}, "rate"},
+	    {"lost, polling", {.work = "rate", .mode = "poll"}, {0}, "lost"},
+	    {"lost, sleeping", {.work = "rate", .mode = "block"}, {0}, "lost"},
 	};
 
-	fputs("**One way:** the highest paced rate that a polling reader follows in order without\n"
-	      "loss, with 1,024 messages under way; and how many are lost that are published as\n"
-	      "fast as they can be. The ring is the floor: one publisher, one reader, and the\n"
-	      "publisher waits for room.\n\n",
+	fputs("**One way:** the highest paced rate that a reader follows in order without loss, "
+	      "with\n"
+	      "1,024 messages under way; and how many are lost that are published as fast as they\n"
+	      "can be. A reader that polls looks again 10 us after it found nothing. The ring is\n"
+	      "the floor: one publisher, one reader, and the publisher waits for room.\n\n",
 	      to);
 	print_peers(run, columns, sizeof(columns) / sizeof(*columns), to);
 }
