@@ -7,8 +7,9 @@
 #include "bench.h"
 #include "past.h"
 
-static const char *const rivals[] = {"iceoryx", "pipe",       "unix",       "mq",       "zeromq",
-				     "nng",     "cyclonedds", "redis-unix", "redis-tcp"};
+static const char *const rivals[] = {"iceoryx",    "pipe",     "unix",       "mq",
+				     "zeromq",     "nng",      "cyclonedds", "cyclonedds-shm",
+				     "redis-unix", "redis-tcp"};
 
 enum verdict {
 	MET,

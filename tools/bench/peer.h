@@ -78,6 +78,8 @@ struct peer {
 	/* `size` bytes to write the next message to. */
 	void *(*buffer)(struct end *end, size_t size);
 	void (*send)(struct end *end, size_t size);
+	/* Nothing follows at once: let go of what send kept to go with more. May be NULL. */
+	void (*flush)(struct end *end);
 	/* The next message: true. None now: false, only in MODE_POLL. */
 	bool (*receive)(struct end *end, struct received *message);
 	void (*release)(struct end *end, struct received *message);
@@ -95,6 +97,9 @@ extern const size_t peer_count;
 
 const struct peer *peer_find(const char *name);
 const char *mode_name(enum mode mode);
+
+/* Send one message that nothing follows at once. */
+void peer_send(struct end *end, size_t size);
 
 /* Receive, however long it takes; fails unless it is of this size. */
 void peer_receive(struct end *end, struct received *message, size_t size);

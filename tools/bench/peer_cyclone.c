@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cyclone DDS over UDP on the loopback interface, reliable, with discovery that
- * stays on this machine. Messages are read in samples lent by the reader.
+ * Cyclone DDS, reliable, with discovery that stays on this machine: over UDP on the
+ * loopback interface, and through shared memory, which is that of iceoryx. Messages
+ * are read in samples lent by the reader, and in shared memory written in samples
+ * lent by the writer; there at most 256 wait, and others are lost. Batches are on:
+ * what follows at once goes in one packet.
  */
 #include <dds/dds.h>
+#include <dds/ddsc/dds_loan_api.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +15,12 @@
 
 #include "blob.h"
 #include "peers.h"
+#include "roudi.h"
 
 struct state {
 	dds_entity_t participant, writer, reader, set;
-	bench_blob out;
-	void *got;
+	void *out, *got;
+	bool lent; /* out, by the writer */
 };
 
 static const char settings[] =
@@ -26,8 +31,24 @@ static const char settings[] =
     "<Discovery><ParticipantIndex>auto</ParticipantIndex>"
     "<MaxAutoParticipantIndex>40</MaxAutoParticipantIndex>"
     "<Peers><Peer address=\"127.0.0.1\"/></Peers></Discovery>"
+    "<SharedMemory><Enable>%s</Enable><LogLevel>off</LogLevel></SharedMemory>"
+    "<Internal><WriteBatch>true</WriteBatch></Internal>"
     "<Tracing><Verbosity>none</Verbosity></Tracing>"
     "</Domain></CycloneDDS>";
+
+static const dds_topic_descriptor_t *const types[] = {
+    &bench_blob64_desc, &bench_blob4096_desc, &bench_blob65536_desc, &bench_blob1048576_desc,
+    &bench_blob6220800_desc};
+
+static bool shares(const struct rig *rig)
+{
+	return rig->peer == &peer_cyclone_shm;
+}
+
+static int prepare(struct rig *rig, char *why, size_t why_size)
+{
+	return shares(rig) ? roudi_start(why, why_size) : 0;
+}
 
 static dds_entity_t must(dds_entity_t result, const char *what)
 {
@@ -36,13 +57,22 @@ static dds_entity_t must(dds_entity_t result, const char *what)
 	return result;
 }
 
+static const dds_topic_descriptor_t *type_of(size_t size)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		if (types[i]->m_size == size)
+			return types[i];
+	}
+	bench_fail("cyclone: no type of %zu bytes", size);
+}
+
 static dds_entity_t new_topic(struct end *end, unsigned channel)
 {
 	struct state *state = end->state;
 	char name[64];
 
 	snprintf(name, sizeof(name), "bench_%d_%u_%u", (int)getppid(), end->rig->run, channel);
-	return must(dds_create_topic(state->participant, &bench_blob_desc, name, NULL, NULL),
+	return must(dds_create_topic(state->participant, type_of(end->rig->size), name, NULL, NULL),
 		    "topic");
 }
 
@@ -51,9 +81,11 @@ static void open_end(struct end *end)
 	struct state *state = bench_memory(sizeof(*state));
 	dds_qos_t *qos = dds_create_qos();
 	dds_entity_t condition;
+	char uri[sizeof(settings) + 8];
 
 	end->state = state;
-	setenv("CYCLONEDDS_URI", settings, 1);
+	snprintf(uri, sizeof(uri), settings, shares(end->rig) ? "true" : "false");
+	setenv("CYCLONEDDS_URI", uri, 1);
 	dds_qset_reliability(qos, DDS_RELIABILITY_RELIABLE, DDS_SECS(10));
 	dds_qset_history(qos, DDS_HISTORY_KEEP_LAST, (int32_t)end->rig->depth);
 	state->participant = must(dds_create_participant(DDS_DOMAIN_DEFAULT, NULL, NULL),
@@ -63,8 +95,12 @@ static void open_end(struct end *end)
 						       new_topic(end, (unsigned)end->publishes),
 						       qos, NULL),
 				     "writer");
-		state->out.data._buffer = bench_memory(end->rig->size);
-		state->out.data._maximum = (uint32_t)end->rig->size;
+		state->lent = dds_is_loan_available(state->writer);
+		if (!state->lent)
+			state->out = bench_memory(end->rig->size);
+		if (state->lent != shares(end->rig))
+			bench_fail("cyclone: %s memory",
+				   state->lent ? "unasked for shared" : "no shared");
 	}
 	if (end->subscribes) {
 		state->reader = must(
@@ -102,8 +138,10 @@ static void *buffer(struct end *end, size_t size)
 {
 	struct state *state = end->state;
 
-	state->out.data._length = (uint32_t)size;
-	return state->out.data._buffer;
+	(void)size;
+	if (state->lent)
+		must(dds_loan_sample(state->writer, &state->out), "loan");
+	return state->out;
 }
 
 static void send(struct end *end, size_t size)
@@ -111,14 +149,18 @@ static void send(struct end *end, size_t size)
 	struct state *state = end->state;
 
 	(void)size;
-	must(dds_write(state->writer, &state->out), "write");
+	must(dds_write(state->writer, state->out), "write");
+}
+
+static void flush(struct end *end)
+{
+	dds_write_flush(((struct state *)end->state)->writer);
 }
 
 static bool receive(struct end *end, struct received *message)
 {
 	struct state *state = end->state;
 	dds_sample_info_t info;
-	const bench_blob *blob;
 
 	state->got = NULL;
 	while (must(dds_take(state->reader, &state->got, &info, 1, 1), "take") == 0 ||
@@ -130,8 +172,7 @@ static bool receive(struct end *end, struct received *message)
 			return false;
 		must(dds_waitset_wait(state->set, NULL, 0, DDS_INFINITY), "wait");
 	}
-	blob = state->got;
-	*message = (struct received){.data = blob->data._buffer, .size = blob->data._length};
+	*message = (struct received){.data = state->got, .size = end->rig->size};
 	return true;
 }
 
@@ -148,22 +189,34 @@ static void close_end(struct end *end)
 	struct state *state = end->state;
 
 	dds_delete(state->participant);
-	free(state->out.data._buffer);
+	if (!state->lent)
+		free(state->out);
 	free(state);
 }
 
-const struct peer peer_cyclone = {
-    .name = "cyclonedds",
-    .what = "Cyclone DDS, reliable, UDP on the loopback interface",
-    .group = "peer",
-    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
-    .readers_max = 8,
-    .queues = true,
-    .open = open_end,
-    .settle = settle,
-    .buffer = buffer,
-    .send = send,
-    .receive = receive,
-    .release = release,
-    .close = close_end,
-};
+#define CYCLONE(variable, title, text, lends, end_daemon, which_daemon) \
+	const struct peer variable = {                                  \
+	    .name = (title),                                            \
+	    .what = (text),                                             \
+	    .group = "peer",                                            \
+	    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,                  \
+	    .readers_max = 8,                                           \
+	    .in_place = (lends),                                        \
+	    .queues = !(lends),                                         \
+	    .prepare = prepare,                                         \
+	    .open = open_end,                                           \
+	    .settle = settle,                                           \
+	    .buffer = buffer,                                           \
+	    .send = send,                                               \
+	    .flush = flush,                                             \
+	    .receive = receive,                                         \
+	    .release = release,                                         \
+	    .close = close_end,                                         \
+	    .stop = (end_daemon),                                       \
+	    .daemon = (which_daemon),                                   \
+	}
+
+CYCLONE(peer_cyclone, "cyclonedds", "Cyclone DDS, reliable, UDP on the loopback interface", false,
+	NULL, NULL);
+CYCLONE(peer_cyclone_shm, "cyclonedds-shm", "Cyclone DDS, reliable, shared memory with loans", true,
+	roudi_stop, roudi_pid);

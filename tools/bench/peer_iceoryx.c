@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * iceoryx 2.0 by its C binding: loans and views, no copy, with a RouDi of ours.
- * There can be one RouDi on a machine: where another runs, this peer does not.
  */
-#include <errno.h>
-#include <glob.h>
 #include <iceoryx_binding_c/log.h>
 #include <iceoryx_binding_c/publisher.h>
 #include <iceoryx_binding_c/runtime.h>
@@ -15,11 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon.h"
 #include "peers.h"
-
-/* Of our processes, as iceoryx knows them: the benchmark's number, their own. */
-#define NAMES "babus-bench-%d-"
+#include "roudi.h"
 
 enum {
 	QUEUE_MAX = 256 /* that iceoryx is built for */
@@ -36,63 +30,10 @@ struct state {
 	const void *got;
 };
 
-static pid_t pid;
-static char config[300];
-
-/* Pools for our sizes with iceoryx's header, each size as often as one needs it. */
-static void write_config(void)
-{
-	static const unsigned pools[][2] = {
-	    {256, 2000}, {4352, 600}, {66048, 64}, {1049088, 32}, {6221056, 12}};
-	FILE *file;
-
-	snprintf(config, sizeof(config), "%s/roudi.toml", bench_dir());
-	file = fopen(config, "w");
-	if (!file)
-		bench_fail("%s: %s", config, strerror(errno));
-	fputs("[general]\nversion = 1\n\n[[segment]]\n", file);
-	for (size_t i = 0; i < sizeof(pools) / sizeof(*pools); i++)
-		fprintf(file, "\n[[segment.mempool]]\nsize = %u\ncount = %u\n", pools[i][0],
-			pools[i][1]);
-	fclose(file);
-}
-
 static int prepare(struct rig *rig, char *why, size_t why_size)
 {
-	const char *argv[] = {"iox-roudi", "--config-file", config, "--log-level", "warning", NULL};
-
 	(void)rig;
-	if (pid)
-		return 0;
-	write_config();
-	pid = daemon_start(argv, "ready for clients", why, why_size);
-	if (!pid)
-		unlink(config);
-	return pid ? 0 : -ENOTSUP;
-}
-
-/* RouDi leaves nothing, but for the sockets of clients that were killed. */
-static void stop(void)
-{
-	char pattern[64];
-	glob_t left;
-
-	if (!pid)
-		return;
-	daemon_stop(pid);
-	pid = 0;
-	unlink(config);
-	snprintf(pattern, sizeof(pattern), "/tmp/" NAMES "*", (int)getpid());
-	if (glob(pattern, 0, NULL, &left))
-		return;
-	for (size_t i = 0; i < left.gl_pathc; i++)
-		unlink(left.gl_pathv[i]);
-	globfree(&left);
-}
-
-static pid_t daemon_pid(void)
-{
-	return pid;
+	return roudi_start(why, why_size);
 }
 
 static void names(const struct rig *rig, unsigned channel, char run[32], char which[32])
@@ -137,7 +78,7 @@ static void open_end(struct end *end)
 	char name[32];
 
 	end->state = bench_memory(sizeof(struct state));
-	snprintf(name, sizeof(name), NAMES "%d", (int)getppid(), (int)getpid());
+	snprintf(name, sizeof(name), ROUDI_CLIENT "%d", (int)getppid(), (int)getpid());
 	iox_set_loglevel(Iceoryx_LogLevel_Off);
 	iox_runtime_init(name);
 	if (end->publishes >= 0)
@@ -228,6 +169,6 @@ const struct peer peer_iceoryx = {
     .receive = receive,
     .release = release,
     .close = close_end,
-    .stop = stop,
-    .daemon = daemon_pid,
+    .stop = roudi_stop,
+    .daemon = roudi_pid,
 };

@@ -7,7 +7,7 @@
 #include "peers.h"
 
 const struct peer *const peers[] = {
-    &peer_floor,      &peer_ring,      &peer_babus, &peer_pipe, &peer_unix, &peer_mq,
+    &peer_floor,      &peer_ring,        &peer_babus, &peer_pipe, &peer_unix, &peer_mq,
 #ifdef HAVE_HIREDIS
     &peer_redis_unix, &peer_redis_tcp,
 #endif
@@ -21,7 +21,7 @@ const struct peer *const peers[] = {
     &peer_iceoryx,
 #endif
 #ifdef HAVE_CYCLONE
-    &peer_cyclone,
+    &peer_cyclone,    &peer_cyclone_shm,
 #endif
 };
 const size_t peer_count = sizeof(peers) / sizeof(*peers);
@@ -40,6 +40,15 @@ const char *mode_name(enum mode mode)
 	static const char *const names[MODES] = {"poll", "block", "adapt"};
 
 	return names[mode];
+}
+
+void peer_send(struct end *end, size_t size)
+{
+	const struct peer *peer = end->rig->peer;
+
+	peer->send(end, size);
+	if (peer->flush)
+		peer->flush(end);
 }
 
 void peer_receive(struct end *end, struct received *message, size_t size)

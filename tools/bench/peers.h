@@ -7,6 +7,6 @@
 
 extern const struct peer peer_floor, peer_ring, peer_babus, peer_pipe, peer_unix, peer_mq;
 extern const struct peer peer_redis_unix, peer_redis_tcp, peer_zmq, peer_nng;
-extern const struct peer peer_iceoryx, peer_cyclone;
+extern const struct peer peer_iceoryx, peer_cyclone, peer_cyclone_shm;
 
 #endif

@@ -25,9 +25,9 @@ struct column {
 	const char *metric;
 };
 
-static const char *const everybody[] = {"floor", "ring",       "babus",      "iceoryx",
-					"pipe",  "unix",       "mq",         "zeromq",
-					"nng",   "cyclonedds", "redis-unix", "redis-tcp"};
+static const char *const everybody[] = {
+    "floor",  "ring", "babus",      "iceoryx",        "pipe",       "unix",     "mq",
+    "zeromq", "nng",  "cyclonedds", "cyclonedds-shm", "redis-unix", "redis-tcp"};
 
 /* --- tables -------------------------------------------------------------------------- */
 

@@ -58,7 +58,7 @@ static void publish_one(struct side *side, uint64_t number)
 
 	payload_write(data, side->self->size, number);
 	data->time = bench_now();
-	peer->send(&side->end, side->self->size);
+	peer_send(&side->end, side->self->size);
 	wait_for_all(side->talk, (uint32_t)(number & ~PAYLOAD_LAST));
 }
 

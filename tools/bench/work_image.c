@@ -105,7 +105,7 @@ static void produce_one(struct side *side, uint64_t number, struct report *repor
 	took = bench_now() - start;
 	payload_write(data, size, number);
 	data->time = sent = bench_now();
-	peer->send(&side->end, size);
+	peer_send(&side->end, size);
 	took += bench_now() - sent;
 	if (sent < side->window->start || sent >= side->window->end)
 		return;

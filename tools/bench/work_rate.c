@@ -66,6 +66,8 @@ static uint64_t send_paced(struct side *side, double rate, uint64_t count)
 				      number == count ? number | PAYLOAD_LAST : number);
 			peer->send(&side->end, side->self->size);
 		}
+		if (peer->flush)
+			peer->flush(&side->end);
 	}
 	return start;
 }

@@ -33,7 +33,7 @@ static void say(struct trip *trip, uint64_t number)
 	void *data = peer->buffer(&trip->end, trip->self->size);
 
 	payload_write(data, trip->self->touch, number);
-	peer->send(&trip->end, trip->self->size);
+	peer_send(&trip->end, trip->self->size);
 }
 
 /* Read the next message, which must bear this number unless that is 0. */

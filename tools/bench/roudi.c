@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "roudi.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "daemon.h"
+
+static pid_t pid;
+static char config[300];
+
+/* Pools for our sizes with the headers, each size as often as one needs it. */
+static void write_config(void)
+{
+	static const unsigned pools[][2] = {
+	    {256, 8000}, {4352, 600}, {66048, 64}, {1049088, 32}, {6221056, 12}};
+	FILE *file;
+
+	snprintf(config, sizeof(config), "%s/roudi.toml", bench_dir());
+	file = fopen(config, "w");
+	if (!file)
+		bench_fail("%s: %s", config, strerror(errno));
+	fputs("[general]\nversion = 1\n\n[[segment]]\n", file);
+	for (size_t i = 0; i < sizeof(pools) / sizeof(*pools); i++)
+		fprintf(file, "\n[[segment.mempool]]\nsize = %u\ncount = %u\n", pools[i][0],
+			pools[i][1]);
+	fclose(file);
+}
+
+int roudi_start(char *why, size_t why_size)
+{
+	const char *argv[] = {"iox-roudi", "--config-file", config, "--log-level", "warning", NULL};
+
+	if (pid)
+		return 0;
+	write_config();
+	pid = daemon_start(argv, "ready for clients", why, why_size);
+	if (!pid)
+		unlink(config);
+	return pid ? 0 : -ENOTSUP;
+}
+
+/*
+ * RouDi leaves nothing, but for the sockets of clients that were killed. Their names
+ * begin with what we chose; those of Cyclone DDS hold the number of a process.
+ */
+static void clean(const char *pattern)
+{
+	glob_t left;
+	int owner;
+
+	if (glob(pattern, 0, NULL, &left))
+		return;
+	for (size_t i = 0; i < left.gl_pathc; i++) {
+		const char *path = left.gl_pathv[i];
+
+		if (sscanf(path, "/tmp/iceoryx_rt_%d_", &owner) == 1 &&
+		    (kill(owner, 0) == 0 || errno != ESRCH))
+			continue;
+		unlink(path);
+	}
+	globfree(&left);
+}
+
+void roudi_stop(void)
+{
+	char pattern[64];
+
+	if (!pid)
+		return;
+	daemon_stop(pid);
+	pid = 0;
+	unlink(config);
+	snprintf(pattern, sizeof(pattern), "/tmp/" ROUDI_CLIENT "*", (int)getpid());
+	clean(pattern);
+	clean("/tmp/iceoryx_rt_*");
+}
+
+pid_t roudi_pid(void)
+{
+	return pid;
+}
