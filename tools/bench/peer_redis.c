@@ -50,7 +50,7 @@ static redisReply *answer(redisContext *context)
 	return reply;
 }
 
-static void flush(redisContext *context)
+static void write_out(redisContext *context)
 {
 	int done = 0;
 
@@ -111,9 +111,15 @@ static void send(struct end *end, size_t size)
 	length[7] = size;
 	if (redisAppendCommandArgv(state->to, 8, argv, length) != REDIS_OK)
 		bench_fail("redis: %s", state->to->errstr);
-	flush(state->to);
 	state->due++;
-	while (state->due > (rig->acknowledged ? 0 : rig->mode == MODE_POLL ? DUE_MAX : 1)) {
+}
+
+static void flush(struct end *end)
+{
+	struct state *state = end->state;
+
+	write_out(state->to);
+	while (state->due > (end->rig->acknowledged ? 0 : DUE_MAX)) {
 		freeReplyObject(answer(state->to));
 		state->due--;
 	}
@@ -234,6 +240,7 @@ static void finish(struct rig *rig)
 	    .open = open_end,                          \
 	    .buffer = buffer,                          \
 	    .send = send,                              \
+	    .flush = flush,                            \
 	    .receive = receive,                        \
 	    .release = release,                        \
 	    .close = close_end,                        \
