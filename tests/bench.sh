@@ -70,6 +70,29 @@ else
 	echo 'not tested here: plot, gnuplot is not installed'
 fi
 
+# A peer's daemon that dies costs a second try, not the run.
+if names peers | grep -qx redis-unix && command -v redis-server >/dev/null; then
+	BABUS_ROOT=$work/root "$bench" --quick --repeats 2 --work trip --size 64 --peer redis-unix \
+		--json "$work/killed" >/dev/null 2>&1 &
+	run=$!
+	tries=0
+	until server=$(pgrep -P $run -x redis-server) || [ $tries = 600 ]; do
+		tries=$((tries + 1))
+		sleep 0.01
+	done
+	sleep 0.1
+	kill -KILL "$server" || fail 'no redis-server was started'
+	wait $run
+	status=$?
+	[ $status = 0 ] || [ $status = 3 ] || fail "redis-server killed: exit status $status"
+	grep '"name":"redis-unix"' "$work/killed" | grep -q '"not_done"' &&
+		fail 'redis-server killed: not done'
+	grep '"name":"redis-unix"' "$work/killed" | grep -q '"typical":' ||
+		fail 'redis-server killed: no result'
+else
+	echo 'not tested here: the death of redis-server, which is not here'
+fi
+
 left=$(ls -A "$work/root")
 [ -z "$left" ] || fail "left behind: $left"
 for name in usage --size=0 --work=nothing --peer=nobody; do

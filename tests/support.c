@@ -189,13 +189,16 @@ static void tell_cleaner(int cleaner, const void *data, size_t size)
 
 bool support_address_space(uint64_t size)
 {
-	void *space = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-			   0);
+	void *space;
 
+	/* An emulator maps as much, and then keeps books on every page of it. */
+	if (!support_madvise_works())
+		return false;
+	space = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (space == MAP_FAILED)
 		return false;
 	munmap(space, size);
-	return support_madvise_works();
+	return true;
 }
 
 bool support_madvise_works(void)

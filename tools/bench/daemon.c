@@ -113,16 +113,26 @@ pid_t daemon_start(const char *const *argv, const char *ready, char *why, size_t
 	return 0;
 }
 
-void daemon_stop(pid_t pid)
+bool daemon_is_alive(pid_t *pid)
+{
+	if (*pid && waitpid(*pid, NULL, WNOHANG) != 0)
+		*pid = 0;
+	return *pid != 0;
+}
+
+bool daemon_stop(pid_t pid)
 {
 	struct pollfd over = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+	bool ended;
 
 	kill(pid, SIGTERM);
-	if (over.fd < 0 || poll(&over, 1, STOP_MS) < 1)
+	ended = over.fd >= 0 && poll(&over, 1, STOP_MS) == 1;
+	if (!ended)
 		kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	if (over.fd >= 0)
 		close(over.fd);
+	return ended;
 }
 
 uint64_t daemon_cpu(pid_t pid)
@@ -130,7 +140,7 @@ uint64_t daemon_cpu(pid_t pid)
 	struct timespec used;
 	clockid_t clock;
 
-	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &used))
+	if (!pid || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &used))
 		return 0;
 	return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
 }

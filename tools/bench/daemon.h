@@ -20,10 +20,13 @@ pid_t daemon_start(const char *const *argv, const char *ready, char *why, size_t
 /* The same without waiting: the caller sees when it is ready. */
 pid_t daemon_run(const char *const *argv);
 
-/* SIGTERM, and SIGKILL if that does not end it. */
-void daemon_stop(pid_t pid);
+/* Whether it still runs; if not, its number is forgotten: *pid is 0. */
+bool daemon_is_alive(pid_t *pid);
 
-/* Processor time it has used. */
+/* SIGTERM, and SIGKILL if that does not end it: false. */
+bool daemon_stop(pid_t pid);
+
+/* Processor time it has used; 0 of none. */
 uint64_t daemon_cpu(pid_t pid);
 
 #endif

@@ -88,7 +88,7 @@ struct peer {
 	void (*finish)(struct rig *rig);
 	/* At the end of the benchmark: daemons. May be NULL. */
 	void (*stop)(void);
-	/* Of the daemon whose processor time counts too; may be NULL. */
+	/* Of the daemon whose processor time counts too, 0 if it has ended; may be NULL. */
 	pid_t (*daemon)(void);
 };
 

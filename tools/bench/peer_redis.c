@@ -27,11 +27,16 @@ struct state {
 	size_t stream, entry; /* the next in reply */
 };
 
+/* NULL, or in error: there is no server. */
+static redisContext *try_to_connect(const struct rig *rig)
+{
+	return rig->peer == &peer_redis_unix ? redisConnectUnix(redis_socket())
+					     : redisConnect("127.0.0.1", redis_port());
+}
+
 static redisContext *connect_to(const struct rig *rig)
 {
-	redisContext *context = rig->peer == &peer_redis_unix
-				    ? redisConnectUnix(redis_socket())
-				    : redisConnect("127.0.0.1", redis_port());
+	redisContext *context = try_to_connect(rig);
 
 	if (!context || context->err)
 		bench_fail("redis: %s", context ? context->errstr : "no memory");
@@ -215,14 +220,18 @@ static void close_end(struct end *end)
 	free(state);
 }
 
+/* If the server has ended, or hangs, its streams do not matter any more. */
 static void finish(struct rig *rig)
 {
-	redisContext *context = connect_to(rig);
+	struct timeval patience = {.tv_sec = 2};
+	redisContext *context = try_to_connect(rig);
 	char key[32];
 
-	for (unsigned i = 0; i < rig->channels; i++) {
-		key_of(rig, i, key);
-		freeReplyObject(redisCommand(context, "UNLINK %s", key));
+	if (context && !context->err && redisSetTimeout(context, patience) == REDIS_OK) {
+		for (unsigned i = 0; i < rig->channels && !context->err; i++) {
+			key_of(rig, i, key);
+			freeReplyObject(redisCommand(context, "UNLINK %s", key));
+		}
 	}
 	redisFree(context);
 }

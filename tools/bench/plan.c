@@ -115,22 +115,26 @@ static void give_up(struct bench_case *bench, int error, const struct result *re
 		result_init(to);
 		bench[i].status = error;
 		snprintf(to->why, sizeof(to->why), "%s",
-			 result->why[0] ? result->why : strerror(-error));
+			 result->why[0]     ? result->why
+			 : error == -ECHILD ? "one of its processes failed"
+					    : strerror(-error));
 	}
 	fprintf(stderr, "babus-bench: %s: %s %s, %zu B: %s\n", bench->work->name, bench->name,
 		mode_name(bench->mode), bench->size, bench->result[bench->done].why);
 }
 
 /*
- * A peer that hangs is told, and tried once more with a fresh daemon: it is
- * not ours, and rarely one does. Floors and babus must not.
+ * A peer that hangs or fails is told, and tried once more with a fresh daemon: it
+ * is not ours, and rarely one does. Floors and babus must not.
  */
 static bool deserves_another(const struct bench_case *bench, int error)
 {
-	if (error != -ETIMEDOUT || !bench->peer || strcmp(bench->peer->group, "peer") != 0)
+	if (!error || error == -EINTR || error == -ENOTSUP || !bench->peer ||
+	    strcmp(bench->peer->group, "peer") != 0)
 		return false;
-	fprintf(stderr, "babus-bench: %s: %s %s, %zu B: hangs; once more\n", bench->work->name,
-		bench->name, mode_name(bench->mode), bench->size);
+	fprintf(stderr, "babus-bench: %s: %s %s, %zu B: %s; once more\n", bench->work->name,
+		bench->name, mode_name(bench->mode), bench->size,
+		error == -ETIMEDOUT ? "hangs" : "fails");
 	if (bench->peer->stop)
 		bench->peer->stop();
 	return true;

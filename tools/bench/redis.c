@@ -40,7 +40,7 @@ int redis_start(char *why, size_t why_size)
 	    "no",           "--loglevel", "notice",       "--dir",  bench_dir(),
 	    "--daemonize",  "no",         "--supervised", "no",     NULL};
 
-	if (pid)
+	if (daemon_is_alive(&pid))
 		return 0;
 	snprintf(path, sizeof(path), "%s/redis.sock", bench_dir());
 	for (int tries = 0; tries < 3 && !pid; tries++) { /* another may take the port */
@@ -62,6 +62,7 @@ void redis_stop(void)
 
 pid_t redis_pid(void)
 {
+	daemon_is_alive(&pid);
 	return pid;
 }
 

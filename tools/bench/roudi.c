@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -36,7 +38,7 @@ int roudi_start(char *why, size_t why_size)
 {
 	const char *argv[] = {"iox-roudi", "--config-file", config, "--log-level", "warning", NULL};
 
-	if (pid)
+	if (roudi_pid())
 		return 0;
 	write_config();
 	pid = daemon_start(argv, "ready for clients", why, why_size);
@@ -67,13 +69,26 @@ static void clean(const char *pattern)
 	globfree(&left);
 }
 
+/* What it leaves if it could not clean up; while it was ours it was nobody else's. */
+static void clean_after_death(void)
+{
+	const struct group *group = getgrgid(getegid());
+
+	shm_unlink("/iceoryx_mgmt");
+	if (group)
+		shm_unlink(group->gr_name); /* its segment is named after who may write */
+	unlink("/tmp/roudi");
+	unlink("/tmp/roudi.lock");
+}
+
 void roudi_stop(void)
 {
 	char pattern[64];
 
-	if (!pid)
+	if (!roudi_pid())
 		return;
-	daemon_stop(pid);
+	if (!daemon_stop(pid))
+		clean_after_death();
 	pid = 0;
 	unlink(config);
 	snprintf(pattern, sizeof(pattern), "/tmp/" ROUDI_CLIENT "*", (int)getpid());
@@ -83,5 +98,7 @@ void roudi_stop(void)
 
 pid_t roudi_pid(void)
 {
+	if (pid && !daemon_is_alive(&pid))
+		clean_after_death();
 	return pid;
 }

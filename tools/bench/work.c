@@ -33,21 +33,20 @@ int work_rig(struct rig *rig, struct crew *crew,
 	     struct result *result)
 {
 	static unsigned runs;
-	uint64_t daemon = 0;
-	double used = 0;
+	uint64_t before = 0, after = 0;
 	int error;
 
 	rig->run = ++runs;
 	if (rig->peer->prepare && rig->peer->prepare(rig, result->why, sizeof(result->why)))
 		return -ENOTSUP;
 	if (rig->peer->daemon)
-		daemon = daemon_cpu(rig->peer->daemon());
+		before = daemon_cpu(rig->peer->daemon());
 	error = crew_run(crew, part, arg);
 	if (rig->peer->daemon)
-		used = (double)(daemon_cpu(rig->peer->daemon()) - daemon);
+		after = daemon_cpu(rig->peer->daemon());
 	if (rig->peer->finish)
 		rig->peer->finish(rig);
-	result->value[CPU] = used;
+	result->value[CPU] = after < before ? NAN : (double)(after - before); /* ended? */
 	for (unsigned i = 0; i < (crew->threads ? 1 : crew->members); i++)
 		result->value[CPU] += (double)crew->report[i].cpu;
 	return error;
