@@ -17,10 +17,17 @@
 #include "peers.h"
 #include "roudi.h"
 
+enum {
+	TAKE = 64 /* samples at a time */
+};
+
 struct state {
 	dds_entity_t participant, writer, reader, set;
-	void *out, *got;
+	void *out;
 	bool lent; /* out, by the writer */
+	void *got[TAKE];
+	dds_sample_info_t info[TAKE];
+	int next, taken; /* of these */
 };
 
 static const char settings[] =
@@ -87,7 +94,9 @@ static void open_end(struct end *end)
 	snprintf(uri, sizeof(uri), settings, shares(end->rig) ? "true" : "false");
 	setenv("CYCLONEDDS_URI", uri, 1);
 	dds_qset_reliability(qos, DDS_RELIABILITY_RELIABLE, DDS_SECS(10));
-	dds_qset_history(qos, DDS_HISTORY_KEEP_LAST, (int32_t)end->rig->depth);
+	/* Shared memory is for the last ones only. */
+	dds_qset_history(qos, shares(end->rig) ? DDS_HISTORY_KEEP_LAST : DDS_HISTORY_KEEP_ALL,
+			 (int32_t)end->rig->depth);
 	state->participant = must(dds_create_participant(DDS_DOMAIN_DEFAULT, NULL, NULL),
 				  "participant");
 	if (end->publishes >= 0) {
@@ -157,31 +166,44 @@ static void flush(struct end *end)
 	dds_write_flush(((struct state *)end->state)->writer);
 }
 
+static void give_back(struct state *state)
+{
+	if (state->taken)
+		must(dds_return_loan(state->reader, state->got, state->taken), "return");
+	state->got[0] = NULL; /* lend us some more */
+	state->next = state->taken = 0;
+}
+
 static bool receive(struct end *end, struct received *message)
 {
 	struct state *state = end->state;
-	dds_sample_info_t info;
 
-	state->got = NULL;
-	while (must(dds_take(state->reader, &state->got, &info, 1, 1), "take") == 0 ||
-	       !info.valid_data) {
-		if (state->got)
-			dds_return_loan(state->reader, &state->got, 1);
-		state->got = NULL;
+	for (;;) {
+		while (state->next < state->taken && !state->info[state->next].valid_data)
+			state->next++;
+		if (state->next < state->taken)
+			break;
+		give_back(state);
+		state->taken = must(dds_take(state->reader, state->got, state->info, TAKE, TAKE),
+				    "take");
+		if (state->taken)
+			continue;
 		if (end->rig->mode == MODE_POLL)
 			return false;
 		must(dds_waitset_wait(state->set, NULL, 0, DDS_INFINITY), "wait");
 	}
-	*message = (struct received){.data = state->got, .size = end->rig->size};
+	*message = (struct received){.data = state->got[state->next++], .size = end->rig->size};
 	return true;
 }
 
+/* All that were taken together, after the last of them. */
 static void release(struct end *end, struct received *message)
 {
 	struct state *state = end->state;
 
 	(void)message;
-	must(dds_return_loan(state->reader, &state->got, 1), "return");
+	if (state->next == state->taken)
+		give_back(state);
 }
 
 static void close_end(struct end *end)

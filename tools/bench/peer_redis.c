@@ -133,7 +133,7 @@ static void flush(struct end *end)
 static void ask(struct end *end)
 {
 	struct state *state = end->state;
-	const char *argv[6 + 2 * CHANNELS_MAX] = {"XREAD", "COUNT", end->latest ? "1" : "64"};
+	const char *argv[6 + 2 * CHANNELS_MAX] = {"XREAD", "COUNT", end->latest ? "1" : "1000"};
 	int count = 3, channels = __builtin_popcount(end->subscribes), at;
 
 	if (end->rig->mode != MODE_POLL) {

@@ -12,6 +12,10 @@
 #include "ipc.h"
 #include "peers.h"
 
+enum {
+	HWM = 1000 /* its default: with a low one reader and writer talk about each message */
+};
+
 struct state {
 	void *context, *out, *in;
 	zmq_msg_t sent, got;
@@ -26,7 +30,7 @@ static void must(int result, const char *what)
 static void *new_socket(struct end *end, int type)
 {
 	void *made = zmq_socket(((struct state *)end->state)->context, type);
-	int depth = (int)end->rig->depth, now = 0;
+	int depth = end->rig->depth < HWM ? HWM : (int)end->rig->depth, now = 0;
 
 	must(made ? 0 : -1, "socket");
 	must(zmq_setsockopt(made, ZMQ_SNDHWM, &depth, sizeof(depth)), "SNDHWM");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Messages of one size through stream descriptors, a pair of them for each
- * reader: what pipes and Unix sockets share. A call for each message: to gather
- * several is what libraries do that are built on these, and are peers here.
+ * reader: what pipes and Unix sockets share. A write for each message: to gather
+ * several is what libraries do that are built on these, and are peers here. A read
+ * for each, too: reading ahead made pipes slower.
  */
 #ifndef BABUS_BENCH_STREAM_H
 #define BABUS_BENCH_STREAM_H

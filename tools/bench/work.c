@@ -24,6 +24,8 @@ void result_percentiles(struct result *result)
 
 	for (int i = 0; i < 4; i++)
 		result->value[P50 + i] = hist_part(&result->hist, parts[i]);
+	if (result->hist.count < 1000)
+		result->value[P999] = NAN; /* it is the maximum */
 	result->value[MAXIMUM] = (double)result->hist.max;
 	result->value[MEAN] = hist_mean(&result->hist);
 }
@@ -56,11 +58,12 @@ void work_open(const struct bench_case *self, struct crew *crew, unsigned who, s
 {
 	const struct peer *peer = end->rig->peer;
 
-	if (self->place == PLACE_APART)
-		crew_pin(who);
 	peer->open(end);
 	crew_meet(crew);
 	if (peer->settle)
 		peer->settle(end);
+	/* This thread alone: those of the peer's own, started by now, go where there is room. */
+	if (self->place == PLACE_APART)
+		crew_pin(who);
 	crew_meet(crew);
 }
