@@ -60,7 +60,7 @@ static int allocate(babus_slot *slot, uint64_t offset, uint64_t size)
 /* Whether buffers share no pages, so that the memory of each can be given back. */
 static bool has_own_pages(const struct ring *ring)
 {
-	return ring->g.stride % (uint64_t)sysconf(_SC_PAGESIZE) == 0;
+	return (ring->g.payload | ring->g.stride) % (uint64_t)sysconf(_SC_PAGESIZE) == 0;
 }
 
 /* Give back the memory of an OWNED buffer beyond its first `keep` bytes. */
@@ -389,7 +389,7 @@ static int trim_buffers(babus_slot *slot)
 
 	if (error)
 		return error;
-	ring_reclaim(ring, ring->g.buffers);
+	error = ring_reclaim(ring);
 	for (uint32_t i = 0; i < ring->g.buffers && !error; i++)
 		error = trim_buffer(slot, i);
 	local_put(&ring->cursor, 0);

@@ -107,12 +107,17 @@ static uint32_t all_steps(const struct ring *ring)
 	return 8 * TRIES + 4 * ring->g.depth;
 }
 
+static int run_away(void)
+{
+	return damaged("sequence numbers run away");
+}
+
 int ring_newest(const struct ring *ring, uint64_t *newest)
 {
 	uint32_t steps = TRIES + 2 * ring->g.depth;
 	int error = find_newest(ring, &steps, newest);
 
-	return error == -EAGAIN ? damaged("sequence numbers run away") : error;
+	return error == -EAGAIN ? run_away() : error;
 }
 
 /* The sequence number that is asked for, given the newest. */
@@ -306,29 +311,37 @@ static void find_pinned(const struct ring *ring, struct pinned *pinned)
  * buffer is freed only if its message was displaced by then, which its number
  * tells. Whoever pins it from now on finds another message in its cell. The
  * swap fails if the buffer has been through other hands meanwhile: a number is
- * published once.
+ * published once. `unused`: how many of the first `limit` are FREE then.
  */
-uint32_t ring_reclaim(struct ring *ring, uint32_t limit)
+static int reclaim(const struct ring *ring, uint32_t *steps, uint32_t limit, uint32_t *unused)
 {
 	struct pinned pinned;
 	uint64_t newest;
-	uint32_t unused = 0;
+	int error = find_newest(ring, steps, &newest);
 
-	if (ring_newest(ring, &newest))
-		return 0;
+	if (error)
+		return error == -EAGAIN ? run_away() : error;
+	*unused = 0;
 	find_pinned(ring, &pinned);
 	for (uint32_t i = 0; i < limit; i++) {
 		uint64_t state = state_get(&ring->states[i]);
 
-		unused += state == STATE_FREE;
+		*unused += state == STATE_FREE;
 		if (state_kind(state) != STATE_HISTORY ||
 		    state_value(state) + ring->g.depth > newest)
 			continue;
 		if (pinned.bits[i / 64] & UINT64_C(1) << i % 64)
 			continue;
-		unused += state_swap(&ring->states[i], state, STATE_FREE);
+		*unused += state_swap(&ring->states[i], state, STATE_FREE);
 	}
-	return unused;
+	return 0;
+}
+
+int ring_reclaim(struct ring *ring)
+{
+	uint32_t steps = all_steps(ring), unused;
+
+	return reclaim(ring, &steps, ring->g.buffers, &unused);
 }
 
 /* Look for a FREE buffer among the first `limit`, starting at `from`. */
@@ -368,25 +381,32 @@ static void expect_writes(const struct ring *ring, uint32_t buffer)
 	soon_written(ring_data(ring, buffer));
 }
 
-static bool take_among(struct ring *ring, uint64_t owner, uint32_t limit, uint32_t *buffer)
+/* A buffer among the first `limit`. -EAGAIN: there is none. */
+static int take_among(struct ring *ring, uint64_t owner, uint32_t limit, uint32_t *steps,
+		      uint32_t *buffer)
 {
-	uint32_t from = (uint32_t)local_get(&ring->cursor);
+	bool large = ring->batch == 1;
+	uint32_t from = large ? 0 : (uint32_t)local_get(&ring->cursor);
+	uint32_t unused;
+	int error;
 
-	if (ring->batch == 1) {
-		/* Large: look at the pins each time, and use the first buffer
-		   that is free, whose memory is there and warm. */
-		ring_reclaim(ring, limit);
-		return take_free(ring, owner, 0, limit, buffer);
-	}
 	if (from >= limit)
 		from = 0;
-	if (!take_free(ring, owner, from, limit, buffer) &&
-	    !(ring_reclaim(ring, limit) >= enough(ring, limit) &&
-	      take_free(ring, owner, from, limit, buffer)))
-		return false;
+	/* Large: look at the pins each time, and use the first buffer that is
+	   free, whose memory is there and warm. */
+	if (large || !take_free(ring, owner, from, limit, buffer)) {
+		error = reclaim(ring, steps, limit, &unused);
+		if (error)
+			return error;
+		if ((!large && unused < enough(ring, limit)) ||
+		    !take_free(ring, owner, from, limit, buffer))
+			return -EAGAIN;
+	}
+	if (large)
+		return 0;
 	local_put(&ring->cursor, *buffer + 1);
 	expect_writes(ring, *buffer + 1);
-	return true;
+	return 0;
 }
 
 /* Keep what was used warm; for small messages, make room for a batch more. */
@@ -402,18 +422,22 @@ static void widen(struct ring *ring, uint32_t window, uint32_t buffer)
 int ring_take(struct ring *ring, uint64_t owner, bool cold, uint32_t *buffer)
 {
 	uint32_t window = (uint32_t)local_get(&ring->window);
+	uint32_t steps = all_steps(ring);
+	int error;
 
 	if (!cold)
-		return take_among(ring, owner, window, buffer) ? 0 : -EAGAIN;
+		return take_among(ring, owner, window, &steps, buffer);
 	/* With a token in hand there is always one, but others may be faster:
 	   depth buffers are in cells, pins of them pinned, and each of the
 	   others that hold a token owns one. In a damaged table there may be
 	   none; looking through a large one takes longer. */
 	for (uint32_t i = 0; i < TRIES && i < VISITS / ring->g.buffers; i++) {
-		if (!take_among(ring, owner, ring->g.buffers, buffer))
+		error = take_among(ring, owner, ring->g.buffers, &steps, buffer);
+		if (error == -EAGAIN)
 			continue;
-		widen(ring, window, *buffer);
-		return 0;
+		if (!error)
+			widen(ring, window, *buffer);
+		return error;
 	}
 	return damaged("no buffer is free although a token is");
 }

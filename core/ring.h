@@ -92,10 +92,7 @@ void ring_discard(struct ring *ring, uint32_t buffer);
 /* Take the buffers of dead owners from them. Returns how many. */
 uint32_t ring_bury_owners(struct ring *ring, const struct lease_set *dead);
 
-/*
- * Turn displaced ones of the first `limit` buffers, that nobody has pinned, into
- * FREE. Returns how many of them are FREE then.
- */
-uint32_t ring_reclaim(struct ring *ring, uint32_t limit);
+/* Turn displaced buffers that nobody has pinned into FREE. 0 or -EPROTO. */
+int ring_reclaim(struct ring *ring);
 
 #endif

@@ -11,6 +11,8 @@
 
 #include <babus/babus.h>
 
+#include "shm.h"
+
 static void wake_bits(struct layout_domain *domain, uint32_t channels)
 {
 	STEP("futex_wake");
@@ -83,8 +85,9 @@ void wait_turn(struct layout_domain *domain)
 	until_ns = babus_deadline(WAIT_TURN_NS);
 	until = (struct timespec){.tv_sec = until_ns / 1000000000,
 				  .tv_nsec = until_ns % 1000000000};
+	/* Who writes it all the time wakes us, or keeps us from sleep, without end. */
 	while (turn_swap(&domain->turn, AWAITED))
-		if (!sleep_for_turn(domain, &until))
+		if (shm_monotonic() >= until_ns || !sleep_for_turn(domain, &until))
 			return;
 }
 

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,8 +44,10 @@ static int64_t used_ns(void)
 	return used.tv_sec * SECOND + used.tv_nsec;
 }
 
+static int64_t began; /* the call; each process makes one at a time */
+
 /* Any call may find the slot removed or damaged and the domain gone; `errors` ends with 0. */
-static int check(const char *call, int64_t began, int result, const int *errors)
+static int check(const char *call, int result, const int *errors)
 {
 	int64_t took = used_ns() - began;
 	bool named = result == 0 || result == -EPROTO || result == -ENODEV;
@@ -60,7 +63,8 @@ static int check(const char *call, int64_t began, int result, const int *errors)
 	return result;
 }
 
-#define CALL(call, ...) check(#call, used_ns(), (call), (const int[]){__VA_ARGS__})
+/* The clock before the call: arguments are worked out in no order. */
+#define CALL(call, ...) (began = used_ns(), check(#call, (call), (const int[]){__VA_ARGS__}))
 
 /* --- the peer ------------------------------------------------------------------------ */
 
@@ -371,10 +375,72 @@ static void scribbling_peer_stops_and_crashes_nobody(void **state)
 	munmap(stage, sizeof(*stage));
 }
 
+/* --- numbers without end ---------------------------------------------------------------- */
+
+static struct mapping swept;
+static struct layout_geometry geometry;
+
+/* No buffer is free, and each look for the newest message finds one more, in its place. */
+static void sweep(void *arg)
+{
+	(void)arg;
+	for (uint64_t seq = geometry.depth; !atomic_load(&stage->stop); seq += geometry.depth)
+		for (uint32_t i = 0; i < geometry.depth; i++)
+			atomic_store_explicit(&swept.words[geometry.cells / 8 + i],
+					      word_cell(seq + i, 0), memory_order_relaxed);
+}
+
+static void publish_to_swept(void *arg)
+{
+	babus_slot *slot = NULL;
+
+	(void)arg;
+	babus_domain_close(bus);
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &bus), 0);
+	EXPECT_EQUAL(babus_slot_open(bus, "swept", BABUS_PUBLISH, NULL, &slot), 0);
+	for (int i = 0; i < 3; i++)
+		CALL(babus_slot_publish(slot, "x", 1, NULL, NULL), PUBLISH_ERRORS);
+	babus_slot_close(slot);
+	babus_domain_close(bus);
+}
+
+static void numbers_without_end_hold_no_publisher(void **state)
+{
+	babus_slot *slot = make_slot("swept", 512, 64);
+	struct babus_slot_info info;
+	pid_t peer;
+
+	(void)state;
+	assert_int_equal(babus_slot_info(slot, &info), 0);
+	babus_slot_close(slot);
+	geometry = (struct layout_geometry){.depth = info.depth,
+					    .loans = info.loans,
+					    .pins = info.pins,
+					    .max_size = info.max_size,
+					    .first_seq = 1};
+	assert_int_equal(layout_geometry(&geometry), 0);
+	stage = mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	assert_true(stage != MAP_FAILED);
+	map_again(&swept, domain_file("swept.slot"));
+	assert_non_null(swept.words);
+	for (uint32_t i = 0; i < geometry.buffers; i++)
+		swept.words[geometry.states / 8 + i] = word_state(STATE_OWNED, 12345);
+	peer = child_start(sweep, NULL);
+	while (!swept.words[geometry.cells / 8])
+		sched_yield();
+	child_join(child_start(publish_to_swept, NULL));
+	atomic_store(&stage->stop, true);
+	child_join(peer);
+	unmap(&swept);
+	munmap(stage, sizeof(*stage));
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(scribbling_peer_stops_and_crashes_nobody),
+	    CASE(numbers_without_end_hold_no_publisher),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

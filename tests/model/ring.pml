@@ -516,7 +516,8 @@ inline begin_reading()
 /*
  * ring_pin() and pin_clear(). The cell is read in the step that finds the
  * newest: sequence numbers are unique, so if it changed between the two, ring_pin
- * starts over, here or at the look-again.
+ * starts over, here or at the look-again. pin_next() looks at the cell of cursor + 1
+ * alone: that is this step at the instant of its look, with the same choice.
  */
 inline ring_pin()
 {
