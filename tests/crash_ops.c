@@ -121,6 +121,22 @@ static void op_publish_pinned(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
+/* The same for certain: publishing looks at the pins when it runs out of free buffers. */
+static void op_trim_pinned(babus_domain *domain)
+{
+	babus_slot *reads = open_s(domain, BABUS_READ), *slot = open_s(domain, BABUS_PUBLISH);
+	struct babus_message message;
+
+	TRY(babus_slot_view(reads, BABUS_LATEST, 0, &message));
+	steps_arm();
+	TRY(babus_slot_trim(slot, NULL));
+	steps_disarm();
+	expect_whole(&message);
+	babus_message_release(&message);
+	babus_slot_close(slot);
+	babus_slot_close(reads);
+}
+
 static void op_loan(babus_domain *domain)
 {
 	babus_slot *slot = open_s(domain, BABUS_PUBLISH);
@@ -348,6 +364,7 @@ const struct crash_op crash_ops[] = {
     {"publish many", op_publish_many, OP_PLAIN},
     {"publish, beaten", op_publish_beaten, OP_HOLDS},
     {"publish, pinned", op_publish_pinned, OP_PLAIN},
+    {"trim, pinned", op_trim_pinned, OP_PLAIN},
     {"loan", op_loan, OP_HOLDS},
     {"commit", op_commit, OP_HOLDS},
     {"discard", op_discard, OP_HOLDS},
