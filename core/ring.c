@@ -339,7 +339,7 @@ static int reclaim(const struct ring *ring, uint32_t *steps, uint32_t limit, uin
 
 int ring_reclaim(struct ring *ring)
 {
-	uint32_t steps = all_steps(ring), unused;
+	uint32_t steps = all_steps(ring), unused = 0;
 
 	return reclaim(ring, &steps, ring->g.buffers, &unused);
 }
@@ -387,7 +387,7 @@ static int take_among(struct ring *ring, uint64_t owner, uint32_t limit, uint32_
 {
 	bool large = ring->batch == 1;
 	uint32_t from = large ? 0 : (uint32_t)local_get(&ring->cursor);
-	uint32_t unused;
+	uint32_t unused = 0;
 	int error;
 
 	if (from >= limit)

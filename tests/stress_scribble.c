@@ -423,8 +423,7 @@ static void numbers_without_end_hold_no_publisher(void **state)
 		     0);
 	assert_true(stage != MAP_FAILED);
 	map_again(&swept, domain_file("swept.slot"));
-	if (!swept.words)
-		fail();
+	EXPECT(swept.words);
 	for (uint32_t i = 0; i < geometry.buffers; i++)
 		swept.words[geometry.states / 8 + i] = word_state(STATE_OWNED, 12345);
 	peer = child_start(sweep, NULL);
