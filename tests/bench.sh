@@ -89,6 +89,17 @@ if names peers | grep -qx redis-unix && command -v redis-server >/dev/null; then
 		fail 'redis-server killed: not done'
 	grep '"name":"redis-unix"' "$work/killed" | grep -q '"typical":' ||
 		fail 'redis-server killed: no result'
+
+	# Nor does one that dies each time leave anything, its socket neither.
+	BABUS_ROOT=$work/root "$bench" --quick --repeats 1 --work trip --size 64 --peer redis-unix \
+		>/dev/null 2>&1 &
+	run=$!
+	while kill -0 $run 2>/dev/null; do
+		server=$(pgrep -P $run -x redis-server) && kill -KILL $server 2>/dev/null
+		sleep 0.05
+	done
+	wait $run
+	[ $? -le 3 ] || fail 'redis-server killed each time: the benchmark did not end by itself'
 else
 	echo 'not tested here: the death of redis-server, which is not here'
 fi

@@ -101,7 +101,10 @@ const char *mode_name(enum mode mode);
 /* Send one message that nothing follows at once. */
 void peer_send(struct end *end, size_t size);
 
-/* Receive, however long it takes; fails unless it is of this size. */
-void peer_receive(struct end *end, struct received *message, size_t size);
+/*
+ * Receive, however long it takes; fails unless it is of this size. Who polls looks
+ * again `rest_ns` after it found nothing, 0: at once.
+ */
+void peer_receive(struct end *end, struct received *message, size_t size, uint64_t rest_ns);
 
 #endif

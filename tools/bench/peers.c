@@ -51,12 +51,17 @@ void peer_send(struct end *end, size_t size)
 		peer->flush(end);
 }
 
-void peer_receive(struct end *end, struct received *message, size_t size)
+void peer_receive(struct end *end, struct received *message, size_t size, uint64_t rest_ns)
 {
 	const struct peer *peer = end->rig->peer;
 
-	while (!peer->receive(end, message))
-		bench_pause();
+	while (!peer->receive(end, message)) {
+		uint64_t next = rest_ns ? bench_now() + rest_ns : 0;
+
+		do
+			bench_pause();
+		while (next && bench_now() < next);
+	}
 	if (message->size != size)
 		bench_fail("%s: received %zu bytes, not %zu", peer->name, message->size, size);
 }

@@ -53,11 +53,12 @@ int redis_start(char *why, size_t why_size)
 
 void redis_stop(void)
 {
-	if (!pid)
-		return;
-	daemon_stop(pid);
-	unlink(path);
+	if (daemon_is_alive(&pid))
+		daemon_stop(pid);
 	pid = 0;
+	if (path[0])
+		unlink(path); /* also of one that died */
+	path[0] = '\0';
 }
 
 pid_t redis_pid(void)

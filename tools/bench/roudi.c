@@ -42,8 +42,6 @@ int roudi_start(char *why, size_t why_size)
 		return 0;
 	write_config();
 	pid = daemon_start(argv, "ready for clients", why, why_size);
-	if (!pid)
-		unlink(config);
 	return pid ? 0 : -ENOTSUP;
 }
 
@@ -85,12 +83,13 @@ void roudi_stop(void)
 {
 	char pattern[64];
 
-	if (!roudi_pid())
+	if (!config[0])
 		return;
-	if (!daemon_stop(pid))
+	if (roudi_pid() && !daemon_stop(pid))
 		clean_after_death();
 	pid = 0;
-	unlink(config);
+	unlink(config); /* also of one that died */
+	config[0] = '\0';
 	snprintf(pattern, sizeof(pattern), "/tmp/" ROUDI_CLIENT "*", (int)getpid());
 	clean(pattern);
 	clean("/tmp/iceoryx_rt_*");

@@ -83,7 +83,7 @@ static void read_all(struct side *side, struct report *report)
 	uint64_t number, took;
 
 	do {
-		peer_receive(&side->end, &message, side->self->size);
+		peer_receive(&side->end, &message, side->self->size, 0);
 		number = ((const struct payload *)message.data)->number;
 		if (!payload_read(message.data, side->self->size))
 			bench_fail("%s: wrong contents", peer->name);

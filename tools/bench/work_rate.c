@@ -134,18 +134,6 @@ static void lead(struct side *side, struct report *report)
 	crew_meet(side->crew);
 }
 
-static void take(struct side *side, struct received *message)
-{
-	while (!side->rig->peer->receive(&side->end, message)) {
-		uint64_t next = bench_now() + REST_NS;
-
-		while (bench_now() < next)
-			bench_pause();
-	}
-	if (message->size != side->self->size)
-		bench_fail("%s: received %zu bytes", side->rig->peer->name, message->size);
-}
-
 static void follow(struct side *side)
 {
 	const struct peer *peer = side->rig->peer;
@@ -160,7 +148,7 @@ static void follow(struct side *side)
 		expected = 1;
 		side->talk->ready = true;
 		do {
-			take(side, &message);
+			peer_receive(&side->end, &message, side->self->size, REST_NS);
 			number = ((const struct payload *)message.data)->number;
 			if (!payload_read(message.data, side->self->size) ||
 			    (number & ~PAYLOAD_LAST) < expected)

@@ -43,7 +43,7 @@ static uint64_t hear(struct trip *trip, uint64_t number)
 	struct received message;
 	uint64_t got;
 
-	peer_receive(&trip->end, &message, trip->self->size);
+	peer_receive(&trip->end, &message, trip->self->size, 0);
 	got = ((const struct payload *)message.data)->number;
 	if (!payload_read(message.data, trip->self->touch) || (number && got != number))
 		bench_fail("%s: wrong contents in a message of %zu B", peer->name,
