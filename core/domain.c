@@ -24,7 +24,9 @@
 #include "wait.h"
 
 #define DOMAIN_FILE "domain"
-#define DOMAIN_SIZE LAYOUT_PAGE
+#define DOMAIN_SIZE (5 * LAYOUT_PAGE)
+
+_Static_assert(sizeof(struct layout_domain) <= DOMAIN_SIZE, "the domain's file");
 
 int babus_name_check(const char *name)
 {
@@ -405,7 +407,7 @@ int domain_check(const babus_domain *domain)
 		return -ECHILD;
 	if (guard_was_hit(domain->guard))
 		return -EIO;
-	return waiting_get(&domain->map->waiting) & DOMAIN_GONE ? domain_check_gone(domain) : 0;
+	return flag_get(&domain->map->gone) ? domain_check_gone(domain) : 0;
 }
 
 enum files {
@@ -431,10 +433,10 @@ int domain_check_gone(const babus_domain *domain)
 		return -ENODEV;
 	/* Every client can set the mark, and this one was set for nothing. Had the
 	   files vanished before it was cleared, the second look would tell. */
-	waiting_take(&domain->map->waiting, DOMAIN_GONE);
+	flag_lower(&domain->map->gone);
 	if (look_for_files(domain) == FILES_THERE)
 		return 0;
-	waiting_mark(&domain->map->waiting, DOMAIN_GONE);
+	flag_raise(&domain->map->gone, 1);
 	return -ENODEV;
 }
 
@@ -442,15 +444,22 @@ int domain_check_files(babus_domain *domain)
 {
 	if (look_for_files(domain) != FILES_VANISHED)
 		return 0;
-	waiting_mark(&domain->map->waiting, DOMAIN_GONE);
+	flag_raise(&domain->map->gone, 1);
 	wait_kick(domain->map, WAIT_ALL);
 	return babus_fail(-ENODEV, "%s: the domain's files were deleted", domain->path);
+}
+
+int babus_domain_check(babus_domain *domain)
+{
+	int error = domain_check(domain);
+
+	return error ? error : domain_check_files(domain);
 }
 
 void domain_changed(babus_domain *domain)
 {
 	change_bump(&domain->map->changes);
-	wait_notify(domain->map, 1u << WAIT_CONTROL_CHANNEL);
+	wait_notify(domain->map, WAIT_CONTROL);
 }
 
 int babus_domain_changes(babus_domain *domain, uint64_t *changes)

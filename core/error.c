@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <babus/babus.h>
 
@@ -37,6 +38,11 @@ const char *babus_error_detail(void)
 const char *babus_version(void)
 {
 	return BABUS_VERSION;
+}
+
+unsigned babus_version_number(void)
+{
+	return BABUS_VERSION_NUMBER;
 }
 
 const char *babus_strerror(int error)
@@ -92,4 +98,13 @@ const char *babus_strerror(int error)
 		text = strerrordesc_np(error < 0 ? -error : error);
 		return text ? text : "unknown error";
 	}
+}
+
+void babus_perror(const char *what, int error)
+{
+	const char *text = *babus_error_detail() ? babus_error_detail() : babus_strerror(error);
+	int saved = errno;
+
+	dprintf(STDERR_FILENO, "%s: %s\n", what, text);
+	errno = saved;
 }

@@ -235,17 +235,17 @@ static int mark_removed(babus_domain *domain, int fd)
 {
 	struct layout_slot *map;
 	struct guard *guard;
-	uint32_t channel;
+	struct layout_place place;
 	int error = shm_map(fd, LAYOUT_PAGE, true, (void **)&map);
 
 	if (error)
 		return error;
 	guard = guard_add(map, LAYOUT_PAGE);
-	channel = map->channel;
+	place = layout_place(map->channel, map->head.instance);
 	flag_raise(&map->removed, 1);
 	guard_remove(guard);
 	shm_unmap(map, LAYOUT_PAGE);
-	wait_notify(domain->map, 1u << channel % BABUS_CHANNELS);
+	wait_notify(domain->map, place);
 	return 0;
 }
 
@@ -413,7 +413,7 @@ int files_remove(babus_domain *domain, const char *name, const struct stat *only
 	return error ? error : files_retire(domain, name, st.st_dev, st.st_ino);
 }
 
-int babus_slot_remove(babus_domain *domain, const char *name)
+int babus_domain_remove_slot(babus_domain *domain, const char *name)
 {
 	enum {
 		ATTEMPTS = 100

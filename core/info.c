@@ -131,7 +131,7 @@ int babus_slot_info(babus_slot *slot, struct babus_slot_info *result)
 	    .pins = g->pins,
 	    .max_size = g->max_size,
 	    .first_seq = g->first_seq,
-	    .channel = (uint32_t)__builtin_ctz(slot->channel_bit),
+	    .channel = slot->place.channel,
 	};
 	int error = slot_check(slot);
 

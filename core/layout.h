@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shared-memory format, version 2, little-endian 64-bit: three kinds of
+ * The shared-memory format, version 3, little-endian 64-bit: three kinds of
  * file, each self-contained. Everything here is read by other programs and
  * older versions of this one: fields are never moved, only spare ones taken,
  * announced by a feature bit.
@@ -12,6 +12,7 @@
 #ifndef BABUS_LAYOUT_H
 #define BABUS_LAYOUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -23,11 +24,20 @@
 #endif
 
 enum {
-	LAYOUT_ABI = 2,
+	LAYOUT_ABI = 3,
 	LAYOUT_LINE = 64,
 	LAYOUT_PAGE = 4096,
 	LAYOUT_FEATURES_KNOWN = 0, /* bits of features_required we understand */
 };
+
+/*
+ * Bits of features_required that are given out but not understood yet: a library that
+ * does not know them refuses the slot. A lossless slot's publishers wait for the readers
+ * whose leases have LEASE_LOSSLESS; in a slot with groups each message goes to one of
+ * the readers whose leases have the same group word.
+ */
+#define LAYOUT_FEATURE_LOSSLESS (UINT32_C(1) << 0)
+#define LAYOUT_FEATURE_GROUPS   (UINT32_C(1) << 1)
 
 #define LAYOUT_DOMAIN_MAGIC UINT64_C(0x314d4f4453554241) /* "ABUSDOM1" */
 #define LAYOUT_SLOT_MAGIC   UINT64_C(0x31544c5353554241) /* "ABUSSLT1" */
@@ -99,15 +109,54 @@ struct layout_head {
 	uint64_t spare[3];
 };
 
+/*
+ * A channel is what a futex call can name. The slots of one share 64 marks, so that a
+ * waiter need not look at all of them when one has news: a slot's mark follows from its
+ * instance number. Publishers read their slot's mark for each message; waiters, and
+ * publishers that wake them, write it.
+ *
+ * mark        63..32 news: counts wake-ups that were begun for slots of this mark
+ *             31..0 epoch: odd: a process may sleep until one of these slots has news
+ */
+enum {
+	LAYOUT_CHANNELS = 32,
+	LAYOUT_MARKS = 64, /* of a channel */
+};
+
+struct layout_channel {
+	_Alignas(64) shared64 news; /* counts wake-ups that were begun on the channel */
+	uint64_t spare[7];
+	shared64 marks[LAYOUT_MARKS];
+};
+
+static inline uint32_t mark_count(uint64_t mark)
+{
+	return (uint32_t)(mark >> 32);
+}
+
+static inline bool mark_is_set(uint64_t mark)
+{
+	return mark & 1;
+}
+
+/* A slot's channel and its mark there. */
+struct layout_place {
+	uint32_t channel, mark;
+};
+
+static inline struct layout_place layout_place(uint32_t channel, uint64_t instance)
+{
+	return (struct layout_place){channel % LAYOUT_CHANNELS, instance % LAYOUT_MARKS};
+}
+
 /* ROOT/babus.NAME/domain */
 struct layout_domain {
 	struct layout_head head;
 	uint64_t spare0[24];
 
-	/* the waiting line: read by every publish, written when somebody goes
-	   to sleep or is woken */
-	_Alignas(64) shared64 waiting; /* bits 0..31 somebody may sleep on the channel; 32 GONE */
-	uint64_t spare1[7];
+	/* read by every call, written when the domain's files vanish */
+	_Alignas(64) shared32 gone;
+	uint32_t spare1[15];
 
 	_Alignas(64) shared32 event; /* the futex word; counts wake-ups */
 	uint32_t spare2[15];
@@ -117,9 +166,9 @@ struct layout_domain {
 	shared32 turn;                 /* to take names away, see wait.h */
 	uint32_t spare3;
 	uint64_t spare4[5];
-};
 
-#define DOMAIN_GONE (UINT64_C(1) << 32) /* in waiting: the domain's files vanished */
+	struct layout_channel channels[LAYOUT_CHANNELS];
+};
 
 /* ROOT/babus.NAME/SLOT.slot, followed by the tables in the order below. */
 struct layout_slot {
@@ -129,7 +178,9 @@ struct layout_slot {
 	uint64_t max_size;  /* largest message, bytes */
 	uint64_t first_seq; /* of the first message ever */
 	uint64_t file_size; /* bytes, all of it */
-	uint64_t spare0[3];
+	uint32_t flags;     /* SLOT_ flags */
+	uint32_t spare4;
+	uint64_t spare0[2];
 	char type[64];
 	char description[192];
 	uint64_t spare1[16];
@@ -145,15 +196,18 @@ struct layout_slot {
 	uint64_t spare3[6];
 };
 
+#define SLOT_LOSSLESS (UINT32_C(1) << 0) /* in flags, with LAYOUT_FEATURE_LOSSLESS */
+
 /* One line a buffer: what is known of the message in it. Written by its owner. */
 struct layout_record {
-	shared64 seq;
+	shared64 seq; /* 0 from when the buffer is taken until it is to be published */
 	shared64 size;
-	shared64 time_ns;
+	shared64 time_ns; /* CLOCK_BOOTTIME */
 	shared64 source_time_ns;
 	shared64 tag;
 	shared64 pid;
-	uint64_t spare[2];
+	shared64 publisher; /* incarnation */
+	shared64 origin;
 };
 
 /*
@@ -168,11 +222,13 @@ struct layout_lease {
 	shared64 received; /* readers */
 	shared64 lost;     /* readers */
 	shared64 pid;      /* as the owner sees itself, with LEASE_ flags */
-	uint64_t spare[2];
+	shared64 group;    /* readers: 0; else see LAYOUT_FEATURE_GROUPS */
+	uint64_t spare;
 };
 
-#define LEASE_READER (UINT64_C(1) << 32) /* in pid: a reader with a cursor */
-#define LEASE_OWN    (UINT64_C(1) << 33) /* in pid: the client's own entry, one each */
+#define LEASE_READER   (UINT64_C(1) << 32) /* in pid: a reader with a cursor */
+#define LEASE_OWN      (UINT64_C(1) << 33) /* in pid: the client's own entry, one each */
+#define LEASE_LOSSLESS (UINT64_C(1) << 34) /* in pid: see LAYOUT_FEATURE_LOSSLESS */
 
 /* ROOT/babus.NAME/SLOT.<instance>.pins, followed by the leases at LAYOUT_PAGE. */
 struct layout_pins {
@@ -189,10 +245,12 @@ struct layout_pins {
 };
 
 _Static_assert(sizeof(struct layout_head) == 64, "head");
-_Static_assert(offsetof(struct layout_domain, waiting) == 256, "domain.waiting");
+_Static_assert(offsetof(struct layout_domain, gone) == 256, "domain.gone");
 _Static_assert(offsetof(struct layout_domain, event) == 320, "domain.event");
 _Static_assert(offsetof(struct layout_domain, changes) == 384, "domain.changes");
-_Static_assert(sizeof(struct layout_domain) == 448, "domain");
+_Static_assert(offsetof(struct layout_domain, channels) == 448, "domain.channels");
+_Static_assert(sizeof(struct layout_channel) == 576, "channel");
+_Static_assert(sizeof(struct layout_domain) == 448 + 576 * LAYOUT_CHANNELS, "domain");
 _Static_assert(offsetof(struct layout_slot, depth) == 64, "slot.depth");
 _Static_assert(offsetof(struct layout_slot, max_size) == 80, "slot.max_size");
 _Static_assert(offsetof(struct layout_slot, type) == 128, "slot.type");

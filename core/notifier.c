@@ -42,31 +42,24 @@ static void check_files(struct notifier *notifier, uint64_t recheck_ns)
 	domain_check_files(notifier->domain);
 }
 
-/* The same steps as a sleeping waiter's, for all waiters: see waiter.c. */
+/* Sleep for all waiters: see prepare() in waiter.c. */
 static bool serve(struct notifier *notifier)
 {
 	struct layout_domain *map = notifier->domain->map;
-	uint32_t listen = 1u << WAIT_CONTROL_CHANNEL, mark = 0;
+	/* Also channels of waiters that are not armed: one that arms itself does not tell us. */
+	struct waiter_needs needs = {1u << WAIT_CONTROL_CHANNEL, INT64_MAX, INT64_MAX};
 	uint32_t word = event_get(&map->event);
-	uint64_t recheck_ns = INT64_MAX;
 	bool stop;
 
 	pthread_mutex_lock(&notifier->lock);
 	for (size_t i = 0; i < notifier->count; i++)
-		waiter_channels(notifier->waiters[i], &listen, &mark, &recheck_ns);
-	pthread_mutex_unlock(&notifier->lock);
-	waiting_mark(&map->waiting, mark);
-
-	pthread_mutex_lock(&notifier->lock);
-	for (size_t i = 0; i < notifier->count; i++)
-		waiter_signal(notifier->waiters[i]);
+		waiter_serve(notifier->waiters[i], &needs);
 	stop = notifier->stop;
 	pthread_mutex_unlock(&notifier->lock);
 	if (stop)
 		return false;
-	/* Also when none is armed: one that arms itself does not tell us. */
-	wait_sleep(map, word, listen, babus_deadline((int64_t)recheck_ns));
-	check_files(notifier, recheck_ns);
+	wait_sleep(map, word, needs.listen, needs.until_ns);
+	check_files(notifier, needs.recheck_ns);
 	return true;
 }
 

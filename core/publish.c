@@ -212,7 +212,7 @@ static int commit(babus_slot *slot, uint32_t token, uint32_t buffer, uint64_t si
 		error = -EIO;
 	if (error)
 		return error;
-	wait_notify(slot->domain_map, slot->channel_bit);
+	wait_notify(slot->domain_map, slot->place);
 	give_token(slot, token);
 	if (seq)
 		*seq = published;

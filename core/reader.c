@@ -26,8 +26,17 @@ babus_slot *babus_reader_slot(const babus_reader *reader)
 
 static void set_cursor(babus_reader *reader, uint64_t seq)
 {
-	local_put(&reader->cursor, seq);
+	cursor_put(&reader->cursor, seq);
 	counter_put(&reader->entry->cursor, seq);
+}
+
+/* To anywhere: what lies after the cursor now is news to the waiters that look at it. */
+static void move_cursor(babus_reader *reader, uint64_t seq)
+{
+	cursor_move(&reader->cursor, seq);
+	counter_put(&reader->entry->cursor, seq);
+	if (ring_has_after(&reader->slot->ring, seq))
+		wait_notify(reader->slot->domain_map, reader->slot->place);
 }
 
 int babus_reader_seek(babus_reader *reader, enum babus_start start, uint64_t n)
@@ -58,7 +67,7 @@ int babus_reader_seek(babus_reader *reader, enum babus_start start, uint64_t n)
 	}
 	if (cursor < ring->g.first_seq - 1)
 		cursor = ring->g.first_seq - 1;
-	set_cursor(reader, cursor);
+	move_cursor(reader, cursor);
 	return 0;
 }
 
@@ -194,13 +203,13 @@ int reader_look(const babus_reader *reader, bool *news)
 {
 	int error = slot_check(reader->slot);
 
-	*news = !error && ring_has_after(&reader->slot->ring, local_get(&reader->cursor));
+	*news = !error && ring_has_after(&reader->slot->ring, cursor_get(&reader->cursor));
 	return error;
 }
 
-uint32_t reader_channel_bit(const babus_reader *reader)
+struct layout_place reader_place(const babus_reader *reader)
 {
-	return reader->slot->channel_bit;
+	return reader->slot->place;
 }
 
 int babus_reader_wait(babus_reader *reader, int64_t deadline_ns)
@@ -218,6 +227,6 @@ int babus_reader_wait(babus_reader *reader, int64_t deadline_ns)
 			return error;
 		}
 	}
-	error = babus_waiter_wait(reader->waiter, deadline_ns, &event);
-	return error ? error : event.status;
+	error = babus_waiter_wait(reader->waiter, deadline_ns, &event, 1);
+	return error < 0 ? error : event.status;
 }

@@ -7,9 +7,12 @@
 
 #include <babus/babus.h>
 
+#include "layout.h"
+
 /* Whether there is a message after the cursor; negative errno if the slot is gone. */
 int reader_look(const babus_reader *reader, bool *news);
 
-uint32_t reader_channel_bit(const babus_reader *reader);
+/* Where it is marked that somebody waits for its news. */
+struct layout_place reader_place(const babus_reader *reader);
 
 #endif

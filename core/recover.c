@@ -114,7 +114,7 @@ int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *
 
 static int remove_one(void *arg, const char *name)
 {
-	int error = babus_slot_remove(arg, name);
+	int error = babus_domain_remove_slot(arg, name);
 
 	return error == -ENOENT ? 0 : error;
 }
@@ -174,6 +174,7 @@ static int list_clients(babus_slot *slot, enum slot_file file,
 		info.cursor = counter_get(&entry->cursor);
 		info.received = counter_get(&entry->received);
 		info.lost = counter_get(&entry->lost);
+		info.incarnation = incarnation;
 		result = alive < 0 ? alive : fn(arg, &info);
 	}
 	close(fd);
@@ -189,5 +190,22 @@ int babus_slot_clients(babus_slot *slot, int (*fn)(void *arg, const struct babus
 		result = list_clients(slot, SLOT_FILE, fn, arg);
 	if (!result)
 		result = list_clients(slot, SLOT_PINS_FILE, fn, arg);
+	return result;
+}
+
+int babus_slot_publisher_alive(babus_slot *slot, uint64_t publisher)
+{
+	struct stat st;
+	int fd, result = slot_check(slot);
+
+	if (result)
+		return result;
+	if (publisher < 1 || publisher > CLAIM_INCARNATION_MAX)
+		return -EINVAL;
+	fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+	if (fd < 0)
+		return fd;
+	result = lease_alive(fd, publisher);
+	close(fd);
 	return result;
 }

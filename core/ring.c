@@ -448,7 +448,7 @@ static void describe_new(struct layout_record *record, uint64_t size,
 			 const struct babus_stamp *stamp)
 {
 	record_put(&record->size, size);
-	record_put(&record->time_ns, shm_realtime());
+	record_put(&record->time_ns, shm_boottime());
 	record_put(&record->source_time_ns, stamp->source_time_ns);
 	record_put(&record->tag, stamp->tag);
 	record_put(&record->pid, stamp->pid);

@@ -226,6 +226,11 @@ uint64_t shm_realtime(void)
 	return clock_ns(CLOCK_REALTIME);
 }
 
+uint64_t shm_boottime(void)
+{
+	return clock_ns(CLOCK_BOOTTIME);
+}
+
 int64_t shm_monotonic(void)
 {
 	return (int64_t)clock_ns(CLOCK_MONOTONIC);

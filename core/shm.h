@@ -73,8 +73,9 @@ void shm_life_end(void *life);
    description that holds it. */
 int shm_life_probe(int fd, uint64_t byte);
 
-/* Nanoseconds now, of CLOCK_REALTIME and CLOCK_MONOTONIC. */
+/* Nanoseconds now, of CLOCK_REALTIME, CLOCK_BOOTTIME and CLOCK_MONOTONIC. */
 uint64_t shm_realtime(void);
+uint64_t shm_boottime(void);
 int64_t shm_monotonic(void);
 
 /* A random number other than 0. */

@@ -95,7 +95,7 @@ static int map_slot(babus_slot *slot, const char *file)
 		error = shm_map(fd, slot->ring.g.slot_size, slot->publishes,
 				(void **)&slot->header);
 	slot->instance = header.head.instance;
-	slot->channel_bit = 1u << header.channel % BABUS_CHANNELS;
+	slot->place = layout_place(header.channel, header.head.instance);
 	slot->device = st.st_dev;
 	slot->inode = st.st_ino;
 	close(fd);
@@ -426,7 +426,7 @@ int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 	return error;
 }
 
-int babus_slot_remove_this(babus_slot *slot)
+int babus_slot_remove(babus_slot *slot)
 {
 	struct stat own = {.st_dev = slot->device, .st_ino = slot->inode};
 	int error;

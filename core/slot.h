@@ -35,7 +35,7 @@ struct babus_slot {
 	struct lease_table token_table, pin_table;
 	uint64_t generation;
 	uint64_t instance;
-	uint32_t channel_bit;
+	struct layout_place place; /* where its waiters look for news */
 	uint32_t pid;
 	bool publishes;
 	dev_t device, pins_device;
@@ -72,7 +72,7 @@ static inline int slot_check(const struct babus_slot *slot)
 	/* After a look at the mapping, which may be what finds out. */
 	if (__builtin_expect(slot_was_cut(slot), 0))
 		return -EIO;
-	if (__builtin_expect((waiting_get(&slot->domain_map->waiting) & DOMAIN_GONE) != 0, 0))
+	if (__builtin_expect(flag_get(&slot->domain_map->gone) != 0, 0))
 		return domain_check_gone(slot->domain);
 	return 0;
 }

@@ -22,16 +22,20 @@
  *   COPY     a copy of a payload is read before the look that tells whether
  *            it was whole.
  *              pin_settle, then cell_get, state_get
- *   WAKE     a waiter marks its channel before it looks at the cells; a
- *            publisher sets the cell before it looks for marks. At least one
+ *   WAKE     a waiter sets a slot's mark before it looks at the cells; a
+ *            publisher sets the cell before it looks at the mark. At least one
  *            of the two sees the other.
- *              waiting_mark, then cell_get  |  cell_set, then waiting_get
- *            The same with flag_raise/flag_get (a slot is removed) and
- *            change_bump/change_get (the domain changes) in the cell's place.
- *   EVENT    the event word is read before the channel is marked, and changed
- *            after the mark is taken, so that a sleeper whose mark was taken
- *            is either woken or finds the word changed.
- *              event_get, then waiting_mark  |  waiting_take, then event_bump
+ *              mark_set, then cell_get  |  cell_set, then mark_get
+ *            The same with flag_raise/flag_get (a slot is removed),
+ *            change_bump/change_get (the domain changes) and
+ *            cursor_move/cursor_get (a reader goes back) in the cell's place.
+ *   EVENT    a waiter reads the event word, then the channel's count of wake-ups,
+ *            then that of a mark; a publisher that found the mark set changes them
+ *            in the opposite order. So a sleeper whose mark a publisher saw is
+ *            woken, or finds the event word changed; and one that finds a count
+ *            unchanged knows that nothing below it has changed.
+ *              event_get, then news_get, then mark_get, mark_set  |
+ *              mark_news, then news_bump, then event_bump
  *   CLAIM    an entry is prepared before it is claimed by its owner's word and
  *            abandoned before that word is cleared.
  *              claim_swap on both sides
@@ -241,25 +245,64 @@ static inline uint32_t extent_get(const shared32 *extent)
 
 /* --- waiting and waking ------------------------------------------------------ */
 
-/* WAKE, first half, on the waiter's side; EVENT, second. */
-static inline void waiting_mark(shared64 *waiting, uint64_t bits)
+/* WAKE, second half, on the publisher's side. EVENT, second, on the waiter's. */
+static inline uint64_t mark_get(const shared64 *mark)
 {
-	STEP("waiting_mark");
-	atomic_fetch_or_explicit(waiting, bits, memory_order_seq_cst);
+	STEP("mark_get");
+	return atomic_load_explicit(mark, memory_order_seq_cst);
 }
 
-/* WAKE, second half, on the publisher's side. */
-static inline uint64_t waiting_get(const shared64 *waiting)
+/*
+ * WAKE, first half, on the waiter's side; EVENT, second. A new odd epoch, so that a
+ * wake-up that began before does not clear it. Returns the word.
+ */
+static inline uint64_t mark_set(shared64 *mark)
 {
-	STEP("waiting_get");
-	return atomic_load_explicit(waiting, memory_order_seq_cst);
+	uint64_t old = atomic_load_explicit(mark, memory_order_relaxed), marked;
+
+	STEP("mark_set");
+	/* Each failure is the success of another; the bound is for one that scribbles. */
+	for (int i = 0; i < RAISE_TRIES; i++) {
+		marked = (old & ~(uint64_t)UINT32_MAX) | (uint32_t)(old + 1) | 1;
+		if (atomic_compare_exchange_strong_explicit(
+			mark, &old, marked, memory_order_seq_cst, memory_order_relaxed))
+			return marked;
+	}
+	return old;
 }
 
-/* EVENT: take the marks; returns those that were set. */
-static inline uint64_t waiting_take(shared64 *waiting, uint64_t bits)
+/* EVENT: count a wake-up that is about to be made. Returns the word. */
+static inline uint64_t mark_news(shared64 *mark)
 {
-	STEP("waiting_take");
-	return atomic_fetch_and_explicit(waiting, ~bits, memory_order_seq_cst) & bits;
+	STEP("mark_news");
+	return atomic_fetch_add_explicit(mark, UINT64_C(1) << 32, memory_order_seq_cst) +
+	       (UINT64_C(1) << 32);
+}
+
+/* EVENT: the same for the channel, so that waiters need not look at each mark. */
+static inline void news_bump(shared64 *news)
+{
+	STEP("news_bump");
+	atomic_fetch_add_explicit(news, 1, memory_order_seq_cst);
+}
+
+static inline uint64_t news_get(const shared64 *news)
+{
+	STEP("news_get");
+	return atomic_load_explicit(news, memory_order_seq_cst);
+}
+
+/* After the wake-up: clear the mark, unless a waiter has set it again meanwhile. */
+static inline void mark_clear(shared64 *mark, uint64_t seen)
+{
+	uint64_t old = seen;
+
+	STEP("mark_clear");
+	for (int i = 0; i < RAISE_TRIES && (uint32_t)old == (uint32_t)seen; i++)
+		if (atomic_compare_exchange_strong_explicit(
+			mark, &old, (old & ~(uint64_t)UINT32_MAX) | (uint32_t)(old + 1),
+			memory_order_seq_cst, memory_order_relaxed))
+			return;
 }
 
 /* EVENT, first half, on the waiter's side. */
@@ -269,7 +312,7 @@ static inline uint32_t event_get(const shared32 *event)
 	return atomic_load_explicit(event, memory_order_seq_cst);
 }
 
-/* EVENT: after waiting_take, before the futex call. */
+/* EVENT: after mark_news, before the futex call. */
 static inline void event_bump(shared32 *event)
 {
 	STEP("event_bump");
@@ -324,6 +367,13 @@ static inline void flag_raise(shared32 *flag, uint32_t bits)
 	atomic_fetch_or_explicit(flag, bits, memory_order_seq_cst);
 }
 
+/* Undo a false alarm. */
+static inline void flag_lower(shared32 *flag)
+{
+	STEP("flag_lower");
+	atomic_store_explicit(flag, 0, memory_order_seq_cst);
+}
+
 static inline uint32_t flag_get(const shared32 *flag)
 {
 	STEP("flag_get");
@@ -344,6 +394,25 @@ static inline uint64_t change_get(const shared64 *changes)
 }
 
 /* --- words of one process, shared by its threads ------------------------------ */
+
+/*
+ * WAKE, with a reader's cursor for a cell. Going forward brings no news, so that is a
+ * release (cursor_put): going back must be seen by waiters that do not find the mark.
+ */
+static inline void cursor_move(shared64 *cursor, uint64_t seq)
+{
+	atomic_store_explicit(cursor, seq, memory_order_seq_cst);
+}
+
+static inline void cursor_put(shared64 *cursor, uint64_t seq)
+{
+	atomic_store_explicit(cursor, seq, memory_order_release);
+}
+
+static inline uint64_t cursor_get(const shared64 *cursor)
+{
+	return atomic_load_explicit(cursor, memory_order_seq_cst);
+}
 
 static inline bool local_take(_Atomic bool *busy)
 {

@@ -20,16 +20,19 @@ static void wake_bits(struct layout_domain *domain, uint32_t channels)
 	STEP("futex_woken");
 }
 
-void wait_wake(struct layout_domain *domain, uint32_t channels)
+void wait_wake(struct layout_domain *domain, struct layout_place place)
 {
-	uint64_t taken = waiting_take(&domain->waiting, channels);
+	shared64 *mark = wait_mark(domain, place);
+	uint64_t seen = mark_news(mark);
 
-	/* None left: somebody else took the mark after we published, and wakes
-	   the sleepers, who then see our message too. */
-	if (!taken)
+	/* Another publisher has woken the sleepers since we saw the mark, and after we
+	   published: they see our message too. */
+	if (!mark_is_set(seen))
 		return;
+	news_bump(&domain->channels[place.channel].news);
 	event_bump(&domain->event);
-	wake_bits(domain, (uint32_t)taken);
+	wake_bits(domain, UINT32_C(1) << place.channel);
+	mark_clear(mark, seen);
 }
 
 void wait_kick(struct layout_domain *domain, uint32_t channels)

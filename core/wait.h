@@ -2,12 +2,13 @@
 /*
  * Sleeping and waking on a domain's one event word; and turns; the only futex caller.
  *
- * A waiter reads the event word, marks the channels it cares for, looks for
- * news, and sleeps if the word is still the same. A publisher sets its cell and
- * then looks for its channel's mark; only if it is there it takes the mark,
- * changes the word, and wakes the sleepers of that channel. So a mark costs one
- * system call at most, whoever set it and whether he still lives, and there is
- * nothing to repair after a crash. DESIGN.md, "No lost wake-up".
+ * A waiter reads the event word, sets the marks of the slots that it cares for, looks for
+ * news, and sleeps if the word is still the same. A publisher sets its cell and then
+ * looks at its slot's mark. If that is set, the publisher counts a wake-up there and on
+ * the channel, changes the event word, wakes the channel's sleepers, and only then clears
+ * the mark. So no wake-up depends on another publisher, a mark costs each publish one
+ * system call at most, and a crash leaves nothing to repair. DESIGN.md, "No lost
+ * wake-up".
  */
 #ifndef BABUS_WAIT_H
 #define BABUS_WAIT_H
@@ -21,15 +22,25 @@
  * leave it out.
  */
 #define WAIT_CONTROL_CHANNEL 31u
+#define WAIT_CONTROL                    \
+	(struct layout_place)           \
+	{                               \
+		WAIT_CONTROL_CHANNEL, 0 \
+	}
 
-/* The slow half of wait_notify(): somebody may sleep on these channels. */
-void wait_wake(struct layout_domain *domain, uint32_t channels);
-
-/* After publishing: wake whoever sleeps on the channels. */
-static inline void wait_notify(struct layout_domain *domain, uint32_t channels)
+static inline shared64 *wait_mark(struct layout_domain *domain, struct layout_place place)
 {
-	if (__builtin_expect((waiting_get(&domain->waiting) & channels) != 0, 0))
-		wait_wake(domain, channels);
+	return &domain->channels[place.channel].marks[place.mark];
+}
+
+/* The slow half of wait_notify(): the mark is set. */
+void wait_wake(struct layout_domain *domain, struct layout_place place);
+
+/* After publishing: wake those who sleep until there is news. */
+static inline void wait_notify(struct layout_domain *domain, struct layout_place place)
+{
+	if (__builtin_expect(mark_is_set(mark_get(wait_mark(domain, place))), 0))
+		wait_wake(domain, place);
 }
 
 /* Wake sleepers of the channels whatever they marked; others look and sleep on. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiters: looking at many readers, spinning, sleeping. wait.h has the
- * protocol; here is its waiter's side:
+ * Waiters: looking for news, spinning, sleeping. wait.h has the protocol, interest.h
+ * which readers are looked at; prepare() below is the waiter's side of it:
  *
  *     read the event word; mark the channels; look; sleep if it is the same
  *
- * and the re-check, which bounds what a publisher that died between its
- * message and its wake-up can do.
+ * and the re-check, which bounds what a publisher that died between its message and
+ * its wake-up can do.
  */
 
 #include <errno.h>
@@ -18,50 +18,43 @@
 #include "domain.h"
 #include "error.h"
 #include "fork.h"
+#include "interest.h"
 #include "notifier.h"
 #include "reader.h"
 #include "shm.h"
 #include "spin.h"
 #include "wait.h"
 #include "waiter.h"
+#include "watch.h"
 
 enum {
-	RECHECK_NS = 1000000000
-};
-
-struct entry {
-	babus_reader *reader;
-	void *user;
+	RECHECK_NS = 1000000000,
+	LOOKS = 64 /* between looks at the clock while there always is news */
 };
 
 struct babus_waiter {
 	babus_domain *domain;
 	uint64_t recheck_ns;
 	int64_t check_files_ns; /* when to look at the domain's files next; the waiting thread's */
+	unsigned looks;         /* the waiting thread's */
 	struct spin spin;       /* the waiting thread's */
 
 	pthread_mutex_t fd_lock; /* making fd; taken before the notifier's locks */
 	pthread_mutex_t lock;    /* protects all that follows; taken after those */
-	struct entry *entries;
-	size_t count, room;
-	size_t turn; /* whose turn it is to be reported */
-	uint32_t channels;
-	bool watching; /* the domain */
-	void *watch_user;
-	uint64_t changes_seen;
-	bool cancel;   /* babus_waiter_wake() was called */
+	struct interest interest;
+	struct watch watch;
+	int64_t recheck_at_ns; /* when to doubt that quiet channels are */
+	bool cancel;           /* babus_waiter_wake() was called */
 	uint32_t kick; /* the channel bit to wake it by, while it sleeps or is about to; else 0 */
 	int fd;        /* eventfd for the program's event loop, or -1 */
 	bool armed;    /* the notifier is to make fd readable when there is news */
 };
 
-int64_t babus_deadline(int64_t timeout_ns)
+static int64_t recheck_after(const babus_waiter *waiter, int64_t now)
 {
-	int64_t deadline;
+	int64_t at;
 
-	if (timeout_ns < 0 || __builtin_add_overflow(shm_monotonic(), timeout_ns, &deadline))
-		return BABUS_FOREVER;
-	return deadline;
+	return __builtin_add_overflow(now, (int64_t)waiter->recheck_ns, &at) ? INT64_MAX : at;
 }
 
 int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *opts,
@@ -94,6 +87,7 @@ int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *o
 	pthread_mutex_init(&waiter->lock, NULL);
 	domain_ref(domain);
 	waiter->domain = domain;
+	waiter->recheck_at_ns = recheck_after(waiter, shm_monotonic());
 	*result = waiter;
 	return 0;
 }
@@ -116,7 +110,8 @@ void babus_waiter_close(babus_waiter *waiter)
 		pthread_mutex_destroy(&waiter->fd_lock);
 	}
 	domain_unref(waiter->domain);
-	free(waiter->entries);
+	interest_free(&waiter->interest);
+	watch_free(&waiter->watch);
 	free(waiter);
 }
 
@@ -133,33 +128,6 @@ static void changed_unlock(babus_waiter *waiter)
 		wait_kick(waiter->domain->map, tell);
 }
 
-static size_t find(const babus_waiter *waiter, const babus_reader *reader)
-{
-	size_t i = 0;
-
-	while (i < waiter->count && waiter->entries[i].reader != reader)
-		i++;
-	return i;
-}
-
-static int append(babus_waiter *waiter, babus_reader *reader, void *user)
-{
-	if (find(waiter, reader) < waiter->count)
-		return -EEXIST;
-	if (waiter->count == waiter->room) {
-		size_t room = waiter->room ? 2 * waiter->room : 4;
-		struct entry *more = reallocarray(waiter->entries, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		waiter->entries = more;
-		waiter->room = room;
-	}
-	waiter->entries[waiter->count++] = (struct entry){reader, user};
-	waiter->channels |= reader_channel_bit(reader);
-	return 0;
-}
-
 int babus_waiter_add(babus_waiter *waiter, babus_reader *reader, void *user)
 {
 	int error = domain_check(waiter->domain);
@@ -169,27 +137,19 @@ int babus_waiter_add(babus_waiter *waiter, babus_reader *reader, void *user)
 	if (babus_slot_domain(babus_reader_slot(reader)) != waiter->domain)
 		return -EINVAL;
 	pthread_mutex_lock(&waiter->lock);
-	error = append(waiter, reader, user);
+	error = interest_add(&waiter->interest, reader, user);
 	changed_unlock(waiter);
 	return error;
 }
 
 int babus_waiter_remove(babus_waiter *waiter, babus_reader *reader)
 {
-	size_t i;
-	int error = -ENOENT;
+	int error;
 
 	if (!fork_is_ours(waiter->domain->generation))
 		return -ECHILD;
 	pthread_mutex_lock(&waiter->lock);
-	i = find(waiter, reader);
-	if (i < waiter->count) {
-		waiter->entries[i] = waiter->entries[--waiter->count];
-		waiter->channels = 0;
-		for (i = 0; i < waiter->count; i++)
-			waiter->channels |= reader_channel_bit(waiter->entries[i].reader);
-		error = 0;
-	}
+	error = interest_remove(&waiter->interest, reader);
 	pthread_mutex_unlock(&waiter->lock);
 	return error;
 }
@@ -201,11 +161,22 @@ int babus_waiter_watch_domain(babus_waiter *waiter, void *user)
 	if (error)
 		return error;
 	pthread_mutex_lock(&waiter->lock);
-	waiter->watching = true;
-	waiter->watch_user = user;
-	waiter->changes_seen = change_get(&waiter->domain->map->changes);
+	error = watch_start(&waiter->watch, waiter->domain, user);
 	changed_unlock(waiter);
-	return 0;
+	return error;
+}
+
+int babus_waiter_unwatch_domain(babus_waiter *waiter)
+{
+	bool watched;
+
+	if (!fork_is_ours(waiter->domain->generation))
+		return -ECHILD;
+	pthread_mutex_lock(&waiter->lock);
+	watched = waiter->watch.on;
+	watch_stop(&waiter->watch);
+	pthread_mutex_unlock(&waiter->lock);
+	return watched ? 0 : -ENOENT;
 }
 
 int babus_waiter_wake(babus_waiter *waiter)
@@ -222,86 +193,79 @@ int babus_waiter_wake(babus_waiter *waiter)
 
 /* --- looking --------------------------------------------------------------------- */
 
-static bool look_at(struct entry *entry, struct babus_event *event)
+/* Channels that are marked before sleeping. Needs the lock. */
+static uint32_t wanted_channels(const babus_waiter *waiter)
 {
-	bool news;
-	int status = reader_look(entry->reader, &news);
-
-	if (!status && !news)
-		return false;
-	*event = (struct babus_event){entry->reader, entry->user, status};
-	return true;
+	return waiter->interest.bits | (waiter->watch.on ? 1u << WAIT_CONTROL_CHANNEL : 0);
 }
 
-static bool domain_has_changed(const babus_waiter *waiter)
+/* Up to `max` events: how many; -EAGAIN: nothing. Needs the lock. */
+static int look_locked(babus_waiter *waiter, bool mark, struct babus_event *events, int max)
 {
-	return waiter->watching &&
-	       change_get(&waiter->domain->map->changes) != waiter->changes_seen;
-}
+	int error = domain_check(waiter->domain);
+	int found;
 
-/* The next reader with news, in turn; count if there is none. Needs the lock. */
-static size_t find_news(babus_waiter *waiter, struct babus_event *event)
-{
-	for (size_t n = 0; n < waiter->count; n++) {
-		size_t i = (waiter->turn + n) % waiter->count;
-
-		if (look_at(&waiter->entries[i], event))
-			return i;
-	}
-	return waiter->count;
-}
-
-/* An event, if there is one: 0. -EAGAIN: nothing. Needs the lock. */
-static int look_locked(babus_waiter *waiter, struct babus_event *event)
-{
-	size_t i;
-
+	if (error)
+		return error;
 	if (waiter->cancel) {
 		waiter->cancel = false;
 		return -ECANCELED;
 	}
-	if (domain_has_changed(waiter)) {
-		waiter->changes_seen = change_get(&waiter->domain->map->changes);
-		*event = (struct babus_event){NULL, waiter->watch_user, 0};
-		return 0;
-	}
-	i = find_news(waiter, event);
-	if (i == waiter->count)
-		return -EAGAIN;
-	waiter->turn = i + 1;
-	return 0;
+	found = watch_report(&waiter->watch, waiter->domain, events, max);
+	if (found >= 0 && found < max)
+		found += interest_look(&waiter->interest, waiter->domain->map, mark, events + found,
+				       max - found);
+	return found ? found : -EAGAIN;
 }
 
-static int look(babus_waiter *waiter, struct babus_event *event)
+static int look(babus_waiter *waiter, struct babus_event *events, int max)
 {
-	int result = domain_check(waiter->domain);
+	int result;
 
-	if (result)
-		return result;
 	pthread_mutex_lock(&waiter->lock);
-	result = look_locked(waiter, event);
+	result = look_locked(waiter, false, events, max);
 	pthread_mutex_unlock(&waiter->lock);
 	return result;
 }
 
-/* Channels to mark before sleeping. Needs the lock. */
-static uint32_t wanted_channels(const babus_waiter *waiter)
+/* Whether look_locked() would find something, which stays there. Needs the lock. */
+static bool has_news(babus_waiter *waiter, bool mark)
 {
-	return waiter->channels | (waiter->watching ? 1u << WAIT_CONTROL_CHANNEL : 0);
+	return domain_check(waiter->domain) || waiter->cancel ||
+	       watch_has_news(&waiter->watch, waiter->domain) ||
+	       interest_look(&waiter->interest, waiter->domain->map, mark, NULL, 1);
+}
+
+/* The re-check: whether it is time to look at readers of quiet channels too. Needs the lock. */
+static bool is_in_doubt(babus_waiter *waiter)
+{
+	int64_t now = shm_monotonic();
+
+	if (now < waiter->recheck_at_ns)
+		return false;
+	waiter->recheck_at_ns = recheck_after(waiter, now);
+	interest_doubt(&waiter->interest);
+	return true;
+}
+
+/*
+ * What comes before every sleep, of a waiting thread or of the notifier for it: mark
+ * the channels, then look. The event word must have been read before, and the sleep
+ * must be on wanted_channels() of the same critical section; whoever changes the set
+ * after that wakes the sleeper. With `events` NULL what is found stays there.
+ * Needs the lock.
+ */
+static int prepare(babus_waiter *waiter, struct babus_event *events, int max)
+{
+	is_in_doubt(waiter);
+	if (waiter->watch.on)
+		mark_set(wait_mark(waiter->domain->map, WAIT_CONTROL));
+	if (events)
+		return look_locked(waiter, true, events, max);
+	return has_news(waiter, true) ? 1 : -EAGAIN;
 }
 
 /* --- the descriptor ---------------------------------------------------------------- */
-
-void waiter_channels(babus_waiter *waiter, uint32_t *listen, uint32_t *mark, uint64_t *recheck_ns)
-{
-	pthread_mutex_lock(&waiter->lock);
-	*listen |= wanted_channels(waiter);
-	if (waiter->armed)
-		*mark |= wanted_channels(waiter);
-	if (waiter->recheck_ns < *recheck_ns)
-		*recheck_ns = waiter->recheck_ns;
-	pthread_mutex_unlock(&waiter->lock);
-}
 
 /* Needs the lock. The eventfd cannot overflow: it is drained before it is armed. */
 static void make_readable(babus_waiter *waiter)
@@ -310,47 +274,52 @@ static void make_readable(babus_waiter *waiter)
 	eventfd_write(waiter->fd, 1);
 }
 
-void waiter_signal(babus_waiter *waiter)
+void waiter_serve(babus_waiter *waiter, struct waiter_needs *needs)
 {
-	struct babus_event event;
+	int64_t until;
 
 	pthread_mutex_lock(&waiter->lock);
-	if (waiter->armed &&
-	    (waiter->cancel || domain_check(waiter->domain) || domain_has_changed(waiter) ||
-	     find_news(waiter, &event) < waiter->count))
+	if (waiter->armed && prepare(waiter, NULL, 1) != -EAGAIN)
 		make_readable(waiter);
+	needs->listen |= wanted_channels(waiter);
+	until = waiter->armed ? waiter->recheck_at_ns : recheck_after(waiter, shm_monotonic());
+	if (until < needs->until_ns)
+		needs->until_ns = until;
+	if (waiter->recheck_ns < needs->recheck_ns)
+		needs->recheck_ns = waiter->recheck_ns;
 	pthread_mutex_unlock(&waiter->lock);
 }
 
 /*
- * Nothing is left: make the descriptor, if there is one, unreadable until there is news. The
- * marks are set here, so the sleeping notifier need not be told; that it is
- * asked to look is seen by it after whatever takes a mark.
+ * Nothing is left: make the descriptor unreadable until there is news. The marks are
+ * set here, so the sleeping notifier need not be told: it listens on the waiter's
+ * channels already, and was asleep before the marks or looks after them. Needs the lock.
  */
-static int arm(babus_waiter *waiter, struct babus_event *event)
+static int arm(babus_waiter *waiter, struct babus_event *events, int max)
 {
 	eventfd_t drained;
-	uint32_t channels;
-	bool has_fd;
 	int result;
 
-	pthread_mutex_lock(&waiter->lock);
-	has_fd = waiter->fd >= 0;
-	if (has_fd)
-		eventfd_read(waiter->fd, &drained);
-	waiter->armed = has_fd;
-	channels = wanted_channels(waiter);
-	pthread_mutex_unlock(&waiter->lock);
-	if (!has_fd)
-		return -EAGAIN;
-	waiting_mark(&waiter->domain->map->waiting, channels);
-	result = look(waiter, event);
-	if (result == -EAGAIN)
-		return result;
-	pthread_mutex_lock(&waiter->lock);
-	make_readable(waiter);
-	pthread_mutex_unlock(&waiter->lock);
+	eventfd_read(waiter->fd, &drained);
+	waiter->armed = true;
+	result = prepare(waiter, events, max);
+	if (result != -EAGAIN)
+		make_readable(waiter);
 	return result;
+}
+
+/* For a wait that must not sleep. */
+static int look_last(babus_waiter *waiter, struct babus_event *events, int max)
+{
+	int result = -EAGAIN;
+
+	pthread_mutex_lock(&waiter->lock);
+	if (waiter->fd >= 0)
+		result = arm(waiter, events, max);
+	else if (is_in_doubt(waiter))
+		result = look_locked(waiter, false, events, max);
+	pthread_mutex_unlock(&waiter->lock);
+	return result == -EAGAIN ? -ETIMEDOUT : result;
 }
 
 static int get_fd(babus_waiter *waiter)
@@ -410,13 +379,13 @@ static int64_t sooner(int64_t a, int64_t b)
 }
 
 /* Look for a while without telling anybody, so that nobody has to wake us. */
-static int look_until(babus_waiter *waiter, int64_t until, struct babus_event *event)
+static int look_until(babus_waiter *waiter, int64_t until, struct babus_event *events, int max)
 {
 	int result;
 
 	do {
 		for (int i = 0; i < 8; i++) {
-			result = look(waiter, event);
+			result = look(waiter, events, max);
 			if (result != -EAGAIN)
 				return result;
 			spin_pause();
@@ -426,32 +395,33 @@ static int look_until(babus_waiter *waiter, int64_t until, struct babus_event *e
 }
 
 /* Mark, look, sleep once. -EAGAIN: look again. */
-static int sleep_once(babus_waiter *waiter, int64_t until_ns, struct babus_event *event)
+static int sleep_once(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *events,
+		      int max)
 {
 	struct layout_domain *map = waiter->domain->map;
-	uint32_t word, channels, listen;
+	uint32_t word, listen;
+	int64_t until_ns;
 	int result;
 
 	pthread_mutex_lock(&waiter->lock);
-	channels = wanted_channels(waiter);
-	/* On no channel more than it must: each would wake it for others' messages. */
-	listen = channels ? channels : 1u << WAIT_CONTROL_CHANNEL;
-	/* From here on whoever changes the set changes the event word too. */
-	waiter->kick = listen & -listen;
-	pthread_mutex_unlock(&waiter->lock);
-
 	word = event_get(&map->event);
-	waiting_mark(&map->waiting, channels);
-	result = look(waiter, event);
-	if (result == -EAGAIN) {
-		result = wait_sleep(map, word, listen, until_ns);
-		if (!result)
-			result = -EAGAIN;
-	}
+	result = prepare(waiter, events, max);
+	listen = wanted_channels(waiter);
+	/* On no channel more than it must: each would wake it for others' messages. */
+	if (!listen)
+		listen = 1u << WAIT_CONTROL_CHANNEL;
+	until_ns = sooner(waiter->recheck_at_ns, deadline_ns);
+	/* Whoever changes the set from here on changes the event word too. */
+	waiter->kick = result == -EAGAIN ? listen & -listen : 0;
+	pthread_mutex_unlock(&waiter->lock);
+	if (result != -EAGAIN)
+		return result;
+
+	result = wait_sleep(map, word, listen, until_ns);
 	pthread_mutex_lock(&waiter->lock);
 	waiter->kick = 0;
 	pthread_mutex_unlock(&waiter->lock);
-	return result;
+	return result ? result : -EAGAIN;
 }
 
 /* Whether the domain is still there: after a sleep, and not more often than needed. */
@@ -459,16 +429,14 @@ static int check_files(babus_waiter *waiter, int64_t now)
 {
 	if (now < waiter->check_files_ns)
 		return 0;
-	waiter->check_files_ns = babus_deadline((int64_t)waiter->recheck_ns);
-	if (waiter->check_files_ns < 0)
-		waiter->check_files_ns = INT64_MAX;
+	waiter->check_files_ns = recheck_after(waiter, now);
 	return domain_check_files(waiter->domain);
 }
 
-static int sleep_until(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *event)
+static int sleep_until(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *events,
+		       int max)
 {
-	int64_t recheck = babus_deadline((int64_t)waiter->recheck_ns);
-	int result = sleep_once(waiter, sooner(recheck, deadline_ns), event);
+	int result = sleep_once(waiter, deadline_ns, events, max);
 	int64_t now;
 	int error;
 
@@ -479,19 +447,21 @@ static int sleep_until(babus_waiter *waiter, int64_t deadline_ns, struct babus_e
 	if (error)
 		return error;
 	/* Woken, or time for the re-check: the message is what counts. */
-	result = look(waiter, event);
+	result = look(waiter, events, max);
 	return result == -EAGAIN && deadline_ns >= 0 && now >= deadline_ns ? -ETIMEDOUT : result;
 }
 
 /* Spin if that pays, then sleep. */
-static int wait_for_news(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *event)
+static int wait_for_news(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *events,
+			 int max)
 {
 	struct spin *spin = &waiter->spin;
 	int64_t start = spin->max_ns ? shm_monotonic() : 0;
 	int result;
 
 	if (spin_try(spin)) {
-		result = look_until(waiter, sooner(spin_deadline(spin, start), deadline_ns), event);
+		result = look_until(waiter, sooner(spin_deadline(spin, start), deadline_ns), events,
+				    max);
 		if (result != -EAGAIN) {
 			spin_paid(spin);
 			return result;
@@ -499,26 +469,42 @@ static int wait_for_news(babus_waiter *waiter, int64_t deadline_ns, struct babus
 		spin_in_vain(spin);
 	}
 	do
-		result = sleep_until(waiter, deadline_ns, event);
+		result = sleep_until(waiter, deadline_ns, events, max);
 	while (result == -EAGAIN);
-	if (spin->max_ns && !result)
+	if (spin->max_ns && result > 0)
 		spin_slept(spin, shm_monotonic() - start);
 	return result;
 }
 
-int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *event)
+/* The first look of a wait. */
+static int look_first(babus_waiter *waiter, struct babus_event *events, int max)
 {
-	struct babus_event found;
-	int result = look(waiter, &found);
+	int result;
 
-	if (result == -EAGAIN && deadline_ns == BABUS_NOW) {
-		result = arm(waiter, &found);
-		if (result == -EAGAIN)
-			return -ETIMEDOUT;
-	}
-	if (result == -EAGAIN)
-		result = wait_for_news(waiter, deadline_ns, &found);
-	if (!result)
-		*event = found;
+	pthread_mutex_lock(&waiter->lock);
+	watch_forget_reported(&waiter->watch);
+	/* A wait that always finds news elsewhere must not forget the quiet channels. */
+	if (!(++waiter->looks % LOOKS))
+		is_in_doubt(waiter);
+	result = look_locked(waiter, false, events, max);
+	pthread_mutex_unlock(&waiter->lock);
 	return result;
+}
+
+int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *events,
+		      int max)
+{
+	int result;
+
+	if (max < 1)
+		return -EINVAL;
+	/* A forked child's lock may be held by a thread of its parent. */
+	if (!fork_is_ours(waiter->domain->generation))
+		return -ECHILD;
+	result = look_first(waiter, events, max);
+	if (result != -EAGAIN)
+		return result;
+	if (deadline_ns == BABUS_NOW)
+		return look_last(waiter, events, max);
+	return wait_for_news(waiter, deadline_ns, events, max);
 }

@@ -7,17 +7,17 @@
 
 #include <babus/babus.h>
 
-/*
- * The channels the waiter listens on, and those it wants to be marked now,
- * which are none unless it is armed; both are added to what is there. How often
- * it wants to look again, if that is sooner.
- */
-void waiter_channels(babus_waiter *waiter, uint32_t *listen, uint32_t *mark, uint64_t *recheck_ns);
+/* What a sleeper for several waiters has to know of them. */
+struct waiter_needs {
+	uint32_t listen;     /* channels */
+	int64_t until_ns;    /* when one wants to look again; CLOCK_MONOTONIC */
+	uint64_t recheck_ns; /* the shortest interval between looks */
+};
 
 /*
- * If the waiter is armed and has news, make its descriptor readable and disarm
- * it.
+ * For the notifier, after it has read the event word: if the waiter is armed and has
+ * news, make its descriptor readable and disarm it. Adds what the waiter needs.
  */
-void waiter_signal(babus_waiter *waiter);
+void waiter_serve(babus_waiter *waiter, struct waiter_needs *needs);
 
 #endif

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon.h"
@@ -22,24 +21,6 @@
 #include "retry.h"
 #include "user.h"
 #include "wake.h"
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-int64_t fs_monotonic(void)
-{
-	return clock_ns(CLOCK_MONOTONIC);
-}
-
-uint64_t fs_realtime(void)
-{
-	return (uint64_t)clock_ns(CLOCK_REALTIME);
-}
 
 /* --- the file system -------------------------------------------------------------------- */
 

@@ -330,7 +330,7 @@ void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (!error && !caller_may(req, &access, MAY_WRITE))
 		error = -EACCES;
 	if (!error)
-		error = babus_slot_remove_this(slot->bus);
+		error = babus_slot_remove(slot->bus);
 	if (!error)
 		slot_gone(slot);
 	if (slot)

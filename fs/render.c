@@ -19,7 +19,7 @@ enum {
 /* Messages and bytes a second, over the last messages until now. */
 static void measure_rate(struct slot *slot, uint64_t newest, double *messages, double *bytes)
 {
-	uint64_t count = 0, sum = 0, oldest_ns = 0, now_ns = fs_realtime();
+	uint64_t count = 0, sum = 0, oldest_ns = 0, now_ns = babus_now();
 
 	*messages = *bytes = 0;
 	for (uint64_t seq = newest; seq > 0 && count < RATE_MESSAGES; seq--) {
@@ -81,12 +81,12 @@ static void add_geometry(struct text *text, const struct babus_slot_info *info)
 	text_number(text, "created_ns", info->created_ns);
 }
 
-static void add_state(struct text *text, const struct babus_slot_info *info)
+static void add_state(struct text *text, struct fs *fs, const struct babus_slot_info *info)
 {
 	text_number(text, "seq", info->seq);
 	text_number(text, "kept", info->kept);
 	text_number(text, "size", info->size);
-	text_number(text, "time_ns", info->time_ns);
+	text_number(text, "time_ns", fs_wall_time(fs, info->time_ns));
 	text_number(text, "pid", info->pid);
 	text_number(text, "publishers", info->publishers);
 	text_number(text, "readers", info->readers);
@@ -124,7 +124,7 @@ int render_slot(struct slot *slot, struct text *text)
 	text_open(text, NULL, '{');
 	text_string(text, "slot", slot->name);
 	add_geometry(text, &info);
-	add_state(text, &info);
+	add_state(text, slot->fs, &info);
 	text_real(text, "rate_hz", messages);
 	text_real(text, "rate_bytes", bytes);
 	text_open(text, "clients", '[');
@@ -181,7 +181,7 @@ static int visit_slot(void *arg, const char *name)
 	text_string(visit->text, "slot", name);
 	text_number(visit->text, "depth", info.depth);
 	text_number(visit->text, "limit", info.max_size);
-	add_state(visit->text, &info);
+	add_state(visit->text, visit->fs, &info);
 	text_close(visit->text, '}');
 	return 0;
 }

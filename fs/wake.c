@@ -8,6 +8,10 @@
 #include "log.h"
 #include "snapshot.h"
 
+enum {
+	EVENTS_MAX = 64 /* that are asked for at once */
+};
+
 struct wake {
 	struct fs *fs;
 	babus_waiter *waiter;
@@ -310,19 +314,29 @@ static void linger(struct wake *wake)
 	pthread_mutex_unlock(&wake->lock);
 }
 
-/* What babus_waiter_wait() said. */
-static void handle_event(struct wake *wake, int result, const struct babus_event *event)
+/* What babus_waiter_wait() found: each slot is in one event at most. */
+static void handle_events(struct wake *wake, const struct babus_event *events, int count)
 {
-	if (!result && !event->reader) {
-		slots_dismiss(wake->fs->slots);
-	} else if (!result) {
-		handle_slot(wake, event->user, event->status);
-	} else if (result != -ECANCELED && result != -ETIMEDOUT && result != -EINTR) {
-		log_line("domain '%s': %s; nothing can be read here any more",
-			 babus_domain_name(wake->fs->domain), babus_strerror(result));
-		end_parking(wake, result);
-		linger(wake);
+	bool some_disappeared = false;
+
+	for (int i = 0; i < count; i++) {
+		if (events[i].kind == BABUS_EVENT_READER)
+			handle_slot(wake, events[i].user, events[i].status);
+		some_disappeared |= events[i].kind == BABUS_EVENT_DISAPPEARED;
 	}
+	if (some_disappeared)
+		slots_dismiss(wake->fs->slots);
+}
+
+/* It failed: unless that passes there will be no more events. */
+static void handle_failure(struct wake *wake, int error)
+{
+	if (error == -ECANCELED || error == -ETIMEDOUT || error == -EINTR)
+		return;
+	log_line("domain '%s': %s; nothing can be read here any more",
+		 babus_domain_name(wake->fs->domain), babus_strerror(error));
+	end_parking(wake, error);
+	linger(wake);
 }
 
 /* When to stop sleeping. `sweep_ns`: when to sweep, 0 if there is no need. */
@@ -339,15 +353,19 @@ static void *run(void *arg)
 	int64_t sweep_ns = 0;
 
 	while (!wake->stopping) {
-		struct babus_event event;
-		int result;
+		struct babus_event events[EVENTS_MAX];
+		int count;
 
 		if (!wake->armed)
 			sweep_ns = 0;
 		else if (!sweep_ns)
 			sweep_ns = fs_monotonic() + (int64_t)wake->fs->options.hold_ns + 1;
-		result = babus_waiter_wait(wake->waiter, sleep_until(wake, sweep_ns), &event);
-		handle_event(wake, result, &event);
+		count = babus_waiter_wait(wake->waiter, sleep_until(wake, sweep_ns), events,
+					  EVENTS_MAX);
+		if (count < 0)
+			handle_failure(wake, count);
+		else
+			handle_events(wake, events, count);
 		answer_taken(wake);
 		if (sweep_ns && sweep_ns <= fs_monotonic()) {
 			sweep(wake);

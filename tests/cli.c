@@ -57,7 +57,7 @@ int cli_prepare(void)
 	cli_configure("");
 	/* assert_published() starts again. */
 	new_slot("s");
-	return babus_slot_remove(bus, "s");
+	return babus_domain_remove_slot(bus, "s");
 }
 
 int cli_setup(void **state)

@@ -206,7 +206,7 @@ static void a_slot_that_is_made_again_is_followed_again(void **state)
 	cli_start_waiting(&job, "sub", "--wait", "-n", "2", "s", NULL);
 	publish("s", "old\n");
 	await_output(&job, "old\n");
-	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	make("s", 4);
 	publish("s", "new\n");
 	cli_finish(&job, 0, "new\n", "");
@@ -220,7 +220,7 @@ static void the_others_go_on_when_a_slot_is_removed(void **state)
 	make("a", 4);
 	make("b", 4);
 	cli_start_waiting(&job, "sub", "-n", "1", "a", "b", NULL);
-	assert_int_equal(babus_slot_remove(bus, "a"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "a"), 0);
 	await_text(job.err, "babus: slot 'a': removed\n");
 	publish("b", "1\n");
 	cli_finish(&job, 1, "1\n", "");

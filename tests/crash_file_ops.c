@@ -49,7 +49,7 @@ void op_create_beaten(babus_domain *domain)
 /* Others may have removed it while it was stopped. */
 static void remove_victim(babus_domain *domain)
 {
-	int error = babus_slot_remove(domain, "victim");
+	int error = babus_domain_remove_slot(domain, "victim");
 
 	EXPECT(error == 0 || error == -ENOENT);
 }
@@ -203,7 +203,7 @@ void op_deny_gone(babus_domain *domain)
 {
 	uint64_t changes;
 
-	waiting_mark(&domain->map->waiting, DOMAIN_GONE);
+	flag_raise(&domain->map->gone, 1);
 	steps_arm();
 	EXPECT_EQUAL(babus_domain_changes(domain, &changes), 0);
 	steps_disarm();

@@ -78,7 +78,7 @@ static void recover(void)
 
 static void remove_if_there(const char *name)
 {
-	int error = babus_slot_remove(bus, name);
+	int error = babus_domain_remove_slot(bus, name);
 
 	assert_true(!error || error == -ENOENT);
 }

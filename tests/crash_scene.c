@@ -64,11 +64,11 @@ static void listen_on(void *arg)
 	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
 	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
 	for (;;) {
-		int error = babus_waiter_wait(waiter, BABUS_FOREVER, &event);
+		int result = babus_waiter_wait(waiter, BABUS_FOREVER, &event, 1);
 
-		if (error == -EINTR)
+		if (result == -EINTR)
 			continue;
-		EXPECT_EQUAL(error, 0);
+		EXPECT_EQUAL(result, 1);
 		EXPECT_EQUAL(event.status, 0);
 		EXPECT_EQUAL(babus_reader_next(reader, &message), 0);
 		EXPECT(payload_matches(&message));
@@ -287,7 +287,7 @@ void scene_victim_is_sound(void)
 	int error = babus_slot_open(bus, "victim", BABUS_PUBLISH, NULL, &slot);
 
 	if (error == -EPROTO && current->kind == OP_DAMAGED)
-		assert_int_equal(babus_slot_remove(bus, "victim"), 0);
+		assert_int_equal(babus_domain_remove_slot(bus, "victim"), 0);
 	else if (error)
 		assert_int_equal(error, -ENOENT);
 	else
@@ -295,7 +295,7 @@ void scene_victim_is_sound(void)
 	slot = make_slot("victim", 2, 64);
 	publish_text(slot, "x");
 	babus_slot_close(slot);
-	assert_int_equal(babus_slot_remove(bus, "victim"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "victim"), 0);
 	if (current->kind == OP_DOMAIN)
 		other_domain_is_sound();
 }
@@ -334,7 +334,7 @@ void scene_is_clean(void)
 
 	scene_recover();
 	/* A recovery may have given the name back to a slot that had lost it. */
-	error = babus_slot_remove(bus, "victim");
+	error = babus_domain_remove_slot(bus, "victim");
 	assert_true(!error || error == -ENOENT);
 	scene_assert_no_leftovers();
 }

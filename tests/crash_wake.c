@@ -94,7 +94,7 @@ static void wait_for_one(void *arg)
 	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
 	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
 	steps_arm();
-	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_FOREVER, &event), 0);
+	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_FOREVER, &event, 1), 1);
 	steps_disarm();
 	EXPECT(event.reader == reader && event.status == 0);
 	babus_waiter_close(waiter);

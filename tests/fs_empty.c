@@ -102,7 +102,7 @@ static void signals_end_a_reader_who_is_given_nothing(void **state)
 		start_flood(&job);
 		assert_silent_until_killed(&job, signals[i]);
 		end_flood();
-		assert_int_equal(babus_slot_remove(bus, "x"), 0);
+		assert_int_equal(babus_domain_remove_slot(bus, "x"), 0);
 	}
 }
 

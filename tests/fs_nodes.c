@@ -208,8 +208,8 @@ static void a_slot_removed_natively_gives_its_memory_back(void **state)
 		  "printf old > x/latest; cat [xy]/latest [xy]/info > /dev/null; stat x/wait y/0 "
 		  "> /dev/null 2>&1; true");
 	fd = open_latest(O_RDONLY);
-	assert_int_equal(babus_slot_remove(bus, "y"), 0);
-	assert_int_equal(babus_slot_remove(bus, "x"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "y"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "x"), 0);
 	/* An open snapshot stays what it is. */
 	assert_int_equal(pread(fd, text, sizeof(text), 0), 3);
 	assert_memory_equal(text, "old", 3);

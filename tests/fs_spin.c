@@ -9,6 +9,7 @@
 
 #include "domain.h"
 #include "file.h"
+#include "marks.h"
 #include "mount.h"
 #include "waiting.h"
 
@@ -16,9 +17,9 @@ static bool sleeps_within(int64_t patience_ns)
 {
 	int64_t end = now_ns() + patience_ns;
 
-	while (!(waiting_get(&bus->map->waiting) & UINT32_MAX) && now_ns() < end)
+	while (!marks_any(bus->map) && now_ns() < end)
 		sched_yield();
-	return waiting_get(&bus->map->waiting) & UINT32_MAX;
+	return marks_any(bus->map);
 }
 
 static void sleeps_at_once_unless_told_otherwise(void **state)

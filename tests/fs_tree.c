@@ -99,7 +99,7 @@ static void a_slot_removed_natively_disappears_at_once(void **state)
 	(void)state;
 	publish_text(slot, "here");
 	assert_file(in_mount("x", "latest"), "here");
-	assert_int_equal(babus_slot_remove(bus, "x"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "x"), 0);
 	assert_no_file(in_mount("x", "latest"));
 	assert_no_file(in_mount("x", ""));
 	assert_lists(in_mount("", ""), "");
@@ -113,7 +113,7 @@ static void a_slot_made_again_shows_none_of_the_old_messages(void **state)
 	(void)state;
 	publish_text(slot, "old");
 	assert_file(in_mount("x", "latest"), "old");
-	assert_int_equal(babus_slot_remove(bus, "x"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "x"), 0);
 	babus_slot_close(slot);
 	slot = make_slot("x", 2, 4096);
 	assert_file(in_mount("x", "latest"), "");

@@ -466,7 +466,7 @@ static void native_removal_ends_blocked_readers(void **state)
 	pid_t pid = start_blocked(&reading);
 
 	(void)state;
-	assert_int_equal(babus_slot_remove(bus, "x"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "x"), 0);
 	babus_slot_close(slot);
 	/* A slot made again is not what they wait for. */
 	slot = make_slot("x", 4, 4096);

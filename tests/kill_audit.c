@@ -8,6 +8,7 @@
 
 #include "accounts.h"
 #include "kill_stage.h"
+#include "marks.h"
 #include "payload.h"
 #include "slot.h"
 #include "support.h"
@@ -141,7 +142,7 @@ static void audit_slot(unsigned index)
 	assert_int_equal(got.buffers, opts.depth + opts.loans + opts.pins);
 	assert_int_equal(got.bytes_used, wanted.bytes_used);
 	babus_slot_close(fresh);
-	assert_int_equal(babus_slot_remove(bus, "fresh"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "fresh"), 0);
 	babus_slot_close(slot);
 	*support_context = '\0';
 }
@@ -173,7 +174,8 @@ static void audit_marks(void)
 		slot = open_slot(kill_slots[i].name, BABUS_PUBLISH);
 		publish_full(slot, 1, 0);
 	}
-	assert_int_equal(waiting_get(&slot->domain_map->waiting), 0);
+	assert_false(marks_any(slot->domain_map));
+	assert_int_equal(flag_get(&slot->domain_map->gone), 0);
 	babus_slot_close(slot);
 }
 
@@ -209,7 +211,7 @@ void kill_audit(void)
 		audit_numbers(i);
 	for (unsigned i = 0; i < KILL_SLOTS; i++)
 		audit_slot(i);
-	error = babus_slot_remove(bus, kill_slots[KILL_OTHER].name);
+	error = babus_domain_remove_slot(bus, kill_slots[KILL_OTHER].name);
 	assert_true(!error || error == -ENOENT);
 	audit_marks();
 	audit_files();

@@ -300,14 +300,14 @@ static void op_waiter(struct victim *victim)
 static void op_wait(struct victim *victim)
 {
 	struct babus_event event;
-	int error;
+	int result;
 
 	if (!victim->waiter)
 		op_waiter(victim);
-	error = babus_waiter_wait(victim->waiter,
-				  babus_deadline((int64_t)chance(victim, UINT64_C(2) * DELAY_NS)),
-				  &event);
-	EXPECT(error == -ETIMEDOUT || (!error && !event.status));
+	result = babus_waiter_wait(victim->waiter,
+				   babus_deadline((int64_t)chance(victim, UINT64_C(2) * DELAY_NS)),
+				   &event, 1);
+	EXPECT(result == -ETIMEDOUT || (result == 1 && !event.status));
 }
 
 static void op_waiter_remove(struct victim *victim)
@@ -322,13 +322,13 @@ static void op_descriptor(struct victim *victim)
 {
 	struct pollfd ready = {.events = POLLIN};
 	struct babus_event event;
-	int error;
+	int result;
 
 	if (!victim->waiter)
 		op_waiter(victim);
 	EXPECT_EQUAL(babus_waiter_fd(victim->waiter, &ready.fd), 0);
-	error = babus_waiter_wait(victim->waiter, BABUS_NOW, &event);
-	EXPECT(error == -ETIMEDOUT || (!error && !event.status));
+	result = babus_waiter_wait(victim->waiter, BABUS_NOW, &event, 1);
+	EXPECT(result == -ETIMEDOUT || (result == 1 && !event.status));
 	EXPECT(poll(&ready, 1, (int)chance(victim, 2)) >= 0);
 }
 
@@ -378,7 +378,7 @@ static void op_set_access(struct victim *victim)
 
 static void op_remove(struct victim *victim)
 {
-	int error = babus_slot_remove(victim->domain, kill_slots[KILL_OTHER].name);
+	int error = babus_domain_remove_slot(victim->domain, kill_slots[KILL_OTHER].name);
 
 	EXPECT(!error || error == -ENOENT);
 }

@@ -265,7 +265,7 @@ static void wait_for_news(void *arg)
 		int64_t began = now_ns();
 		struct seen *seen;
 
-		EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_FOREVER, &event), 0);
+		EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_FOREVER, &event, 1), 1);
 		EXPECT_EQUAL(event.status, 0);
 		atomic_fetch_add(&kill_stage->late, now_ns() - began >= SECOND);
 		seen = event.user;

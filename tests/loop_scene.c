@@ -127,7 +127,7 @@ static void serve_waiter(struct scene *scene, unsigned n)
 	struct babus_event event;
 	int result;
 
-	while (!(result = babus_waiter_wait(scene->waiters[n], BABUS_NOW, &event)))
+	while ((result = babus_waiter_wait(scene->waiters[n], BABUS_NOW, &event, 1)) > 0)
 		take_message(scene, &event);
 	assert_int_equal(result, -ETIMEDOUT);
 	scene->told++;

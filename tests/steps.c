@@ -97,9 +97,11 @@ void babus_step(const struct babus_step *step)
 /* Tests that look into the core's memory take its steps too. */
 static const char *core_file(const struct babus_step *step)
 {
-	const char *file = strstr(step->file, "core/");
+	static const char directory[] = "core/";
+	const char *name = strrchr(step->file, '/');
+	const char *file = name ? name + 1 - strlen(directory) : step->file;
 
-	return file && !strstr(step->file, "tests/") ? file : NULL;
+	return file >= step->file && !strncmp(file, directory, strlen(directory)) ? file : NULL;
 }
 
 void steps_assert_all_reached(void)

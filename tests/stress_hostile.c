@@ -31,6 +31,7 @@
 
 #include "accounts.h"
 #include "layout.h"
+#include "marks.h"
 #include "payload.h"
 #include "team.h"
 
@@ -173,7 +174,7 @@ static void waits(void)
 	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
 	ready();
 	while (!is_over()) {
-		EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_FOREVER, &event), 0);
+		EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_FOREVER, &event, 1), 1);
 		EXPECT_EQUAL(event.status, 0);
 		/* Without a pin: the next message is always ahead. */
 		EXPECT_EQUAL(babus_reader_seek(reader, BABUS_START_NEXT, 0), 0);
@@ -304,10 +305,12 @@ static void scribbles_over_the_domain(void)
 	for (unsigned turn = 0;; turn++) {
 		switch (turn / 4096 % 6) {
 		case 0: /* nobody waits */
-			counter_put(&map->waiting, 0);
+			marks_put(map, 0);
+			flag_lower(&map->gone);
 			break;
 		case 1: /* everybody does, and the domain is gone */
-			counter_put(&map->waiting, UINT64_MAX);
+			marks_put(map, UINT64_MAX);
+			flag_raise(&map->gone, UINT32_MAX);
 			break;
 		case 2:
 			event_bump(&map->event);

@@ -91,7 +91,7 @@ static timer_t start_storm(const struct how *how)
 static int wait_by_descriptor(struct side *side, struct babus_event *event)
 {
 	struct pollfd poller = {.events = POLLIN};
-	int result = babus_waiter_wait(side->waiter, BABUS_NOW, event);
+	int result = babus_waiter_wait(side->waiter, BABUS_NOW, event, 1);
 
 	if (result != -ETIMEDOUT)
 		return result;
@@ -100,14 +100,14 @@ static int wait_by_descriptor(struct side *side, struct babus_event *event)
 	if (result < 0)
 		return -errno;
 	EXPECT_EQUAL(result, 1);
-	return babus_waiter_wait(side->waiter, BABUS_NOW, event);
+	return babus_waiter_wait(side->waiter, BABUS_NOW, event, 1);
 }
 
 static int wait_once(struct side *side, struct babus_event *event)
 {
 	if (side->how->by_descriptor)
 		return wait_by_descriptor(side, event);
-	return babus_waiter_wait(side->waiter, babus_deadline(30 * SECOND), event);
+	return babus_waiter_wait(side->waiter, babus_deadline(30 * SECOND), event, 1);
 }
 
 static void *wait_among_signals(void *arg)
@@ -128,7 +128,7 @@ static void *wait_among_signals(void *arg)
 			side->interrupted++;
 			continue;
 		}
-		EXPECT_EQUAL(result, 0);
+		EXPECT_EQUAL(result, 1);
 		EXPECT(event.reader == side->reader);
 		EXPECT_EQUAL(babus_reader_next(side->reader, &message), 0);
 		EXPECT_EQUAL(message.lost, 0);

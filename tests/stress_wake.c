@@ -89,7 +89,7 @@ static void wait_for_all(void *arg)
 		struct babus_message message;
 		struct babus_event event;
 
-		EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(30 * SECOND), &event), 0);
+		EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(30 * SECOND), &event, 1), 1);
 		EXPECT_EQUAL(babus_reader_next(event.reader, &message), 0);
 		EXPECT_EQUAL(message.lost, 0);
 		atomic_store((_Atomic uint64_t *)event.user, message.seq);
@@ -248,7 +248,7 @@ static void wake_of_one_who_is_falling_asleep_is_not_lost(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, wake_again_and_again, &pair), 0);
 	do
 		assert_int_equal(
-		    babus_waiter_wait(pair.waiter, babus_deadline(30 * SECOND), &event),
+		    babus_waiter_wait(pair.waiter, babus_deadline(30 * SECOND), &event, 1),
 		    -ECANCELED);
 	while (atomic_fetch_add(&pair.woken, 1) + 1 != atomic_load(&pair.last));
 	pthread_join(thread, NULL);
@@ -291,7 +291,8 @@ static void reader_added_to_one_who_is_falling_asleep_is_seen(void **state)
 		/* The last round's is reported until it is taken out. */
 		do
 			assert_int_equal(
-			    babus_waiter_wait(pair.waiter, babus_deadline(30 * SECOND), &event), 0);
+			    babus_waiter_wait(pair.waiter, babus_deadline(30 * SECOND), &event, 1),
+			    1);
 		while ((uintptr_t)event.user != n);
 		atomic_fetch_add(&pair.woken, 1);
 	}

@@ -44,7 +44,7 @@ static void modes_are_exact_whatever_the_umask(void **state)
 		babus_slot_close(slot);
 		/* Who may not write it may not remove it, but for root. */
 		assert_int_equal(chmod(domain_file("s.slot"), 0600), 0);
-		assert_int_equal(babus_slot_remove(bus, "s"), 0);
+		assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	}
 }
 
@@ -108,7 +108,7 @@ static void set_access_of_a_removed_slot_is_enodev(void **state)
 	babus_slot *slot = make_slot("s", 2, 16);
 
 	(void)state;
-	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	assert_int_equal(babus_slot_set_access(slot, 0640, (uid_t)-1, (gid_t)-1), -ENODEV);
 	babus_slot_close(slot);
 }
@@ -118,7 +118,7 @@ static void set_access_does_not_touch_a_successor_of_the_name(void **state)
 	babus_slot *old = make_slot("s", 2, 16), *new;
 
 	(void)state;
-	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	new = make_slot("s", 2, 16);
 	assert_int_equal(babus_slot_set_access(old, 0666, (uid_t)-1, (gid_t)-1), -ENODEV);
 	assert_int_equal(mode_of(domain_file("s.slot")), 0600);

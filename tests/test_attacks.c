@@ -361,7 +361,7 @@ static struct layout_domain *map_domain(void)
 
 static void tells_that_the_domain_is_gone(void)
 {
-	waiting_mark(&map_domain()->waiting, DOMAIN_GONE);
+	flag_raise(&map_domain()->gone, 1);
 }
 
 static void domain_that_a_member_calls_gone_is_there_all_the_same(void **state)
@@ -372,17 +372,17 @@ static void domain_that_a_member_calls_gone_is_there_all_the_same(void **state)
 
 	(void)state;
 	team_as(BOB, TEAM, tells_that_the_domain_is_gone);
-	assert_true(waiting_get(&map->waiting) & DOMAIN_GONE);
+	assert_true(flag_get(&map->gone));
 	publish_text(slot, "still here");
-	assert_false(waiting_get(&map->waiting) & DOMAIN_GONE);
+	assert_false(flag_get(&map->gone));
 	team_as(BOB, TEAM, tells_that_the_domain_is_gone);
 	assert_int_equal(babus_domain_changes(bus, &changes), 0);
 	/* When it is true it stays. */
 	assert_int_equal(unlink(domain_file("domain")), 0);
-	waiting_mark(&map->waiting, DOMAIN_GONE);
+	flag_raise(&map->gone, 1);
 	assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), -ENODEV);
 	assert_int_equal(babus_domain_changes(bus, &changes), -ENODEV);
-	assert_true(waiting_get(&map->waiting) & DOMAIN_GONE);
+	assert_true(flag_get(&map->gone));
 	munmap(map, LAYOUT_PAGE);
 	babus_slot_close(slot);
 }

@@ -283,12 +283,12 @@ static void sleep_for_news(void *arg)
 	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
 	if ((uintptr_t)arg % 2) {
 		EXPECT_EQUAL(babus_waiter_fd(waiter, &loop.fd), 0);
-		EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_NOW, &event), -ETIMEDOUT);
+		EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_NOW, &event, 1), -ETIMEDOUT);
 		gate_post(ready, 1);
 		poll(&loop, 1, -1);
 	} else {
 		gate_post(ready, 1);
-		babus_waiter_wait(waiter, BABUS_FOREVER, &event);
+		babus_waiter_wait(waiter, BABUS_FOREVER, &event, 1);
 	}
 	_exit(1);
 }

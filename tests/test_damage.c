@@ -429,7 +429,7 @@ static void call_everything(babus_slot *slot, babus_reader *reader, uint64_t *ra
 	babus_domain_recover(babus_slot_domain(slot), 1, &report);
 	if (!babus_waiter_open(babus_slot_domain(slot), NULL, &waiter)) {
 		babus_waiter_add(waiter, reader, NULL);
-		babus_waiter_wait(waiter, babus_deadline(1000), &event);
+		babus_waiter_wait(waiter, babus_deadline(1000), &event, 1);
 		babus_waiter_close(waiter);
 	}
 }

@@ -352,7 +352,7 @@ static void changes_count_create_remove_and_mode(void **state)
 	publish_text(slot, "no change of the domain");
 	assert_int_equal(babus_domain_changes(bus, &now), 0);
 	assert_int_equal(now, at);
-	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	assert_int_equal(babus_domain_changes(bus, &now), 0);
 	assert_int_not_equal(now, at);
 	babus_slot_close(slot);

@@ -137,7 +137,7 @@ static void removing_another_slot_makes_room(void **state)
 		assert_true(++n < 10);
 	assert_int_equal(error, -ENOSPC);
 	assert_int_equal(publish(slot, LARGEST, 1), -ENOSPC);
-	assert_int_equal(babus_slot_remove(bus, "other"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "other"), 0);
 	babus_slot_close(other);
 	assert_int_equal(publish(slot, LARGEST, 2), 0);
 	assert_latest(slot, 2);

@@ -47,7 +47,7 @@ static void slot_file_starts_as_documented(void **state)
 	assert_int_equal(stat(domain_file("s.slot"), &st), 0);
 	assert_int_equal(babus_slot_info(slot, &info), 0);
 	assert_memory_equal(start, "ABUSSLT1", 8);
-	assert_int_equal(at(start, 8, 4), 2);  /* version */
+	assert_int_equal(at(start, 8, 4), 3);  /* version */
 	assert_int_equal(at(start, 12, 8), 0); /* features */
 	assert_int_equal(at(start, 24, 8), info.instance);
 	assert_int_equal(at(start, 32, 8), info.created_ns);
@@ -78,16 +78,16 @@ static void pins_and_domain_files_start_as_documented(void **state)
 	assert_int_equal(babus_slot_info(slot, &info), 0);
 	read_start(pins_file(slot), start);
 	assert_memory_equal(start, "ABUSPIN1", 8);
-	assert_int_equal(at(start, 8, 4), 2);
+	assert_int_equal(at(start, 8, 4), 3);
 	assert_int_equal(at(start, 24, 8), info.instance);
 	assert_int_equal(at(start, 64, 4), 8);
 	assert_int_equal(stat(pins_file(slot), &st), 0);
 	assert_int_equal(st.st_size, 8192);
 	read_start(domain_file("domain"), start);
 	assert_memory_equal(start, "ABUSDOM1", 8);
-	assert_int_equal(at(start, 8, 4), 2);
+	assert_int_equal(at(start, 8, 4), 3);
 	assert_int_equal(stat(domain_file("domain"), &st), 0);
-	assert_int_equal(st.st_size, 4096);
+	assert_int_equal(st.st_size, 20480);
 	babus_slot_close(slot);
 }
 

@@ -60,7 +60,7 @@ static int create_like(const struct wish *wish)
 	error = babus_slot_open(bus, "s", BABUS_CREATE, &opts, &slot);
 	if (!error) {
 		babus_slot_close(slot);
-		assert_int_equal(babus_slot_remove(bus, "s"), 0);
+		assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	}
 	return error;
 }

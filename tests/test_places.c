@@ -144,7 +144,7 @@ static int slot_remove(void)
 	int error;
 
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	error = babus_slot_remove(domain, "s");
+	error = babus_domain_remove_slot(domain, "s");
 	babus_domain_close(domain);
 	return error;
 }

@@ -95,7 +95,7 @@ static void go_round(struct handles *h)
 	if (h->waiter) {
 		struct babus_event event;
 
-		EXPECT_EQUAL(babus_waiter_wait(h->waiter, BABUS_FOREVER, &event), 0);
+		EXPECT_EQUAL(babus_waiter_wait(h->waiter, BABUS_FOREVER, &event, 1), 1);
 	}
 	while (!babus_reader_next(h->each, &message))
 		take(&message, h->size);
@@ -201,7 +201,7 @@ static void wait_for_one(void *arg)
 	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
 	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
 	/* Sleeps, which leaves its mark, and is then never seen again. */
-	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(MILLISECOND), &event), -ETIMEDOUT);
+	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(MILLISECOND), &event, 1), -ETIMEDOUT);
 	gate_post(ready, 1);
 }
 
@@ -238,7 +238,7 @@ static void look_many_times(struct handles *h)
 	struct babus_event event;
 
 	for (int i = 0; i < 1000; i++) {
-		EXPECT_EQUAL(babus_waiter_wait(h->waiter, BABUS_NOW, &event), -ETIMEDOUT);
+		EXPECT_EQUAL(babus_waiter_wait(h->waiter, BABUS_NOW, &event, 1), -ETIMEDOUT);
 		EXPECT_EQUAL(babus_reader_wait(h->newest, BABUS_NOW), -ETIMEDOUT);
 	}
 }
@@ -271,7 +271,7 @@ static void look_and_count(void *arg)
 	(void)arg;
 	EXPECT_EQUAL(babus_waiter_fd(h.waiter, &fd), 0);
 	EXPECT(fcntl(fd, F_GETFL) & O_NONBLOCK);
-	EXPECT_EQUAL(babus_waiter_wait(h.waiter, BABUS_NOW, &event), -ETIMEDOUT);
+	EXPECT_EQUAL(babus_waiter_wait(h.waiter, BABUS_NOW, &event, 1), -ETIMEDOUT);
 	EXPECT_EQUAL(babus_reader_wait(h.newest, BABUS_NOW), -ETIMEDOUT);
 	sigaction(SIGSYS, &action, NULL);
 	forbid_calls(SECCOMP_RET_TRAP);

@@ -154,7 +154,7 @@ static void every_depth_keeps_exactly_that_many(void **state)
 		assert_int_equal(babus_slot_info(slot, &info), 0);
 		assert_int_equal(info.kept, depth);
 		babus_slot_close(slot);
-		assert_int_equal(babus_slot_remove(bus, "s"), 0);
+		assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	}
 }
 
@@ -201,7 +201,7 @@ static void view_stays_intact_while_the_publisher_goes_round(void **state)
 			babus_message_release(&views[n]);
 		}
 		babus_slot_close(slot);
-		assert_int_equal(babus_slot_remove(bus, "s"), 0);
+		assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	}
 }
 

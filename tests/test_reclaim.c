@@ -45,7 +45,7 @@ static double looks_for_each(size_t size, unsigned held)
 		babus_message_release(&messages[i]);
 	}
 	babus_slot_close(slot);
-	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	return (double)atomic_load(&looks) / PUBLISHED;
 }
 

@@ -357,7 +357,7 @@ static void slot_without_its_pins_is_damaged_and_can_be_removed(void **state)
 	assert_non_null(strstr(babus_error_detail(), ".pins is missing"));
 	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
 	assert_int_equal(report.damaged, 1);
-	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	babus_slot_close(make_slot("s", 2, 64));
 }
 

@@ -21,7 +21,7 @@ static void every_call_on_a_removed_slot_is_enodev(void **state)
 	(void)state;
 	publish_text(slot, "x");
 	assert_int_equal(babus_reader_open(slot, BABUS_START_OLDEST, 0, &reader), 0);
-	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 
 	assert_int_equal(babus_slot_publish(slot, "y", 1, NULL, NULL), -ENODEV);
 	assert_int_equal(babus_slot_publishv(slot, NULL, 0, NULL, NULL), -ENODEV);
@@ -47,7 +47,7 @@ static void loan_of_a_removed_slot_is_discarded_not_committed(void **state)
 
 	(void)state;
 	assert_int_equal(babus_slot_loan(slot, 8, &loan), 0);
-	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	assert_int_equal(babus_loan_commit(&loan, NULL), -ENODEV);
 	memset(loan.data, 'x', 8);
 	babus_loan_discard(&loan);
@@ -62,7 +62,7 @@ static void pinned_message_stays_readable_until_released(void **state)
 	(void)state;
 	publish_text(slot, "pinned");
 	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
-	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	again = make_slot("s", 2, 16);
 	publish_many(again, 10);
 	assert_text(&message, "pinned");
@@ -79,7 +79,7 @@ static void recreated_slot_is_a_new_instance(void **state)
 	(void)state;
 	publish_text(old, "old");
 	assert_int_equal(babus_slot_info(old, &first), 0);
-	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	new = make_slot("s", 4, 32);
 	assert_int_equal(babus_slot_info(new, &second), 0);
 	assert_true(first.instance != second.instance);
@@ -98,7 +98,7 @@ static void removal_leaves_no_files(void **state)
 	struct babus_report report;
 
 	(void)state;
-	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	assert_int_not_equal(access(domain_file("s.slot"), F_OK), 0);
 	assert_int_not_equal(access(pins, F_OK), 0);
 	assert_int_equal(babus_domain_recover(bus, 0, &report), 0);
@@ -126,14 +126,14 @@ static void wait_for_removal(void *arg)
 	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
 	EXPECT_EQUAL(babus_waiter_add(waiter, reader, waiter), 0);
 	gate_post(ready, 1);
-	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(60 * SECOND), &event), 0);
+	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(60 * SECOND), &event, 1), 1);
 	EXPECT_EQUAL(event.status, -ENODEV);
 	EXPECT(event.reader == reader && event.user == waiter);
 	/* Again and again, until it is taken out. */
-	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_NOW, &event), 0);
+	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_NOW, &event, 1), 1);
 	EXPECT_EQUAL(event.status, -ENODEV);
 	EXPECT_EQUAL(babus_waiter_remove(waiter, reader), 0);
-	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_NOW, &event), -ETIMEDOUT);
+	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_NOW, &event, 1), -ETIMEDOUT);
 	babus_waiter_close(waiter);
 	babus_reader_close(reader);
 	babus_slot_close(slot);
@@ -153,7 +153,7 @@ static void removal_wakes_the_waiters_at_once(void **state)
 		pid_t child = child_start(wait_for_removal, &ready);
 
 		gate_wait(ready);
-		assert_int_equal(babus_slot_remove(bus, "s"), 0);
+		assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 		child_join(child);
 	}
 	gate_close(ready);
@@ -170,7 +170,7 @@ static void wait_for_end(void *arg)
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
 	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
 	gate_post(ready, 1);
-	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(60 * SECOND), &event), -ENODEV);
+	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(60 * SECOND), &event, 1), -ENODEV);
 }
 
 static void removal_of_the_domain_wakes_its_waiters(void **state)
@@ -198,7 +198,8 @@ static void deleted_domain_is_found_by_the_recheck(void **state)
 	assert_int_equal(unlink(pins_file(slot)), 0);
 	assert_int_equal(unlink(domain_file("s.slot")), 0);
 	assert_int_equal(unlink(domain_file("domain")), 0);
-	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(20 * SECOND), &event), -ENODEV);
+	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(20 * SECOND), &event, 1),
+			 -ENODEV);
 	assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), -ENODEV);
 	babus_waiter_close(waiter);
 	babus_slot_close(slot);
@@ -213,14 +214,14 @@ static void removing_what_a_handle_sees_spares_a_later_slot(void **state)
 	assert_int_equal(rename(domain_file("s.slot"), domain_file("moved")), 0);
 	new = make_slot("s", 2, 16);
 	publish_text(new, "new");
-	assert_int_equal(babus_slot_remove_this(old), -ENODEV);
+	assert_int_equal(babus_slot_remove(old), -ENODEV);
 	publish_text(new, "still there");
 
 	other = open_slot("s", BABUS_READ);
-	assert_int_equal(babus_slot_remove_this(other), 0);
-	assert_int_equal(babus_slot_remove_this(other), -ENODEV);
+	assert_int_equal(babus_slot_remove(other), 0);
+	assert_int_equal(babus_slot_remove(other), -ENODEV);
 	assert_int_equal(babus_slot_publish(new, "x", 1, NULL, NULL), -ENODEV);
-	assert_int_equal(babus_slot_remove(bus, "s"), -ENOENT);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), -ENOENT);
 	babus_slot_close(old);
 	babus_slot_close(new);
 	babus_slot_close(other);

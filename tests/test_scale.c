@@ -104,7 +104,7 @@ static void wait_for_each(void *arg)
 		struct babus_event event;
 		uintptr_t number;
 
-		EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(20 * SECOND), &event), 0);
+		EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(20 * SECOND), &event, 1), 1);
 		number = (uintptr_t)event.user;
 		EXPECT(number < SLOTS && event.reader == readers[number] && !heard[number]++);
 		EXPECT_EQUAL(babus_reader_next(event.reader, &message), 0);

@@ -56,7 +56,7 @@ static void check_across(uint64_t first_seq, uint32_t depth)
 	babus_reader_close(each);
 	babus_reader_close(some);
 	babus_slot_close(slot);
-	assert_int_equal(babus_slot_remove(bus, "s"), 0);
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 }
 
 static void numbers_cross_31_32_and_more_bits(void **state)

@@ -106,7 +106,7 @@ static void *create_and_remove(void *arg)
 			     0);
 		EXPECT(babus_slot_domain(mine) == bus);
 		EXPECT_ONE_OF(babus_slot_publish(mine, "x", 1, NULL, NULL), -ENODEV);
-		EXPECT_ONE_OF(babus_slot_remove(bus, "t"), -ENOENT);
+		EXPECT_ONE_OF(babus_domain_remove_slot(bus, "t"), -ENOENT);
 		EXPECT_EQUAL(babus_slot_publish(mine, "x", 1, NULL, NULL), -ENODEV);
 		babus_slot_close(mine);
 	}
@@ -285,11 +285,14 @@ static void *wait_on(void *arg)
 	(void)arg;
 	for (int i = 0; !stop; i++) {
 		int64_t deadline = i % 2 ? BABUS_NOW : babus_deadline(MILLISECOND);
-		int result = babus_waiter_wait(waiter, deadline, &event);
+		int result = babus_waiter_wait(waiter, deadline, &event, 1);
 
-		EXPECT_ONE_OF(result, -ETIMEDOUT, -ECANCELED);
+		EXPECT(result > 0 || result == -ETIMEDOUT || result == -ECANCELED);
+		/* Its name stays, though another thread stops watching. */
+		if (result > 0 && event.slot)
+			EXPECT_EQUAL(babus_name_check(event.slot), 0);
 		/* Others may have been removed meanwhile. */
-		if (!result && event.reader == reader &&
+		if (result > 0 && event.reader == reader &&
 		    !babus_reader_latest(event.reader, &newest))
 			babus_message_release(&newest);
 	}
@@ -332,7 +335,10 @@ static void *wake_and_watch(void *arg)
 	(void)arg;
 	for (int i = 0; i < ROUNDS; i++) {
 		EXPECT_EQUAL(babus_waiter_wake(waiter), 0);
-		EXPECT_EQUAL(babus_waiter_watch_domain(waiter, NULL), 0);
+		EXPECT_ONE_OF(babus_waiter_watch_domain(waiter, NULL), -EEXIST);
+		babus_slot_close(make_roomy("new"));
+		EXPECT_ONE_OF(babus_domain_remove_slot(bus, "new"), -ENOENT);
+		EXPECT_ONE_OF(babus_waiter_unwatch_domain(waiter), -ENOENT);
 	}
 	return NULL;
 }

@@ -219,7 +219,7 @@ static void reads_only(void)
 	EXPECT_EQUAL(babus_reader_next(reader, &message), 0);
 	babus_message_release(&message);
 	EXPECT_EQUAL(babus_reader_wait(reader, babus_deadline(MILLISECOND)), -ETIMEDOUT);
-	EXPECT_EQUAL(babus_slot_remove(domain, "s"), -EACCES);
+	EXPECT_EQUAL(babus_domain_remove_slot(domain, "s"), -EACCES);
 	EXPECT_EQUAL(babus_slot_set_access(slot, 0666, (uid_t)-1, (gid_t)-1), -EPERM);
 	babus_reader_close(reader);
 	babus_slot_close(slot);

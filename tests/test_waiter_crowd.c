@@ -88,7 +88,7 @@ static unsigned serve_some(struct crowd *crowd, unsigned slot)
 		struct babus_event event;
 
 		assert_int_equal(i % SLOTS, slot);
-		assert_int_equal(babus_waiter_wait(crowd->waiters[i], BABUS_NOW, &event), 0);
+		assert_int_equal(babus_waiter_wait(crowd->waiters[i], BABUS_NOW, &event, 1), 1);
 		assert_ptr_equal(event.reader, crowd->readers[i]);
 		take_next(event.reader);
 		assert_no_news(crowd->waiters[i]);
@@ -172,7 +172,7 @@ static void settle(struct crowd *crowd)
 		if (!crowd->waiters[i])
 			continue;
 		assert_int_equal(babus_reader_seek(crowd->readers[i], BABUS_START_NEXT, 0), 0);
-		assert_int_equal(babus_waiter_wait(crowd->waiters[i], BABUS_NOW, &event),
+		assert_int_equal(babus_waiter_wait(crowd->waiters[i], BABUS_NOW, &event, 1),
 				 -ETIMEDOUT);
 	}
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "domain.h"
+#include "marks.h"
 #include "spin.h"
 #include "waiting.h"
 
@@ -16,7 +17,7 @@ static void idle_waiter_uses_no_processor_time(void **state)
 	int64_t before = cpu_ns();
 
 	(void)state;
-	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(300 * MILLISECOND), &event),
+	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(300 * MILLISECOND), &event, 1),
 			 -ETIMEDOUT);
 	assert_true(cpu_ns() - before < 30 * MILLISECOND * SUPPORT_SLOWER);
 	babus_waiter_close(waiter);
@@ -32,10 +33,10 @@ static void spinning_is_bounded_and_given_up_when_it_does_not_pay(void **state)
 	/* In vain time after time: it spins ever more rarely, at waits 0, 2, 6, 14, 30, ... */
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(
-		    babus_waiter_wait(waiter, babus_deadline(30 * MILLISECOND), &event),
+		    babus_waiter_wait(waiter, babus_deadline(30 * MILLISECOND), &event, 1),
 		    -ETIMEDOUT);
 	before = cpu_ns();
-	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(100 * MILLISECOND), &event),
+	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(100 * MILLISECOND), &event, 1),
 			 -ETIMEDOUT);
 	assert_true(cpu_ns() - before < 5 * MILLISECOND * SUPPORT_SLOWER);
 	babus_waiter_close(waiter);
@@ -52,7 +53,7 @@ static void spinning_waiter_sees_news_and_wakes(void **state)
 	assert_int_equal(babus_waiter_add(waiter, reader, NULL), 0);
 	start_sleeper(&sleeper, waiter);
 	publish_many(slot, 1);
-	assert_int_equal(end_sleeper(&sleeper), 0);
+	assert_int_equal(end_sleeper(&sleeper), 1);
 	take_next(reader);
 	start_sleeper(&sleeper, waiter);
 	assert_int_equal(babus_waiter_wake(waiter), 0);
@@ -67,7 +68,7 @@ static void spinning_waiter_sees_news_and_wakes(void **state)
 /* A waiter that sleeps has marked its channels; one that spins has not. */
 static bool sleeps(void)
 {
-	return waiting_get(&bus->map->waiting) & UINT32_MAX;
+	return marks_any(bus->map);
 }
 
 static bool sleeps_within(int64_t patience_ns)
@@ -106,7 +107,7 @@ static void end_scene(struct scene *scene)
 static void publish_to_it(struct scene *scene)
 {
 	publish_many(scene->slot, 1);
-	assert_int_equal(end_sleeper(&scene->sleeper), 0);
+	assert_int_equal(end_sleeper(&scene->sleeper), 1);
 	take_next(scene->reader);
 }
 
@@ -172,7 +173,7 @@ static void single_wait_spins_no_longer_than_asked_for(void **state)
 	int64_t before = cpu_ns();
 
 	(void)state;
-	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(SECOND), &event), -ETIMEDOUT);
+	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(SECOND), &event, 1), -ETIMEDOUT);
 	assert_true(cpu_ns() - before < 75 * MILLISECOND * SUPPORT_SLOWER);
 	babus_waiter_close(waiter);
 }
@@ -190,13 +191,13 @@ static void given_up_spinning_starts_again_when_news_come_soon(void **state)
 	scene = make_scene(20 * SECOND);
 	for (int i = 0; i < 40; i++)
 		assert_int_equal(
-		    babus_waiter_wait(scene.waiter, babus_deadline(MILLISECOND / 4), &event),
+		    babus_waiter_wait(scene.waiter, babus_deadline(MILLISECOND / 4), &event, 1),
 		    -ETIMEDOUT);
-	waiting_take(&bus->map->waiting, UINT32_MAX);
+	marks_clear(bus->map);
 	start_sleeper(&scene.sleeper, scene.waiter);
 	assert_true(sleeps_within(10 * SECOND));
 	publish_to_it(&scene);
-	waiting_take(&bus->map->waiting, UINT32_MAX);
+	marks_clear(bus->map);
 	start_sleeper(&scene.sleeper, scene.waiter);
 	assert_false(sleeps_within(30 * MILLISECOND));
 	publish_to_it(&scene);
@@ -265,7 +266,7 @@ static void spinning_ends_if_news_always_come_after_it(void **state)
 		if (i == ROUNDS / 2)
 			before = cpu_ns();
 		gate_post(late.started, 1);
-		assert_int_equal(babus_waiter_wait(scene.waiter, BABUS_FOREVER, &event), 0);
+		assert_int_equal(babus_waiter_wait(scene.waiter, BABUS_FOREVER, &event, 1), 1);
 		take_next(scene.reader);
 	}
 	/* Half the rounds took 675 ms; spinning in vain 30 ms of each would be 450. */

@@ -40,12 +40,12 @@ static int wait_at(const struct side *side, struct babus_event *event)
 	int result;
 
 	if (side->fd < 0)
-		return babus_waiter_wait(side->waiter, babus_deadline(30 * SECOND), event);
-	result = babus_waiter_wait(side->waiter, BABUS_NOW, event);
+		return babus_waiter_wait(side->waiter, babus_deadline(30 * SECOND), event, 1);
+	result = babus_waiter_wait(side->waiter, BABUS_NOW, event, 1);
 	if (result != -ETIMEDOUT)
 		return result;
 	EXPECT_EQUAL(poll(&poller, 1, 30000), 1);
-	return babus_waiter_wait(side->waiter, BABUS_NOW, event);
+	return babus_waiter_wait(side->waiter, BABUS_NOW, event, 1);
 }
 
 /* Until an empty message comes. */
@@ -58,7 +58,7 @@ static void *take_all(void *arg)
 		struct babus_message message;
 		struct babus_event event;
 
-		EXPECT_EQUAL(wait_at(side, &event), 0);
+		EXPECT_EQUAL(wait_at(side, &event), 1);
 		EXPECT_EQUAL(babus_reader_next(side->reader, &message), 0);
 		EXPECT_EQUAL(message.lost, 0);
 		size = message.size;
@@ -174,7 +174,8 @@ static void changes_are_told_when_their_count_wraps(void **state)
 		snprintf(name, sizeof(name), "s%d", i);
 		assert_no_news(waiter);
 		babus_slot_close(make_slot(name, 1, 16));
-		assert_int_equal(babus_waiter_wait(waiter, babus_deadline(30 * SECOND), &event), 0);
+		assert_int_equal(babus_waiter_wait(waiter, babus_deadline(30 * SECOND), &event, 1),
+				 1);
 		assert_null(event.reader);
 		assert_int_equal(babus_domain_changes(bus, &after), 0);
 		assert_true(after != before);

@@ -42,7 +42,7 @@ void assert_no_news(babus_waiter *waiter)
 {
 	struct babus_event event;
 
-	assert_int_equal(babus_waiter_wait(waiter, BABUS_NOW, &event), -ETIMEDOUT);
+	assert_int_equal(babus_waiter_wait(waiter, BABUS_NOW, &event, 1), -ETIMEDOUT);
 }
 
 /* --- a thread that sleeps ------------------------------------------------------------ */
@@ -52,7 +52,7 @@ static void *sleep_on(void *arg)
 	struct sleeper *sleeper = arg;
 
 	sleeper->result = babus_waiter_wait(sleeper->waiter, babus_deadline(30 * SECOND),
-					    &sleeper->event);
+					    &sleeper->event, 1);
 	return NULL;
 }
 

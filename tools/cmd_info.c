@@ -28,10 +28,10 @@ static void row(const char *name, const char *text)
 	printf("%-12s %s\n", name, text);
 }
 
-static void row_time(const char *name, uint64_t time_ns)
+/* A moment of CLOCK_REALTIME, and how long ago it was; 0: never. */
+static void row_time(const char *name, uint64_t time_ns, uint64_t age_ns)
 {
 	time_t seconds = (time_t)(time_ns / 1000000000);
-	uint64_t now = now_ns();
 	char date[64], age[32];
 	struct tm parts;
 
@@ -40,7 +40,7 @@ static void row_time(const char *name, uint64_t time_ns)
 		return;
 	}
 	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &parts);
-	text_age(age, sizeof(age), now > time_ns ? now - time_ns : 0);
+	text_age(age, sizeof(age), age_ns);
 	printf("%-12s %s.%03u, %s ago\n", name, date, (unsigned)(time_ns / 1000000 % 1000), age);
 }
 
@@ -142,6 +142,12 @@ static int slot_clients(babus_slot *slot)
 	return error;
 }
 
+/* Of two moments of the same clock, where the second may have been stepped back. */
+static uint64_t between(uint64_t then, uint64_t now)
+{
+	return now > then ? now - then : 0;
+}
+
 static int slot_text(babus_slot *slot, const struct babus_slot_info *info)
 {
 	char text[32];
@@ -154,7 +160,7 @@ static int slot_text(babus_slot *slot, const struct babus_slot_info *info)
 	if (info->kept)
 		printf("%-12s number %" PRIu64 ", %" PRIu64 " bytes, by process %" PRIu32 "\n",
 		       "newest", info->seq, info->size, info->pid);
-	row_time("published", info->time_ns);
+	row_time("published", babus_wall_time(info->time_ns), between(info->time_ns, babus_now()));
 	text_size(text, sizeof(text), info->max_size);
 	printf("%-12s %s a message (%" PRIu64 " bytes)\n", "limit", text, info->max_size);
 	printf("%-12s %" PRIu32 "\n", "channel", info->channel);
@@ -164,7 +170,7 @@ static int slot_text(babus_slot *slot, const struct babus_slot_info *info)
 	printf("%-12s %" PRIu64 "\n", "lost", info->lost);
 	row_memory(info->bytes_used, info->bytes_max);
 	row_access(info->mode, info->uid, info->gid);
-	row_time("created", info->created_ns);
+	row_time("created", info->created_ns, between(info->created_ns, now_ns()));
 	return slot_clients(slot);
 }
 

@@ -86,7 +86,7 @@ static void size(const struct entry *e, char *text, size_t room)
 
 static void age(const struct entry *e, char *text, size_t room)
 {
-	uint64_t now = now_ns();
+	uint64_t now = babus_now();
 
 	if (e->info.time_ns)
 		text_age(text, room, now > e->info.time_ns ? now - e->info.time_ns : 0);

@@ -47,7 +47,7 @@ static int remove_slots(struct tool *tool, bool force, char **names)
 	if (error)
 		return fail_on("domain", domain_name, error);
 	for (; *names; names++) {
-		error = babus_slot_remove(domain, *names);
+		error = babus_domain_remove_slot(domain, *names);
 		if (error && !(error == -ENOENT && force))
 			status = fail_on("slot", *names, error);
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A subscription is open (slot, reader, in the waiter) or pending. It becomes
- * pending when its slot is removed, and open when the domain's set of slots
- * changes and the slot is there. The waiter watches the domain before the first
- * look, so a slot created in between is not missed.
+ * pending when its slot is removed, and open when the slot appears. The waiter
+ * watches the domain before the first look, so a slot created in between is not
+ * missed.
  */
 #include "follow.h"
 
@@ -15,8 +15,10 @@
 #include "out.h"
 #include "ending.h"
 
-/* Messages of one slot in a row before the others get their turn. */
-#define BATCH 64
+enum {
+	BATCH = 64,      /* messages of one slot in a row before the others get their turn */
+	EVENTS_MAX = 64, /* that are asked for at once */
+};
 
 struct subscription {
 	const char *name;
@@ -89,12 +91,13 @@ close_slot:
 	return fail_on("slot", sub->name, error);
 }
 
-static void open_pending(struct session *s)
+/* The slot of that name has appeared. */
+static void open_pending(struct session *s, const char *name)
 {
 	int status = 0;
 
 	for (int i = 0; i < s->count && !status; i++)
-		if (!s->subs[i].slot)
+		if (!s->subs[i].slot && strcmp(s->subs[i].name, name) == 0)
 			status = open_subscription(s, &s->subs[i]);
 	if (status)
 		stop(s, status);
@@ -106,7 +109,8 @@ static void lose_subscription(struct session *s, struct subscription *sub, int e
 	close_subscription(s, sub);
 	if (error == -ENODEV && s->follow->wait) {
 		sub->start = BABUS_START_OLDEST;
-		open_pending(s);
+		/* It may be there again already, which was reported while this was open. */
+		open_pending(s, sub->name);
 		return;
 	}
 	s->status = fail_on("slot", sub->name, error);
@@ -161,33 +165,39 @@ static void timed_out(struct session *s)
 	stop(s, STATUS_FAILED);
 }
 
+static void handle_event(struct session *s, const struct babus_event *event)
+{
+	if (event->kind == BABUS_EVENT_APPEARED)
+		open_pending(s, event->slot);
+	else if (event->status)
+		lose_subscription(s, event->user, event->status);
+	else if (event->kind == BABUS_EVENT_READER)
+		deliver(s, event->user);
+}
+
 static void follow_events(struct session *s)
 {
 	int64_t timeout_ns = s->follow->timeout_ns ? (int64_t)s->follow->timeout_ns : -1;
 	int64_t deadline = babus_deadline(timeout_ns);
-	struct babus_event event;
-	int error;
+	struct babus_event events[EVENTS_MAX];
+	uint64_t before;
+	int count;
 
 	while (!s->done && out_ok()) {
-		error = babus_waiter_wait(s->waiter, BABUS_NOW, &event);
-		if (error == -ETIMEDOUT) {
+		count = babus_waiter_wait(s->waiter, BABUS_NOW, events, EVENTS_MAX);
+		if (count == -ETIMEDOUT) {
 			out_flush();
-			error = babus_waiter_wait(s->waiter, deadline, &event);
+			count = babus_waiter_wait(s->waiter, deadline, events, EVENTS_MAX);
 		}
-		if (error == -ETIMEDOUT) {
-			timed_out(s);
-		} else if (error == -EINTR || error == -ECANCELED) {
-			continue;
-		} else if (error) {
-			stop(s, fail_on("domain", babus_domain_name(s->domain), error));
-		} else if (!event.reader) {
-			open_pending(s);
-		} else if (event.status) {
-			lose_subscription(s, event.user, event.status);
-		} else {
-			deliver(s, event.user);
+		before = s->written;
+		for (int i = 0; i < count && !s->done && out_ok(); i++)
+			handle_event(s, &events[i]);
+		if (s->written != before)
 			deadline = babus_deadline(timeout_ns);
-		}
+		if (count == -ETIMEDOUT)
+			timed_out(s);
+		else if (count < 0 && count != -EINTR && count != -ECANCELED)
+			stop(s, fail_on("domain", babus_domain_name(s->domain), count));
 	}
 }
 

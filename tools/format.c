@@ -66,7 +66,7 @@ static void format_json(const char *slot, const struct babus_message *message)
 	json_string(&json, "slot", slot);
 	json_number(&json, "seq", message->seq);
 	json_number(&json, "size", message->size);
-	json_number(&json, "time_ns", message->time_ns);
+	json_number(&json, "time_ns", babus_wall_time(message->time_ns));
 	json_number(&json, "source_time_ns", message->source_time_ns);
 	json_number(&json, "tag", message->tag);
 	json_number(&json, "pid", message->pid);

@@ -72,7 +72,7 @@ void slotinfo_json(struct json *json, const char *name, const struct babus_slot_
 	json_number(json, "depth", info->depth);
 	json_number(json, "limit", info->max_size);
 	json_number(json, "size", info->size);
-	json_number(json, "time_ns", info->time_ns);
+	json_number(json, "time_ns", babus_wall_time(info->time_ns));
 	json_number(json, "pid", info->pid);
 	json_number(json, "channel", info->channel);
 	json_number(json, "loans", info->loans);

@@ -28,13 +28,17 @@
  * A domain is a set of named slots. A slot keeps its last N messages (its
  * depth) until it is removed, whoever exits. Messages are bytes.
  *
- * Errors. Functions return 0 or a negative errno and leave their outputs
- * untouched on failure. These mean the same thing everywhere:
+ * Errors. Functions return 0, or a count where they say so, or a negative errno.
+ * On failure they leave their outputs untouched, except for -EMSGSIZE of a copy.
+ * These mean the same thing everywhere:
  *
- *     -EINVAL      bad argument, name or option
+ *     -EINVAL      bad argument, name, flag or option; a reserved field is not zero
  *     -ENOENT      no such domain or slot
  *     -ENODEV      the slot was removed, or the domain vanished, while in use
- *     -EACCES      the file modes do not allow it
+ *     -EAGAIN      nothing yet: the message is not published yet
+ *     -EBUSY       the slot moved on too fast: each try was overtaken
+ *     -EMSGSIZE    the message does not fit; the detail names the size needed
+ *     -EACCES      the file modes, or how the handle was opened, do not allow it
  *     -EPERM       the domain or slot belongs to somebody not trusted, or is
  *                  not a regular file or directory
  *     -EPROTO      not a babus file, another ABI version, or damaged contents
@@ -43,8 +47,8 @@
  *     -ECHILD      the handle was opened before a fork(), in another process
  *     -ENOMEM, -EMFILE, -ENFILE   out of process resources
  *
- * babus_strerror() gives the text; babus_error_detail() what exactly was
- * found, where, and what was expected.
+ * babus_perror() prints what a failed call found. babus_strerror() returns the
+ * text of an error, babus_error_detail() the details of the thread's last call.
  *
  * Threads. Which calls may run at once on one handle:
  *
@@ -75,11 +79,36 @@
  *               babus_guard_install() and fork() stay. Once all handles are
  *               closed no thread, descriptor or mapping of a bus is left.
  *
+ * Fork handlers: babus registers its pthread_atfork() handlers when it is loaded.
+ * Handlers that the program registers, before or after, may call babus.
+ *
  * Nothing that a process holds outlives it. Not safe in signal handlers: any of
  * these functions, and fork(), when they may interrupt one of them.
  *
- * Units: sizes in bytes, times in nanoseconds. *_time_ns are CLOCK_REALTIME,
- * deadlines are CLOCK_MONOTONIC.
+ * Cancellation: no call is a cancellation point, and a thread that is cancelled
+ * (deferred, the default) leaves no lock held. A request that arrives during a
+ * call, or during a wait, takes effect at the program's next cancellation point;
+ * end a wait with babus_waiter_wake(). Asynchronous cancellation is not supported.
+ *
+ * Real time: under mlockall(MCL_FUTURE) a slot's pages are locked as they are
+ * touched; nothing is populated ahead. The kernel counts the whole mapping against
+ * RLIMIT_MEMLOCK (bytes_max of babus_slot_info()): above the limit the open fails
+ * with -EAGAIN from mmap(), reported as -ENOMEM. babus_slot_reserve() takes page
+ * faults out of the first publishes.
+ *
+ * Limits: a slot larger than RLIMIT_FSIZE is not created: -EFBIG. A call needs less
+ * than 8 KiB of stack: a thread with PTHREAD_STACK_MIN may publish, read and wait.
+ * A 64-bit process has 128 TiB of addresses, on machines with 39-bit addresses
+ * 512 GiB. A handle reserves its slot's tables and at first 1 GiB of its payload at
+ * most; the rest is mapped when a message lies there.
+ *
+ * Structs never grow. New fields take the place of reserved ones. Reserved fields of
+ * a struct that the program fills in must be zero, as the _init() calls and {0}
+ * make them; anything else is -EINVAL. The library zeroes those of its results.
+ *
+ * Units: sizes in bytes, times in nanoseconds. Deadlines are CLOCK_MONOTONIC. A
+ * message's time_ns is CLOCK_BOOTTIME, which no step of the clock moves;
+ * babus_wall_time() converts it. created_ns is CLOCK_REALTIME.
  */
 #ifndef BABUS_BABUS_H
 #define BABUS_BABUS_H
@@ -99,8 +128,11 @@ extern "C" {
 #endif
 
 #define BABUS_VERSION_MAJOR 0
-#define BABUS_VERSION_MINOR 1
+#define BABUS_VERSION_MINOR 2
 #define BABUS_VERSION_PATCH 0
+/* One number to compare: 0.2.0 is 200, 1.2.3 is 10203. */
+#define BABUS_VERSION_NUMBER \
+	(BABUS_VERSION_MAJOR * 10000 + BABUS_VERSION_MINOR * 100 + BABUS_VERSION_PATCH)
 
 #if defined(__GNUC__)
 #define BABUS_API __attribute__((visibility("default")))
@@ -122,29 +154,46 @@ typedef struct babus_slot babus_slot;
 typedef struct babus_reader babus_reader;
 typedef struct babus_waiter babus_waiter;
 
-/* Flags of the open calls. */
+/* Flags of the open calls. Unknown flags and combinations without a meaning are -EINVAL. */
 enum {
 	BABUS_READ = 0,           /* every handle may read */
-	BABUS_PUBLISH = 1 << 0,   /* also publish; needs write permission */
+	BABUS_PUBLISH = 1 << 0,   /* slots: also publish; needs write permission */
 	BABUS_CREATE = 1 << 1,    /* create it if it does not exist */
 	BABUS_EXCLUSIVE = 1 << 2, /* with BABUS_CREATE: -EEXIST if it exists */
+	BABUS_EXACT = 1 << 3,     /* slots: -EEXIST unless its geometry is that of the options */
+	BABUS_OBSERVE = 1 << 4,   /* read with write access to nothing: see babus_domain_open() */
 };
 
 /* ------------------------------------------------------------ general */
 
 /* The library's version as "MAJOR.MINOR.PATCH". Static; any thread. */
 BABUS_API const char *babus_version(void);
+/* BABUS_VERSION_NUMBER of the library that runs. Any thread. */
+BABUS_API unsigned babus_version_number(void);
 
 /* One line for an error of this library, 0 or negative errno. Static text. */
 BABUS_API const char *babus_strerror(int error);
 
 /*
- * What exactly the last failed call of this thread that opens, creates,
- * removes or configures something, or that ran into a limit (-ENOBUFS,
- * -EMSGSIZE of what is published), found, where, and what it expected; "" if
- * it had nothing to add. Valid until the thread's next babus call.
+ * Details of this thread's last call, if it failed: what was found, where, and
+ * what was expected. "" if the error says it all, or if the call succeeded. Calls
+ * that close, release or discard, and those that return a name or a text, leave it
+ * alone. Valid until the thread's next call.
  */
 BABUS_API const char *babus_error_detail(void);
+
+/*
+ * Print "WHAT: TEXT" on standard error, in one write: the detail of the thread's
+ * last call, or else the text of `error`. Leaves errno and the detail alone.
+ *
+ *     int error = babus_slot_open(bus, "imu", 0, NULL, &imu);
+ *
+ *     if (error) {
+ *         babus_perror("open imu", error);
+ *         return 1;
+ *     }
+ */
+BABUS_API void babus_perror(const char *what, int error);
 
 /*
  * Whether `name` is a legal name of a slot or domain: 1 to BABUS_NAME_MAX of
@@ -159,6 +208,14 @@ BABUS_API int babus_name_check(const char *name);
 #define BABUS_FOREVER INT64_C(-1) /* deadline: never */
 #define BABUS_NOW     INT64_C(0)  /* deadline: do not block */
 BABUS_API int64_t babus_deadline(int64_t timeout_ns);
+
+/* CLOCK_BOOTTIME now: a message's age is babus_now() - message.time_ns. */
+BABUS_API uint64_t babus_now(void);
+/*
+ * The wall clock (CLOCK_REALTIME) of a message's time_ns, by the offset between the
+ * two clocks now; 0 for 0. Within a time namespace as that sees them.
+ */
+BABUS_API uint64_t babus_wall_time(uint64_t time_ns);
 
 /*
  * Install a SIGBUS handler for the process that keeps it alive when somebody
@@ -193,12 +250,19 @@ BABUS_API void babus_domain_options_init(struct babus_domain_options *opts);
  * or if it is not writable by everybody and its group is one of the caller's;
  * else -EPERM. A domain open holds one descriptor.
  *
+ * An observer (BABUS_OBSERVE; not with BABUS_CREATE) needs write access to nothing,
+ * not even to the file system: a read-only bind mount in a container will do. All
+ * its slots are observers too. They read copies, with the usual check that makes a
+ * copy whole, and are not seen by babus_slot_clients(); views are -EACCES. An
+ * observer sleeps if the file `domain` is writable, else it can only poll: a wait
+ * with a deadline other than BABUS_NOW, and babus_waiter_fd(), are -EROFS.
+ *
  * Who may enter the directory is a member, and members are trusted not to deny
  * each other service; a hostile one can, but it cannot change messages of slots
  * that it may only read. See "What a hostile member can do" in core/DESIGN.md.
  *
- * Errors: -EINVAL, -ENOENT, -EEXIST (BABUS_EXCLUSIVE), -EACCES, -EPERM,
- * -EPROTO, -ENOSPC (no room for the domain file), resources.
+ * Errors: -EINVAL, -ENOENT, -EEXIST (BABUS_EXCLUSIVE), -EACCES, -EPERM, -EROFS,
+ * -EPROTO, -ENOSPC (no room for the domain file), -EFBIG, resources.
  */
 BABUS_API int babus_domain_open(const char *name, unsigned flags,
 				const struct babus_domain_options *opts, babus_domain **domain);
@@ -219,6 +283,16 @@ BABUS_API int babus_domain_list(babus_domain *domain, int (*fn)(void *arg, const
 
 /* A number that changes whenever a slot is created, removed, or re-moded. */
 BABUS_API int babus_domain_changes(babus_domain *domain, uint64_t *changes);
+
+/*
+ * Whether the domain is still there: 0; -ENODEV if its files were deleted, which
+ * this tells all its users; -EIO (truncated), -ECHILD. One system call.
+ *
+ * Publishers ask by themselves, once a second at most: after that time a publish
+ * into a domain or slot whose files were deleted gives -ENODEV. Waiters ask at each
+ * re-check. A reader that only polls asks with this call.
+ */
+BABUS_API int babus_domain_check(babus_domain *domain);
 
 struct babus_report {
 	uint32_t slots;           /* looked at */
@@ -245,6 +319,13 @@ BABUS_API int babus_domain_recover(babus_domain *domain, int repair, struct babu
  */
 BABUS_API int babus_domain_remove(const char *name, const struct babus_domain_options *opts);
 
+/*
+ * Remove the slot that has this name: its users get -ENODEV and its waiters wake.
+ * Pinned messages stay readable until released. Needs write permission on the slot's
+ * file and on the domain's directory. -ENOENT, -EACCES, -EPERM, -EROFS.
+ */
+BABUS_API int babus_domain_remove_slot(babus_domain *domain, const char *name);
+
 /* ------------------------------------------------------------ slots */
 
 struct babus_slot_options {
@@ -266,23 +347,36 @@ struct babus_slot_options {
 BABUS_API void babus_slot_options_init(struct babus_slot_options *opts);
 
 /*
- * Open slot `name`. Without BABUS_PUBLISH read permission on its file is
- * enough. With BABUS_CREATE a missing slot is created with `opts`, NULL: the
- * defaults; racing creators end up on one slot. If `opts` is given, an existing
- * slot must have the same depth, loans, pins and max_size, or the call gives
- * -EEXIST. So does any existing one with BABUS_EXCLUSIVE.
+ * Open slot `name`. Without BABUS_PUBLISH read permission on its file is enough.
+ * With BABUS_CREATE a missing slot is created with `opts`, NULL: the defaults;
+ * racing creators end up on one slot. With BABUS_EXCLUSIVE an existing one is
+ * -EEXIST.
+ *
+ * Of `opts`, an existing slot must have the same `type`, unless that is NULL or "";
+ * else -EEXIST, with both types in the detail. All else is a hint for creation and
+ * not compared: see what the slot has with babus_slot_info(). With BABUS_EXACT
+ * depth, loans, pins and max_size must be the same too.
  *
  * A handle sees one instance of the slot: once that is removed the handle gives
  * -ENODEV, also if the name is created again. It holds no descriptor, but two
- * mappings, one more to publish and one to read, of which a process can have
- * vm.max_map_count (65,530) in all.
+ * mappings, one more to publish, one to read, and one for a large slot's far
+ * buffers, of which a process can have vm.max_map_count (65,530) in all.
  *
- * Errors: -EINVAL, -ENOENT, -EEXIST, -EACCES, -EPERM, -EPROTO, -ENODEV,
- * -ENOSPC (tmpfs has no room for the slot's tables), -ENOBUFS (BABUS_PUBLISH:
- * every loan of the slot is in use by live clients), resources.
+ * Errors: -EINVAL, -ENOENT, -EEXIST, -EACCES, -EPERM, -EROFS, -EPROTO, -ENODEV,
+ * -ENOSPC (tmpfs has no room for the slot's tables), -EFBIG (RLIMIT_FSIZE), -ENOBUFS
+ * (BABUS_PUBLISH: every loan of the slot is in use by live clients), resources.
  */
 BABUS_API int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 			      const struct babus_slot_options *opts, babus_slot **slot);
+
+/*
+ * The same, but if there is no such slot sleep until it appears: for subscribers
+ * that start before their publisher. -ETIMEDOUT: `deadline_ns` has passed, see
+ * babus_waiter_wait(); -EINTR: a signal handler ran.
+ */
+BABUS_API int babus_slot_await(babus_domain *domain, const char *name, unsigned flags,
+			       const struct babus_slot_options *opts, int64_t deadline_ns,
+			       babus_slot **slot);
 
 /*
  * Close. Every message, loan and reader of it must have been given back: messages
@@ -291,17 +385,10 @@ BABUS_API int babus_slot_open(babus_domain *domain, const char *name, unsigned f
 BABUS_API void babus_slot_close(babus_slot *slot);
 
 /*
- * Remove slot `name`: its users get -ENODEV and its waiters wake. Pinned
- * messages stay readable until released. Needs write permission on the slot's
- * file and on the domain's directory. -ENOENT, -EACCES, -EPERM.
+ * Remove the slot that this handle sees, and no other that may have its name by now:
+ * that is -ENODEV. The handle stays open. See babus_domain_remove_slot().
  */
-BABUS_API int babus_slot_remove(babus_domain *domain, const char *name);
-
-/*
- * The same for the slot that this handle sees, and for no other that may have
- * its name by now: -ENODEV. The handle stays open.
- */
-BABUS_API int babus_slot_remove_this(babus_slot *slot);
+BABUS_API int babus_slot_remove(babus_slot *slot);
 
 /*
  * Change permission bits, owner and group of the slot's files; (mode_t)-1,
@@ -328,9 +415,11 @@ struct babus_slot_info {
 	uint32_t readers;    /* pins in use: reader handles and held views */
 	uint32_t pid;        /* publisher of the newest message */
 	uint64_t size;       /* bytes of the newest message */
-	uint64_t time_ns;    /* its publish time; 0 if none */
+	uint64_t time_ns;    /* its publish time, CLOCK_BOOTTIME; 0 if none */
+	uint64_t publisher;  /* its publisher's incarnation; 0 if none */
+	uint64_t origin;     /* its origin */
 	uint64_t lost;       /* messages missed by readers so far, all readers */
-	uint64_t created_ns;
+	uint64_t created_ns; /* CLOCK_REALTIME */
 	uint64_t bytes_used; /* of tmpfs now: tables and touched payload */
 	uint64_t bytes_max;  /* of tmpfs at most, known since creation */
 	mode_t mode;         /* permission bits of the slot's file */
@@ -349,13 +438,14 @@ BABUS_API const char *babus_slot_name(const babus_slot *slot);
 BABUS_API babus_domain *babus_slot_domain(const babus_slot *slot);
 
 struct babus_client_info {
-	int publisher;     /* 1: publishes, 0: reads */
-	int alive;         /* 0: dead, what it held is free to be taken back */
-	uint32_t pid;      /* as the client saw itself */
-	uint32_t held;     /* loans or pins it has in use */
-	uint64_t cursor;   /* readers: sequence last delivered */
-	uint64_t received; /* readers: messages delivered */
-	uint64_t lost;     /* readers: messages missed */
+	int publisher;        /* 1: publishes, 0: reads */
+	int alive;            /* 0: dead, what it held is free to be taken back */
+	uint32_t pid;         /* as the client saw itself */
+	uint32_t held;        /* loans or pins it has in use */
+	uint64_t cursor;      /* readers: sequence last delivered */
+	uint64_t received;    /* readers: messages delivered */
+	uint64_t lost;        /* readers: messages missed */
+	uint64_t incarnation; /* the number of this opening; a publisher's is in its messages */
 	uint64_t reserved[4];
 };
 
@@ -368,8 +458,20 @@ BABUS_API int babus_slot_clients(babus_slot *slot,
 				 void *arg);
 
 /*
- * Populate the pages of `count` buffers for messages of `size` bytes, so that
- * the first publishes do not pay for it. -ENOSPC, -EMSGSIZE, -EACCES.
+ * Whether the publisher of a message is still there: 1 it is (a stopped process is),
+ * 0 it closed its handle or died. `publisher` is message.publisher, of this slot.
+ * Some system calls. -EINVAL (0, or no such number), -ENODEV, -EACCES, -EIO, -ECHILD.
+ */
+BABUS_API int babus_slot_publisher_alive(babus_slot *slot, uint64_t publisher);
+
+/*
+ * Populate `count` buffers for messages of `size` bytes, in tmpfs and in this
+ * process's page tables, so that the next publishes take no page fault. Returns how
+ * many buffers were populated: at most those that no other publisher has in use,
+ * more than `count` for small messages, which rotate through several. Publishes
+ * prefer populated buffers; ask for depth + 2, and one for each message that readers
+ * hold, to have no fault at all. -ENOSPC, -EMSGSIZE, -EACCES, -ENOBUFS, -ENODEV,
+ * -EIO, -ECHILD; what was populated before the failure stays.
  */
 BABUS_API int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size);
 
@@ -387,21 +489,25 @@ BABUS_API int babus_slot_trim(babus_slot *slot, uint64_t *freed);
 
 /* What a publisher may attach to a message; zero means not set. */
 struct babus_stamp {
-	uint64_t source_time_ns; /* when the data was captured */
+	uint64_t source_time_ns; /* when the data was captured, by the application's clock */
 	uint64_t tag;            /* free for the application */
+	uint64_t origin;         /* 0: this machine; else that on whose behalf, for bridges */
 	uint32_t pid;            /* publish on behalf of this process; 0: the caller */
-	uint32_t reserved;       /* zero */
+	uint32_t reserved0;      /* zero */
+	uint64_t reserved[2];    /* zero */
 };
 
 /*
  * Publish a copy of `size` bytes. `stamp` and `seq` (the message's sequence
  * number) may be NULL. Never blocks, whatever readers do. One system call if
- * somebody waits for the slot's channel, else none.
+ * a process waits for the slot's channel, else none; once a second two more, which
+ * look whether the domain and the slot are still there.
  *
  * Errors: -EMSGSIZE (larger than the slot's max_size), -ENOSPC (tmpfs full),
  * -ENOBUFS (all loans in use by live clients), -EACCES (opened without
- * BABUS_PUBLISH), -EOVERFLOW (past BABUS_SEQ_MAX), -ENODEV, -EPROTO, -EIO,
- * -ECHILD. On any of them nothing was published.
+ * BABUS_PUBLISH), -EOVERFLOW (past BABUS_SEQ_MAX), -EINVAL (a reserved field of
+ * `stamp`), -ENODEV, -EPROTO, -EIO, -ECHILD, -ENOMEM (addresses, for a far buffer).
+ * On any of them nothing was published.
  */
 BABUS_API int babus_slot_publish(babus_slot *slot, const void *data, size_t size,
 				 const struct babus_stamp *stamp, uint64_t *seq);
@@ -420,6 +526,7 @@ struct babus_loan {
 	babus_slot *slot;
 	uint32_t buffer;
 	uint32_t token;
+	uint64_t reserved[2];
 };
 
 /*
@@ -445,14 +552,18 @@ struct babus_message {
 	const void *data;
 	size_t size; /* bytes */
 	uint64_t seq;
-	uint64_t lost;           /* messages between the asked one and this one */
-	uint64_t time_ns;        /* published */
+	uint64_t lost;           /* messages missed between the asked one and this one */
+	uint64_t skipped;        /* messages that babus_reader_latest() passed over */
+	uint64_t time_ns;        /* published, CLOCK_BOOTTIME: see babus_wall_time() */
 	uint64_t source_time_ns; /* as the publisher set it, or 0 */
 	uint64_t tag;            /* as the publisher set it, or 0 */
+	uint64_t origin;         /* as the publisher set it; 0: this machine */
+	uint64_t publisher;      /* its incarnation: see babus_slot_publisher_alive() */
 	uint32_t pid;            /* publisher, in its own pid namespace */
 	/* private */
 	uint32_t pin;
 	babus_slot *slot;
+	uint64_t reserved[3];
 };
 
 /* Which message. */
@@ -468,10 +579,11 @@ enum babus_which {
  * babus_message_release(). Never blocks, takes no lock, makes no system call.
  *
  * Errors: -ENODATA (no message published yet), -ESTALE (BABUS_AGE, BABUS_SEQ:
- * no longer kept), -EAGAIN (BABUS_SEQ, BABUS_AFTER: not published yet; or, at
- * depth 1, the slot moved on too fast time and again), -ENOBUFS (all pins in
- * use by live clients), -EACCES (the handle's first read, and access was taken
- * away since it was opened), -ENODEV, -EPROTO, -EIO, -ECHILD.
+ * no longer kept), -EAGAIN (BABUS_SEQ, BABUS_AFTER: not published yet), -EBUSY (the
+ * slot moved on too fast, each of 65,536 tries; at depth 1), -ENOBUFS (all pins in
+ * use by live clients), -EACCES (an observer; or the handle's first read, and access
+ * was taken away since it was opened), -EINVAL (`which`), -ENODEV, -EPROTO, -EIO,
+ * -ECHILD, -ENOMEM (addresses, for a far buffer).
  *
  * A pin is a promise among the slot's subscribers. A hostile one can break it,
  * and publishers then overwrite what is being read in place; a copy is always
@@ -481,10 +593,12 @@ BABUS_API int babus_slot_view(babus_slot *slot, enum babus_which which, uint64_t
 			      struct babus_message *message);
 
 /*
- * The same, copied into `buffer` of `capacity` bytes; nothing to release.
- * Also -EMSGSIZE: the message is larger than capacity. The copy is checked
- * against what only publishers can write, so it is whole whatever other
- * subscribers do; -EAGAIN if they did not let it become so, time and again.
+ * The same, copied into `buffer` of `capacity` bytes; nothing to release. The copy
+ * is checked against what only publishers can write, so it is whole whatever other
+ * subscribers do; -EBUSY if they did not let it become so, each of 64 tries.
+ *
+ * -EMSGSIZE: the message is larger than `capacity`. Then `message` describes it, with
+ * its size and without data; `buffer` is untouched.
  */
 BABUS_API int babus_slot_copy(babus_slot *slot, enum babus_which which, uint64_t n, void *buffer,
 			      size_t capacity, struct babus_message *message);
@@ -513,7 +627,10 @@ BABUS_API int babus_reader_open(babus_slot *slot, enum babus_start start, uint64
 				babus_reader **reader);
 BABUS_API void babus_reader_close(babus_reader *reader);
 
-/* Move the cursor; what it passes over counts neither as received nor lost. */
+/*
+ * Move the cursor; what it passes over counts neither as received nor lost. Wakes
+ * waiters, and makes their descriptors readable, if it now has a message after it.
+ */
 BABUS_API int babus_reader_seek(babus_reader *reader, enum babus_start start, uint64_t n);
 
 /*
@@ -530,8 +647,8 @@ BABUS_API int babus_reader_next_copy(babus_reader *reader, void *buffer, size_t 
 
 /*
  * The newest message, if it is after the cursor, which moves onto it; -EAGAIN
- * if not. What lies between was skipped on purpose: it is told in
- * message->lost but not counted as lost.
+ * if not. What lies between was passed over on purpose: message->skipped counts it,
+ * and message->lost is 0. Not for observers (-EACCES).
  */
 BABUS_API int babus_reader_latest(babus_reader *reader, struct babus_message *message);
 
@@ -547,6 +664,7 @@ struct babus_reader_stats {
 	uint64_t received; /* messages delivered */
 	uint64_t lost;     /* messages missed */
 	uint64_t skipped;  /* passed over by babus_reader_latest() */
+	uint64_t reserved[4];
 };
 
 /* -ECHILD is its only error. */
@@ -583,26 +701,41 @@ BABUS_API int babus_waiter_add(babus_waiter *waiter, babus_reader *reader, void 
 BABUS_API int babus_waiter_remove(babus_waiter *waiter, babus_reader *reader);
 
 /*
- * Also report changes of the domain's set of slots (see
- * babus_domain_changes()) from now on, as events without a reader.
+ * Also report which slots appear and disappear from now on, and that access to one
+ * changed. Watch first, then list, and nothing is missed. -EEXIST (watching already),
+ * -ENOMEM, -ENODEV, -EIO, -ECHILD.
  */
 BABUS_API int babus_waiter_watch_domain(babus_waiter *waiter, void *user);
+/* Stop that; what was not reported yet never is. -ENOENT (not watching), -ECHILD. */
+BABUS_API int babus_waiter_unwatch_domain(babus_waiter *waiter);
+
+enum babus_event_kind {
+	BABUS_EVENT_READER,      /* `reader` has a message after its cursor, or its slot is gone */
+	BABUS_EVENT_APPEARED,    /* `slot` was created */
+	BABUS_EVENT_DISAPPEARED, /* `slot` was removed; created again, it appears next */
+	BABUS_EVENT_CHANGED,     /* the domain changed otherwise: access to a slot */
+};
 
 struct babus_event {
-	babus_reader *reader; /* with news; NULL: the domain changed */
+	enum babus_event_kind kind;
+	int status;           /* of a reader: 0, or -ENODEV, -EPROTO, -EIO: the slot is gone */
+	babus_reader *reader; /* NULL for events of the domain */
 	void *user;           /* as given when it was added */
-	int status;           /* 0, or -ENODEV, -EPROTO, -EIO: the slot is gone */
+	const char *slot;     /* name, valid until the waiter's next wait or close; or NULL */
+	uint64_t reserved[3];
 };
 
 /*
- * Sleep until one of the readers has a message after its cursor, its slot is
- * gone, or the domain changed. One event a call, the readers in turn; a
- * reader is reported again until its cursor catches up, one whose slot is gone
- * until it is removed.
+ * Sleep until one of the readers has a message after its cursor, its slot is gone, or
+ * the domain changed. Writes up to `max` (1 or more) events, each of another reader
+ * or slot, the readers in turn, and returns how many. A reader is reported again until
+ * its cursor catches up, one whose slot is gone until it is removed.
  *
- * `deadline_ns` is a moment, not a span, see babus_deadline(): it does not move
- * with what wakes the waiter meanwhile, and no wait gives -ETIMEDOUT before it. One
- * that has passed looks once, as BABUS_NOW does, which never blocks.
+ * What a wait costs depends on the readers of the channels with news, not on all.
+ *
+ * `deadline_ns` is a moment, not a span, see babus_deadline(): it does not move with
+ * what wakes the waiter meanwhile, and no wait gives -ETIMEDOUT before it. A past
+ * deadline polls once, as BABUS_NOW does, which never blocks.
  *
  * A signal handler that runs while this sleeps ends it with -EINTR, with SA_RESTART
  * or without; nothing is lost: what comes at the same moment is reported instead, or
@@ -610,19 +743,19 @@ struct babus_event {
  * matters use the descriptor, with ppoll() or a signalfd), nor does a signal without
  * a handler: the wait of a stopped and continued process goes on.
  *
- * 0, -ETIMEDOUT, -EINTR (a signal handler ran), -ECANCELED
- * (babus_waiter_wake()), -ENODEV (the domain vanished), -EIO (it was truncated),
- * -ECHILD.
+ * Errors: -ETIMEDOUT, -EINTR, -ECANCELED (babus_waiter_wake()), -ENODEV (the domain
+ * vanished), -EIO (it was truncated), -EINVAL (max), -ENOMEM (a watched domain
+ * changed), -EROFS (an observer that cannot sleep), -ECHILD.
  */
 BABUS_API int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns,
-				struct babus_event *event);
+				struct babus_event *events, int max);
 
 /* Make the waiter's current or next wait return -ECANCELED. Any thread. */
 BABUS_API int babus_waiter_wake(babus_waiter *waiter);
 
 /*
  * A descriptor for poll, select, epoll or io_uring that is readable whenever
- * babus_waiter_wait(waiter, BABUS_NOW, ...) would give something else than
+ * babus_waiter_wait(waiter, BABUS_NOW, ...) would return something else than
  * -ETIMEDOUT. Owned by the waiter, never read or close it; call
  * babus_waiter_wait() with BABUS_NOW until -ETIMEDOUT after each readiness, which
  * is what makes it unreadable. Then edge-triggered and one-shot polling work too.
@@ -630,7 +763,7 @@ BABUS_API int babus_waiter_wake(babus_waiter *waiter);
  * All waiters of a domain handle that have a descriptor share one thread of the
  * library: the first starts it, closing the last ends it. It blocks all signals.
  *
- * -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread), -ENODEV, -EIO, -ECHILD.
+ * -EMFILE, -ENFILE, -ENOMEM (also: no thread), -EROFS, -ENODEV, -EIO, -ECHILD.
  */
 BABUS_API int babus_waiter_fd(babus_waiter *waiter, int *fd);
 

@@ -154,7 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CALL(babus_domain_recover(domain, mode & 0x40, &report), -EPERM);
 	open_and_use(domain, BABUS_PUBLISH);
 	if (mode & 0x20)
-		CALL(babus_slot_remove(domain, SCENE_SLOT_NAME), -ENOENT, -EPERM);
+		CALL(babus_domain_remove_slot(domain, SCENE_SLOT_NAME), -ENOENT, -EPERM);
 	open_and_use(domain, BABUS_PUBLISH | BABUS_CREATE);
 	babus_domain_close(domain);
 	scene_check_descriptors();

@@ -17,6 +17,7 @@
 enum {
 	STEPS = 80,
 	VIEWS = 4,
+	EVENTS = 3,
 	LOANS = 3
 };
 
@@ -72,17 +73,35 @@ static uint64_t choose_value(struct input *input)
 
 static shared64 *choose_lease_field(struct layout_lease *lease, unsigned field)
 {
-	shared64 *fields[] = {&lease->claim,    &lease->hold, &lease->cursor,
-			      &lease->received, &lease->lost, &lease->pid};
+	shared64 *fields[] = {&lease->claim, &lease->hold, &lease->cursor, &lease->received,
+			      &lease->lost,  &lease->pid,  &lease->group};
 
 	return fields[field % (sizeof(fields) / sizeof(*fields))];
 }
 
 static shared64 *choose_record_field(struct layout_record *record, unsigned field)
 {
-	shared64 *fields[] = {&record->seq, &record->size, &record->time_ns, &record->pid};
+	shared64 *fields[] = {&record->seq, &record->size,      &record->time_ns,
+			      &record->pid, &record->publisher, &record->origin};
 
 	return fields[field % (sizeof(fields) / sizeof(*fields))];
+}
+
+static shared64 *choose_domain_word(struct layout_domain *domain, unsigned i)
+{
+	struct layout_channel *channel = &domain->channels[i / 8 % LAYOUT_CHANNELS];
+
+	switch (i % 8) {
+	case 0: /* with what follows it, which is spare */
+		return (shared64 *)&domain->gone;
+	case 1:
+		return &channel->news;
+	case 2:
+	case 3:
+		return &channel->marks[i / 256 % LAYOUT_MARKS];
+	default:
+		return &domain->next_channel;
+	}
 }
 
 static shared64 *choose_word(const struct bench *bench, struct input *input)
@@ -119,7 +138,7 @@ static shared64 *choose_word(const struct bench *bench, struct input *input)
 	case 13:
 		return i % 2 ? &slot->pins_header->lost : &slot->domain_map->changes;
 	case 14:
-		return i % 4 ? &slot->domain_map->next_channel : &slot->domain_map->waiting;
+		return choose_domain_word(slot->domain_map, i);
 	default:
 		return i % 2 ? (shared64 *)slot->pins_header + i : (shared64 *)slot->header + i;
 	}
@@ -173,7 +192,7 @@ static void check_message(const babus_slot *slot, const struct babus_message *me
 	HOLDS(sum <= 256 * (message->size / 512 + 2));
 }
 
-#define VIEW_ERRORS -ENODATA, -ESTALE, -EAGAIN, -ENOBUFS, -EPERM
+#define VIEW_ERRORS -ENODATA, -ESTALE, -EAGAIN, -EBUSY, -ENOBUFS, -EPERM
 
 static void view(struct bench *bench, struct input *input)
 {
@@ -288,20 +307,36 @@ static void ask(struct bench *bench, struct input *input)
 	}
 }
 
+static void check_event(const struct bench *bench, const struct babus_event *event)
+{
+	switch (event->kind) {
+	case BABUS_EVENT_READER:
+		HOLDS(event->reader == bench->reader);
+		break;
+	case BABUS_EVENT_CHANGED:
+		HOLDS(!event->reader && !event->slot);
+		break;
+	default:
+		HOLDS(!event->reader && !babus_name_check(event->slot));
+	}
+}
+
 static void wait_once(struct bench *bench, struct input *input)
 {
-	struct babus_event event;
+	struct babus_event events[EVENTS];
 	uint8_t what = input_byte(input);
 	int64_t deadline = what & 1 ? babus_deadline(1000) : BABUS_NOW;
-	int fd, error;
+	int fd, result;
 
 	if (what % 16 == 15)
 		CALL(babus_waiter_fd(bench->waiter, &fd), 0);
 	if (what & 2)
 		CALL(babus_reader_wait(bench->reader, deadline), -ETIMEDOUT, -EINTR);
-	error = CALL(babus_waiter_wait(bench->waiter, deadline, &event), -ETIMEDOUT, -EINTR);
-	if (!error)
-		HOLDS(!event.reader || event.reader == bench->reader);
+	result = CALL(babus_waiter_wait(bench->waiter, deadline, events, EVENTS), -ETIMEDOUT,
+		      -EINTR);
+	HOLDS(result <= EVENTS);
+	for (int i = 0; i < result; i++)
+		check_event(bench, &events[i]);
 }
 
 /* --- handles --------------------------------------------------------------------------- */
@@ -357,7 +392,7 @@ static void handle(struct bench *bench, struct input *input)
 		CALL(babus_slot_set_access(bench->slot, 0600, (uid_t)-1, (gid_t)-1), -EPERM);
 		break;
 	case 2:
-		CALL(babus_slot_remove(bench->domain, SCENE_SLOT_NAME), -ENOENT, -EPERM);
+		CALL(babus_domain_remove_slot(bench->domain, SCENE_SLOT_NAME), -ENOENT, -EPERM);
 		break;
 	default: /* cut off, at a place that may be in use */
 		scene_resize(bench->kind, what / 4 % SCENE_FILES, what / 12 * UINT64_C(1024));

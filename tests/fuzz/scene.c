@@ -56,6 +56,8 @@ int scene_ended(const char *call, int64_t began, int result, const int *errors, 
 	static const int always[] = {-ENODEV, -EPROTO, -EIO};
 	int64_t took = scene_began() - began;
 
+	/* A count is no error. */
+	count = result > 0 ? 0 : count;
 	for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
 		count = result == always[i] ? 0 : count;
 	for (size_t i = 0; i < count; i++)

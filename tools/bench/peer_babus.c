@@ -81,8 +81,9 @@ static void reserve(struct end *end, size_t size)
 {
 	struct state *state = end->state;
 
-	bench_check(babus_slot_reserve(state->out, end->rig->depth + end->rig->readers + 1, size),
-		    "reserve");
+	int count = babus_slot_reserve(state->out, end->rig->depth + end->rig->readers + 1, size);
+
+	bench_check(count < 0 ? count : 0, "reserve");
 }
 
 static void *buffer(struct end *end, size_t size)
@@ -107,11 +108,11 @@ static int channel_with_news(struct end *end)
 	struct state *state = end->state;
 	int64_t deadline = end->rig->mode == MODE_POLL ? BABUS_NOW : BABUS_FOREVER;
 	struct babus_event event;
-	int error = babus_waiter_wait(state->waiter, deadline, &event);
+	int count = babus_waiter_wait(state->waiter, deadline, &event, 1);
 
-	if (error == -ETIMEDOUT)
+	if (count == -ETIMEDOUT)
 		return -1;
-	bench_check(error ? error : event.status, "wait");
+	bench_check(count < 0 ? count : event.status, "wait");
 	return (int)(uintptr_t)event.user;
 }
 
@@ -172,7 +173,7 @@ static void finish(struct rig *rig)
 
 	for (unsigned i = 0; i < rig->channels; i++) {
 		name_of(rig, i, name);
-		babus_slot_remove(domain_get(), name);
+		babus_domain_remove_slot(domain_get(), name);
 	}
 }
 

@@ -39,7 +39,7 @@ static babus_slot *new_slot(const struct bench_case *self)
 
 static void drop_slot(babus_slot *slot)
 {
-	babus_slot_remove(domain_get(), babus_slot_name(slot));
+	babus_slot_remove(slot);
 	babus_slot_close(slot);
 }
 
@@ -164,10 +164,10 @@ static void first(const struct bench_case *self, bool reserve, struct result *re
 
 	for (uint64_t i = 0; i < self->count; i++) {
 		babus_slot *slot = new_slot(self);
+		int count = reserve ? babus_slot_reserve(slot, 1, self->size) : 0;
 		struct babus_loan loan;
 
-		if (reserve)
-			bench_check(babus_slot_reserve(slot, 1, self->size), "reserve");
+		bench_check(count < 0 ? count : 0, "reserve");
 		start = bench_now();
 		bench_check(babus_slot_loan(slot, self->size, &loan), "loan");
 		payload_write(loan.data, self->size, i);

@@ -151,7 +151,7 @@ static babus_slot *new_slot(const char *what, int channel)
 
 static void drop_slot(babus_slot *slot)
 {
-	babus_slot_remove(domain_get(), babus_slot_name(slot));
+	babus_slot_remove(slot);
 	babus_slot_close(slot);
 }
 

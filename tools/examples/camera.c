@@ -11,6 +11,8 @@
  *
  * The domain is $BABUS_DOMAIN, else "default".
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include <babus/babus.h>
 
 #include <stdio.h>
@@ -49,6 +51,9 @@ static int run(babus_slot *slot, long frames)
 	const struct timespec period = {.tv_nsec = PERIOD_NS};
 	int error = babus_slot_reserve(slot, 6, SIZE); /* no frame pays for new memory */
 
+	if (error < 0)
+		return error;
+	error = 0;
 	for (long i = 0; !error && i != frames; i++) {
 		error = publish_frame(slot, (unsigned)i);
 		nanosleep(&period, NULL);
@@ -82,8 +87,7 @@ int main(int argc, char **argv)
 	if (!error)
 		error = run(slot, frames);
 	if (error)
-		fprintf(stderr, "camera: slot '%s': %s\n", argv[1],
-			babus_error_detail()[0] ? babus_error_detail() : babus_strerror(error));
+		babus_perror(argv[1], error);
 	babus_slot_close(slot);
 	babus_domain_close(domain);
 	return error ? 1 : 0;

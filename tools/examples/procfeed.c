@@ -11,6 +11,8 @@
  *
  * The domain is $BABUS_DOMAIN, else "default".
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include <babus/babus.h>
 
 #include <errno.h>
@@ -127,8 +129,7 @@ int main(int argc, char **argv)
 	if (!error)
 		error = feed(slot, period_ms, count);
 	if (error)
-		fprintf(stderr, "procfeed: slot '%s': %s\n", argv[1],
-			babus_error_detail()[0] ? babus_error_detail() : babus_strerror(error));
+		babus_perror(argv[1], error);
 	babus_slot_close(slot);
 	babus_domain_close(domain);
 	return error ? 1 : 0;

@@ -23,13 +23,6 @@ struct topic {
 	babus_reader *reader;
 };
 
-static int fail(const char *name, int error)
-{
-	fprintf(stderr, "watch: %s: %s\n", name,
-		babus_error_detail()[0] ? babus_error_detail() : babus_strerror(error));
-	return error;
-}
-
 static int subscribe(babus_domain *domain, babus_waiter *waiter, const char *name,
 		     struct topic *topic)
 {
@@ -39,7 +32,9 @@ static int subscribe(babus_domain *domain, babus_waiter *waiter, const char *nam
 		error = babus_reader_open(topic->slot, BABUS_START_NEXT, 0, &topic->reader);
 	if (!error)
 		error = babus_waiter_add(waiter, topic->reader, topic);
-	return error ? fail(name, error) : 0;
+	if (error)
+		babus_perror(name, error);
+	return error;
 }
 
 /* What one reader has: the message is read in place, until it is released. */
@@ -59,15 +54,17 @@ static int tell(struct topic *topic)
 
 static void follow(babus_waiter *waiter, int64_t timeout_ns)
 {
-	struct babus_event event;
-	int error;
+	struct babus_event events[16];
+	int count, error = 0;
 
-	do {
-		error = babus_waiter_wait(waiter, babus_deadline(timeout_ns), &event);
-		if (!error)
-			error = event.status ? event.status : tell(event.user);
-	} while (!error || error == -EINTR);
-	fail("waiting", error);
+	while (!error) {
+		count = babus_waiter_wait(waiter, babus_deadline(timeout_ns), events, 16);
+		if (count < 0 && count != -EINTR)
+			error = count;
+		for (int i = 0; !error && i < count; i++)
+			error = events[i].status ? events[i].status : tell(events[i].user);
+	}
+	babus_perror("waiting", error);
 }
 
 static void unsubscribe(babus_waiter *waiter, struct topic *topic)
@@ -97,7 +94,7 @@ int main(int argc, char **argv)
 	if (!error)
 		error = babus_waiter_open(domain, NULL, &waiter);
 	if (error)
-		fail("domain", error);
+		babus_perror("domain", error);
 	for (int i = 2; !error && i < argc; i++)
 		error = subscribe(domain, waiter, argv[i], &topics[i]);
 	if (!error)

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "interest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "reader.h"
+#include "wait.h"
+
+struct entry {
+	babus_reader *reader;
+	void *user;
+};
+
+struct group {
+	struct entry *entries;
+	size_t count, room;
+	size_t turn;   /* the entry to look at first */
+	uint32_t seen; /* the mark's count when we set it */
+	bool quiet;
+};
+
+struct interest_channel {
+	struct group groups[LAYOUT_MARKS];
+	uint64_t bits; /* groups with readers */
+	uint32_t turn; /* the group to look at first */
+	uint64_t seen; /* the channel's count when we found all groups quiet */
+	bool quiet;
+};
+
+/* --- the set ---------------------------------------------------------------------- */
+
+static size_t find(const struct group *group, const babus_reader *reader)
+{
+	size_t i = 0;
+
+	while (i < group->count && group->entries[i].reader != reader)
+		i++;
+	return i;
+}
+
+static int append(struct group *group, babus_reader *reader, void *user)
+{
+	if (find(group, reader) < group->count)
+		return -EEXIST;
+	if (group->count == group->room) {
+		size_t room = group->room ? 2 * group->room : 2;
+		struct entry *more = reallocarray(group->entries, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		group->entries = more;
+		group->room = room;
+	}
+	group->entries[group->count++] = (struct entry){reader, user};
+	group->quiet = false;
+	return 0;
+}
+
+int interest_add(struct interest *interest, babus_reader *reader, void *user)
+{
+	struct layout_place place = reader_place(reader);
+	struct interest_channel **channel = &interest->channels[place.channel];
+	int error;
+
+	if (!*channel)
+		*channel = calloc(1, sizeof(**channel));
+	if (!*channel)
+		return -ENOMEM;
+	error = append(&(*channel)->groups[place.mark], reader, user);
+	if (error)
+		return error;
+	(*channel)->quiet = false;
+	(*channel)->bits |= UINT64_C(1) << place.mark;
+	interest->bits |= UINT32_C(1) << place.channel;
+	return 0;
+}
+
+int interest_remove(struct interest *interest, babus_reader *reader)
+{
+	struct layout_place place = reader_place(reader);
+	struct interest_channel *channel = interest->channels[place.channel];
+	struct group *group = channel ? &channel->groups[place.mark] : NULL;
+	size_t i = group ? find(group, reader) : 0;
+
+	if (!group || i == group->count)
+		return -ENOENT;
+	group->entries[i] = group->entries[--group->count];
+	if (!group->count)
+		channel->bits &= ~(UINT64_C(1) << place.mark);
+	if (!channel->bits)
+		interest->bits &= ~(UINT32_C(1) << place.channel);
+	return 0;
+}
+
+void interest_free(struct interest *interest)
+{
+	for (size_t i = 0; i < LAYOUT_CHANNELS; i++) {
+		if (!interest->channels[i])
+			continue;
+		for (size_t j = 0; j < LAYOUT_MARKS; j++)
+			free(interest->channels[i]->groups[j].entries);
+		free(interest->channels[i]);
+	}
+}
+
+void interest_doubt(struct interest *interest)
+{
+	for (size_t i = 0; i < LAYOUT_CHANNELS; i++) {
+		if (!interest->channels[i])
+			continue;
+		interest->channels[i]->quiet = false;
+		for (size_t j = 0; j < LAYOUT_MARKS; j++)
+			interest->channels[i]->groups[j].quiet = false;
+	}
+}
+
+/* --- looking ---------------------------------------------------------------------- */
+
+static bool look_at(const struct entry *entry, struct babus_event *event)
+{
+	bool news;
+	int status = reader_look(entry->reader, &news);
+
+	if (!status && !news)
+		return false;
+	if (event)
+		*event = (struct babus_event){.kind = BABUS_EVENT_READER,
+					      .status = status,
+					      .reader = entry->reader,
+					      .user = entry->user};
+	return true;
+}
+
+/* Up to `max` of a group's readers with news. */
+static int look_at_entries(struct group *group, struct babus_event *events, int max)
+{
+	size_t first = group->turn < group->count ? group->turn : 0;
+	int found = 0;
+
+	for (size_t n = 0; n < group->count && found < max; n++) {
+		size_t i = first + n < group->count ? first + n : first + n - group->count;
+
+		if (!look_at(&group->entries[i], events ? &events[found] : NULL))
+			continue;
+		found++;
+		if (events)
+			group->turn = i + 1;
+	}
+	return found;
+}
+
+/*
+ * If the mark's count is what it was when we set the mark, no wake-up was begun since.
+ * Then the mark is still set, since only a publisher that has counted its wake-up clears
+ * it; and a publisher that counts it from now on changes the event word after that, which
+ * we have read before (EVENT).
+ */
+static int look_at_group(struct group *group, shared64 *mark, bool set, struct babus_event *events,
+			 int max)
+{
+	int found;
+
+	if (group->quiet && mark_count(mark_get(mark)) == group->seen)
+		return 0;
+	group->quiet = false;
+	if (set)
+		group->seen = mark_count(mark_set(mark));
+	found = look_at_entries(group, events, max);
+	group->quiet = set && !found;
+	return found;
+}
+
+/* The bit after `first`, in turn, of those that are set. */
+static uint32_t next_bit(uint64_t bits, uint32_t first, uint32_t size)
+{
+	uint64_t rest = bits >> first;
+
+	return rest ? first + (uint32_t)__builtin_ctzll(rest)
+		    : (uint32_t)__builtin_ctzll(bits) % size;
+}
+
+static int look_at_channel(struct interest_channel *channel, struct layout_channel *map, bool set,
+			   struct babus_event *events, int max)
+{
+	/* Before the marks: what is counted after this makes us look again. */
+	uint64_t news = news_get(&map->news), left = channel->bits;
+	uint32_t at = channel->turn;
+	bool quiet = true;
+	int found = 0;
+
+	if (channel->quiet && news == channel->seen)
+		return 0;
+	for (; left && found < max; left &= ~(UINT64_C(1) << at)) {
+		struct group *group;
+		int here;
+
+		at = next_bit(left, at, LAYOUT_MARKS);
+		group = &channel->groups[at];
+		here = look_at_group(group, &map->marks[at], set, events ? events + found : NULL,
+				     max - found);
+		quiet = quiet && group->quiet;
+		found += here;
+		if (events && here)
+			channel->turn = (at + 1) % LAYOUT_MARKS;
+	}
+	channel->quiet = quiet && !left;
+	channel->seen = news;
+	return found;
+}
+
+int interest_look(struct interest *interest, struct layout_domain *domain, bool mark,
+		  struct babus_event *events, int max)
+{
+	uint32_t left = interest->bits, at = interest->turn;
+	int found = 0;
+
+	for (; left && found < max; left &= ~(UINT32_C(1) << at)) {
+		int here;
+
+		at = next_bit(left, at, LAYOUT_CHANNELS);
+		here = look_at_channel(interest->channels[at], &domain->channels[at], mark,
+				       events ? events + found : NULL, max - found);
+		found += here;
+		if (events && here)
+			interest->turn = (at + 1) % LAYOUT_CHANNELS;
+	}
+	return found;
+}

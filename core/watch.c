@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "watch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "domain.h"
+#include "files.h"
+
+struct watch_slot {
+	char name[BABUS_NAME_MAX + 1];
+	ino_t inode; /* tells a slot that was created again from the one before */
+};
+
+struct watch_news {
+	enum babus_event_kind kind;
+	char name[BABUS_NAME_MAX + 1]; /* "": none */
+};
+
+/* --- what there is ------------------------------------------------------------------ */
+
+struct listing {
+	struct watch_slot *slots;
+	size_t count, room;
+};
+
+static int append(struct listing *listing, const struct dirent *entry)
+{
+	struct watch_slot slot = {.inode = entry->d_ino};
+
+	if (!files_slot_of(entry->d_name, slot.name))
+		return 0;
+	if (listing->count == listing->room) {
+		size_t room = listing->room ? 2 * listing->room : 16;
+		struct watch_slot *more = reallocarray(listing->slots, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		listing->slots = more;
+		listing->room = room;
+	}
+	listing->slots[listing->count++] = slot;
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct watch_slot *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* All slots, by name. The caller frees them, also after an error. */
+static int list(const babus_domain *domain, struct listing *listing)
+{
+	struct dirent *entry;
+	DIR *dir = files_open_dir(domain->dirfd);
+	int error = 0;
+
+	if (!dir)
+		return -errno;
+	while (!error && (entry = readdir(dir)))
+		error = append(listing, entry);
+	closedir(dir);
+	if (listing->count)
+		qsort(listing->slots, listing->count, sizeof(*listing->slots), compare);
+	return error;
+}
+
+/* --- what has changed ---------------------------------------------------------------- */
+
+static void add_news(struct watch *watch, enum babus_event_kind kind, const char *name)
+{
+	struct watch_news *news = &watch->news[watch->end++];
+
+	news->kind = kind;
+	memcpy(news->name, name, strlen(name) + 1);
+}
+
+/* Compares the listings, each in the order of names. */
+static void find_changes(struct watch *watch, const struct listing *now)
+{
+	size_t old = 0, new = 0;
+
+	while (old < watch->count || new < now->count) {
+		const struct watch_slot *was = &watch->slots[old], *is = &now->slots[new];
+		int order = old == watch->count ? 1 : new == now->count ? -1 : compare(was, is);
+		bool same = !order && was->inode == is->inode;
+
+		if (order <= 0 && !same)
+			add_news(watch, BABUS_EVENT_DISAPPEARED, was->name);
+		if (order >= 0 && !same)
+			add_news(watch, BABUS_EVENT_APPEARED, is->name);
+		old += order <= 0;
+		new += order >= 0;
+	}
+	if (!watch->end)
+		add_news(watch, BABUS_EVENT_CHANGED, "");
+}
+
+/* Needs that all was reported. */
+static int look(struct watch *watch, babus_domain *domain)
+{
+	/* Before the listing: what changes after this is found the next time. */
+	uint64_t changes = change_get(&domain->map->changes);
+	struct listing now = {0};
+	struct watch_news *news;
+	int error = list(domain, &now);
+
+	if (error)
+		goto free_listing;
+	error = -ENOMEM;
+	news = reallocarray(watch->news, watch->count + now.count + 1, sizeof(*news));
+	if (!news)
+		goto free_listing;
+	watch->news = news;
+	find_changes(watch, &now);
+	free(watch->slots);
+	watch->slots = now.slots;
+	watch->count = now.count;
+	watch->changes = changes;
+	return 0;
+free_listing:
+	free(now.slots);
+	return error;
+}
+
+/* --- reporting ------------------------------------------------------------------------ */
+
+int watch_start(struct watch *watch, babus_domain *domain, void *user)
+{
+	uint64_t changes = change_get(&domain->map->changes);
+	struct listing now = {0};
+	int error;
+
+	if (watch->on)
+		return -EEXIST;
+	error = list(domain, &now);
+	if (error) {
+		free(now.slots);
+		return error;
+	}
+	watch->on = true;
+	watch->user = user;
+	watch->changes = changes;
+	watch->slots = now.slots;
+	watch->count = now.count;
+	return 0;
+}
+
+void watch_stop(struct watch *watch)
+{
+	free(watch->slots);
+	watch->slots = NULL;
+	watch->count = 0;
+	watch->on = false;
+	/* Names that were reported stay until the next wait. */
+	watch->next = watch->end;
+}
+
+void watch_free(struct watch *watch)
+{
+	free(watch->slots);
+	free(watch->news);
+}
+
+bool watch_has_news(const struct watch *watch, const babus_domain *domain)
+{
+	return watch->on &&
+	       (watch->next < watch->end || change_get(&domain->map->changes) != watch->changes);
+}
+
+void watch_forget_reported(struct watch *watch)
+{
+	if (watch->next == watch->end)
+		watch->next = watch->end = 0;
+}
+
+int watch_report(struct watch *watch, babus_domain *domain, struct babus_event *events, int max)
+{
+	int found = 0;
+
+	if (!watch->end && watch_has_news(watch, domain)) {
+		int error = look(watch, domain);
+
+		if (error)
+			return error;
+	}
+	while (found < max && watch->next < watch->end) {
+		const struct watch_news *news = &watch->news[watch->next++];
+
+		events[found++] = (struct babus_event){.kind = news->kind,
+						       .user = watch->user,
+						       .slot = *news->name ? news->name : NULL};
+	}
+	return found;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* All marks of a domain: where processes may sleep, as publishers see it. */
+#ifndef BABUS_TESTS_MARKS_H
+#define BABUS_TESTS_MARKS_H
+
+#include "layout.h"
+#include "wait.h"
+
+static inline bool marks_any(const struct layout_domain *domain)
+{
+	for (uint32_t i = 0; i < LAYOUT_CHANNELS; i++)
+		for (uint32_t j = 0; j < LAYOUT_MARKS; j++)
+			if (mark_is_set(mark_get(&domain->channels[i].marks[j])))
+				return true;
+	return false;
+}
+
+/* Clear all, as a publisher of each slot does. */
+static inline void marks_clear(struct layout_domain *domain)
+{
+	for (uint32_t i = 0; i < LAYOUT_CHANNELS; i++)
+		for (uint32_t j = 0; j < LAYOUT_MARKS; j++)
+			wait_notify(domain, (struct layout_place){i, j});
+}
+
+static inline void marks_put(struct layout_domain *domain, uint64_t value)
+{
+	for (uint32_t i = 0; i < LAYOUT_CHANNELS; i++)
+		for (uint32_t j = 0; j < LAYOUT_MARKS; j++)
+			counter_put(&domain->channels[i].marks[j], value);
+}
+
+#endif
