@@ -6,6 +6,11 @@
 
 #include "error.h"
 
+static int timed_out(const char *name)
+{
+	return babus_fail(-ETIMEDOUT, "slot '%s': no such slot until the deadline", name);
+}
+
 int babus_slot_await(babus_domain *domain, const char *name, unsigned flags,
 		     const struct babus_slot_options *opts, int64_t deadline_ns, babus_slot **slot)
 {
@@ -13,8 +18,10 @@ int babus_slot_await(babus_domain *domain, const char *name, unsigned flags,
 	babus_waiter *waiter;
 	int error = babus_slot_open(domain, name, flags, opts, slot);
 
-	if (error != -ENOENT || deadline_ns == BABUS_NOW)
-		return error == -ENOENT ? -ETIMEDOUT : error;
+	if (error != -ENOENT)
+		return error;
+	if (deadline_ns == BABUS_NOW)
+		return timed_out(name);
 	error = babus_waiter_open(domain, NULL, &waiter);
 	if (error)
 		return error;
@@ -28,5 +35,5 @@ int babus_slot_await(babus_domain *domain, const char *name, unsigned flags,
 		error = error < 0 ? error : 0;
 	}
 	babus_waiter_close(waiter);
-	return error;
+	return error == -ETIMEDOUT ? timed_out(name) : error;
 }

@@ -17,6 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "error.h"
+#include "name.h"
+
 /* ------------------------------------------------------------ quantities */
 
 /* Digits with an optional fraction of up to 9, in `unit`s; the rest in *end. */
@@ -78,7 +81,10 @@ int babus_config_parse_size(const char *text, uint64_t *bytes)
 	    {"MiB", 1u << 20}, {"GiB", 1u << 30},  {NULL, 0},
 	};
 
-	return parse_quantity(text, units, bytes);
+	babus_fail_clear();
+	if (!parse_quantity(text, units, bytes))
+		return 0;
+	return babus_fail(-EINVAL, "'%s': expected a size such as 4096, 64 KiB or 16 MiB", text);
 }
 
 int babus_config_parse_duration(const char *text, uint64_t *ns)
@@ -94,7 +100,10 @@ int babus_config_parse_duration(const char *text, uint64_t *ns)
 	    {NULL, 0},
 	};
 
-	return parse_quantity(text, units, ns);
+	babus_fail_clear();
+	if (!parse_quantity(text, units, ns))
+		return 0;
+	return babus_fail(-EINVAL, "'%s': expected a duration such as 50 us, 20 ms or 1 s", text);
 }
 
 /* ------------------------------------------------------------ values */
@@ -231,7 +240,7 @@ static int parse_text(const char *text, uint64_t max, void *out)
 
 static int parse_name(const char *text, uint64_t max, void *out)
 {
-	return babus_name_check(text) ? -EINVAL : parse_text(text, max, out);
+	return name_is_legal(text) ? parse_text(text, max, out) : -EINVAL;
 }
 
 static int parse_path(const char *text, uint64_t max, void *out)

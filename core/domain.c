@@ -28,22 +28,6 @@
 
 _Static_assert(sizeof(struct layout_domain) <= DOMAIN_SIZE, "the domain's file");
 
-int babus_name_check(const char *name)
-{
-	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-	size_t length = name ? strlen(name) : 0;
-
-	if (length < 1 || length > BABUS_NAME_MAX)
-		return babus_fail(-EINVAL, "a name of %zu characters: expected 1 to %u", length,
-				  BABUS_NAME_MAX);
-	if (strspn(name, legal) != length || name[0] == '.' || name[0] == '-')
-		return babus_fail(
-		    -EINVAL, "name '%s': expected [A-Za-z0-9._-], not starting with '.' or '-'",
-		    name);
-	return 0;
-}
-
 void babus_domain_options_init(struct babus_domain_options *opts)
 {
 	*opts = (struct babus_domain_options){
@@ -453,6 +437,7 @@ int babus_domain_check(babus_domain *domain)
 {
 	int error = domain_check(domain);
 
+	babus_fail_clear();
 	return error ? error : domain_check_files(domain);
 }
 
@@ -466,6 +451,7 @@ int babus_domain_changes(babus_domain *domain, uint64_t *changes)
 {
 	int error = domain_check(domain);
 
+	babus_fail_clear();
 	if (!error)
 		*changes = change_get(&domain->map->changes);
 	return error;
@@ -493,6 +479,9 @@ int babus_domain_list(babus_domain *domain, int (*fn)(void *arg, const char *nam
 			result = fn(arg, name);
 	}
 	closedir(dir);
+	/* What fn called may have failed. */
+	if (!result)
+		babus_fail_clear();
 	return result;
 }
 

@@ -9,7 +9,8 @@
 
 #include <babus/babus.h>
 
-static _Thread_local char detail[512];
+_Thread_local bool error_has_detail;
+static _Thread_local char detail[ERROR_DETAIL_SIZE];
 
 int babus_fail(int error, const char *format, ...)
 {
@@ -20,19 +21,41 @@ int babus_fail(int error, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	memcpy(detail, line, sizeof(detail));
+	/* It may name what somebody else has written, and goes to a terminal. */
+	for (char *c = line; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	memcpy(detail, line, strlen(line) + 1);
+	error_has_detail = true;
 	errno = saved;
 	return error;
 }
 
-void babus_fail_clear(void)
-{
-	detail[0] = '\0';
-}
-
 const char *babus_error_detail(void)
 {
-	return detail;
+	return error_has_detail ? detail : "";
+}
+
+void error_keep(struct error_kept *kept)
+{
+	kept->has_detail = error_has_detail;
+	if (kept->has_detail)
+		memcpy(kept->detail, detail, sizeof(detail));
+}
+
+void error_restore(const struct error_kept *kept)
+{
+	error_has_detail = kept->has_detail;
+	if (kept->has_detail)
+		memcpy(detail, kept->detail, sizeof(detail));
+}
+
+int error_check_reserved(const uint64_t *reserved, size_t count, const char *what)
+{
+	for (size_t i = 0; i < count; i++)
+		if (reserved[i])
+			return babus_fail(-EINVAL, "%s: reserved[%zu] is not zero", what, i);
+	return 0;
 }
 
 const char *babus_version(void)

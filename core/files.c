@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "guard.h"
+#include "name.h"
 #include "shm.h"
 #include "wait.h"
 
@@ -42,7 +43,7 @@ static bool copy_name(const char *file, size_t length, char name[BABUS_NAME_MAX 
 		return false;
 	memcpy(name, file, length);
 	name[length] = '\0';
-	return !babus_name_check(name);
+	return name_is_legal(name);
 }
 
 bool files_slot_of(const char *file, char name[BABUS_NAME_MAX + 1])
@@ -253,17 +254,23 @@ static int mark_removed(babus_domain *domain, int fd)
 static bool is_current(babus_domain *domain, const char *name, uint64_t instance)
 {
 	char slot_file[NAME_MAX + 1];
+	struct error_kept detail;
 	struct layout_head head;
 	struct stat st;
 	bool current;
 	int fd;
 
+	error_keep(&detail);
 	files_name(slot_file, FILES_SLOT, name, 0);
 	fd = shm_open_file(domain->dirfd, slot_file, O_RDONLY, &st);
-	if (fd < 0)
-		return fd != -ENOENT;
-	current = shm_read_start(fd, slot_file, &head, sizeof(head)) || head.instance == instance;
-	close(fd);
+	if (fd < 0) {
+		current = fd != -ENOENT;
+	} else {
+		current = shm_read_start(fd, slot_file, &head, sizeof(head)) ||
+			  head.instance == instance;
+		close(fd);
+	}
+	error_restore(&detail);
 	return current;
 }
 
@@ -359,6 +366,7 @@ static int remove_damaged(babus_domain *domain, const char *slot_file)
 	} else if (fd != -EPROTO) {
 		error = fd;
 	} else {
+		babus_fail_clear();
 		STEP("unlink_damaged");
 		if (unlinkat(domain->dirfd, slot_file, 0) < 0)
 			error = -errno;
@@ -428,8 +436,10 @@ int babus_domain_remove_slot(babus_domain *domain, const char *name)
 		return error;
 	/* Again if a slot has come where there was none. */
 	error = -EAGAIN;
-	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++)
+	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++) {
+		babus_fail_clear();
 		error = files_remove(domain, name, NULL);
+	}
 	if (error && !*babus_error_detail())
 		babus_fail(error, "slot '%s': %s", name, babus_strerror(error));
 	return error;
@@ -472,6 +482,7 @@ static int recover_file(babus_domain *domain, const char *file, bool repair, uin
 
 int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers, uint32_t *foreign)
 {
+	struct error_kept first = {0};
 	struct dirent *entry;
 	DIR *dir = files_open_dir(domain->dirfd);
 
@@ -479,14 +490,20 @@ int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers, uint32
 		return -errno;
 	/* One that cannot be dealt with does not keep the others. */
 	while ((entry = readdir(dir))) {
-		int error = recover_file(domain, entry->d_name, repair, leftovers);
+		int error;
 
+		babus_fail_clear();
+		error = recover_file(domain, entry->d_name, repair, leftovers);
 		if (!error)
 			continue;
 		++*foreign;
+		if (first.has_detail)
+			continue;
 		if (!*babus_error_detail())
 			babus_fail(error, "%s: %s", entry->d_name, babus_strerror(error));
+		error_keep(&first);
 	}
 	closedir(dir);
+	error_restore(&first);
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include <babus/babus.h>
 
+#include "error.h"
 #include "fork.h"
 
 /* All there are. Read by the signal handler: grows at the front only. */
@@ -120,6 +121,7 @@ int babus_guard_install(void)
 	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	int error = 0;
 
+	babus_fail_clear();
 	sigemptyset(&action.sa_mask);
 	pthread_mutex_lock(&lock);
 	if (!installed) {

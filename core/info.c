@@ -135,6 +135,7 @@ int babus_slot_info(babus_slot *slot, struct babus_slot_info *result)
 	};
 	int error = slot_check(slot);
 
+	babus_fail_clear();
 	if (!error)
 		error = fill_messages(slot, &info);
 	if (!error)

@@ -91,6 +91,7 @@ static int explain(babus_slot *slot, int error)
 	if (error != -ENOSPC)
 		return error;
 	fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+	babus_fail_clear();
 	if (fd < 0)
 		return error;
 	close(fd);
@@ -158,6 +159,7 @@ static int check_publish(const babus_slot *slot, uint64_t size)
 {
 	int error = slot_check(slot);
 
+	babus_fail_clear();
 	if (__builtin_expect(error != 0, 0))
 		return error;
 	if (!slot->publishes)
@@ -241,6 +243,7 @@ int babus_loan_commit(struct babus_loan *loan, uint64_t *seq)
 {
 	int error;
 
+	babus_fail_clear();
 	if (!loan->slot || loan->size > loan->capacity)
 		return -EINVAL;
 	error = slot_check(loan->slot);
@@ -287,6 +290,7 @@ int babus_slot_publishv(babus_slot *slot, const struct iovec *iov, int count,
 	uint8_t *to;
 	int error;
 
+	babus_fail_clear();
 	if (count < 0)
 		return -EINVAL;
 	for (int i = 0; i < count; i++)

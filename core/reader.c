@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "error.h"
 #include "slot.h"
 
 struct babus_reader {
@@ -45,6 +46,7 @@ int babus_reader_seek(babus_reader *reader, enum babus_start start, uint64_t n)
 	uint64_t newest, cursor = 0;
 	int error = slot_check(reader->slot);
 
+	babus_fail_clear();
 	if (!error)
 		error = ring_newest(ring, &newest);
 	if (error)
@@ -84,6 +86,7 @@ int babus_reader_open(babus_slot *slot, enum babus_start start, uint64_t n, babu
 	babus_reader *reader;
 	int error = slot_check(slot);
 
+	babus_fail_clear();
 	if (error)
 		return error;
 	reader = calloc(1, sizeof(*reader));
@@ -128,6 +131,7 @@ static int view(babus_reader *reader, enum babus_which which, struct babus_messa
 {
 	int error = slot_check(reader->slot);
 
+	babus_fail_clear();
 	if (error)
 		return error;
 	return slot_view(reader->slot, reader->pin, which, local_get(&reader->cursor), message);
@@ -157,6 +161,7 @@ int babus_reader_next_copy(babus_reader *reader, void *buffer, size_t capacity,
 {
 	int error = slot_check(reader->slot);
 
+	babus_fail_clear();
 	if (!error)
 		error = slot_copy(reader->slot, reader->pin, BABUS_AFTER,
 				  local_get(&reader->cursor), buffer, capacity, message);
@@ -186,6 +191,7 @@ int babus_reader_latest(babus_reader *reader, struct babus_message *message)
 
 int babus_reader_stats(const babus_reader *reader, struct babus_reader_stats *stats)
 {
+	babus_fail_clear();
 	if (!fork_is_ours(reader->slot->generation))
 		return -ECHILD;
 	*stats = (struct babus_reader_stats){
@@ -217,6 +223,7 @@ int babus_reader_wait(babus_reader *reader, int64_t deadline_ns)
 	struct babus_event event;
 	int error = 0;
 
+	babus_fail_clear();
 	if (!reader->waiter) {
 		error = babus_waiter_open(reader->slot->domain, NULL, &reader->waiter);
 		if (!error)

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -28,12 +28,17 @@ static void bury_publishers(void *arg, const struct lease_set *dead)
 int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *buffers)
 {
 	struct burial burial = {.ring = &slot->ring};
+	struct error_kept detail;
 	struct stat st;
-	int fd = slot_reopen(slot, file, O_RDONLY, &st);
-	int dead;
+	int fd, dead;
 
-	if (fd < 0)
-		return fd;
+	/* The callers go on without it. */
+	error_keep(&detail);
+	fd = slot_reopen(slot, file, O_RDONLY, &st);
+	if (fd < 0) {
+		dead = fd;
+		goto restore;
+	}
 	if (file == SLOT_PINS_FILE)
 		dead = lease_recover(&slot->pin_table, fd, repair, NULL, NULL);
 	else
@@ -42,6 +47,8 @@ int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *b
 	close(fd);
 	if (buffers)
 		*buffers += burial.buffers;
+restore:
+	error_restore(&detail);
 	return dead;
 }
 
@@ -51,7 +58,7 @@ struct pass {
 	babus_domain *domain;
 	struct babus_report report;
 	bool repair;
-	char damage[256];
+	struct error_kept damage; /* the first of all */
 };
 
 static int recover_slot(void *arg, const char *name)
@@ -59,19 +66,20 @@ static int recover_slot(void *arg, const char *name)
 	struct pass *pass = arg;
 	struct babus_report *report = &pass->report;
 	babus_slot *slot;
-	int error = slot_open_maintenance(pass->domain, name, &slot);
-	int dead;
+	int dead, error;
 
+	babus_fail_clear();
+	error = slot_open_maintenance(pass->domain, name, &slot);
 	if (error == -ENOENT || error == -ENODEV)
 		return 0;
 	report->slots++;
 	if (error) {
-		/* The first of all stays to be told at the end. */
 		report->damaged++;
-		if (*pass->damage)
+		if (pass->damage.has_detail)
 			return 0;
-		snprintf(pass->damage, sizeof(pass->damage), "slot '%s': %s", name,
-			 *babus_error_detail() ? babus_error_detail() : babus_strerror(error));
+		babus_fail(error, "slot '%s': %s", name,
+			   *babus_error_detail() ? babus_error_detail() : babus_strerror(error));
+		error_keep(&pass->damage);
 		return 0;
 	}
 	dead = slot_recover(slot, SLOT_FILE, pass->repair, &report->buffers);
@@ -88,11 +96,10 @@ static int recover_all(struct pass *pass)
 	struct babus_report *report = &pass->report;
 	int error;
 
-	babus_fail_clear();
 	error = files_recover(pass->domain, pass->repair, &report->leftovers, &report->foreign);
 	if (error)
 		return error;
-	snprintf(pass->damage, sizeof(pass->damage), "%s", babus_error_detail());
+	error_keep(&pass->damage);
 	return babus_domain_list(pass->domain, recover_slot, pass);
 }
 
@@ -101,13 +108,14 @@ int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *
 	struct pass pass = {.domain = domain, .repair = repair != 0};
 	int error = domain_check(domain);
 
+	babus_fail_clear();
 	if (!error)
 		error = recover_all(&pass);
-	if (!error)
-		*report = pass.report;
-	if (!error && *pass.damage)
-		babus_fail(0, "%s", pass.damage);
-	return error;
+	if (error)
+		return error;
+	error_restore(&pass.damage);
+	*report = pass.report;
+	return 0;
 }
 
 /* --- removing a domain --------------------------------------------------------------- */
@@ -116,6 +124,7 @@ static int remove_one(void *arg, const char *name)
 {
 	int error = babus_domain_remove_slot(arg, name);
 
+	/* Somebody else was faster. */
 	return error == -ENOENT ? 0 : error;
 }
 
@@ -133,6 +142,8 @@ int babus_domain_remove(const char *name, const struct babus_domain_options *opt
 	if (!error)
 		error = domain_remove_files(domain);
 	babus_domain_close(domain);
+	if (!error)
+		babus_fail_clear();
 	return error;
 }
 
@@ -186,10 +197,14 @@ int babus_slot_clients(babus_slot *slot, int (*fn)(void *arg, const struct babus
 {
 	int result = slot_check(slot);
 
+	babus_fail_clear();
 	if (!result)
 		result = list_clients(slot, SLOT_FILE, fn, arg);
 	if (!result)
 		result = list_clients(slot, SLOT_PINS_FILE, fn, arg);
+	/* What fn called may have failed. */
+	if (!result)
+		babus_fail_clear();
 	return result;
 }
 
@@ -198,10 +213,11 @@ int babus_slot_publisher_alive(babus_slot *slot, uint64_t publisher)
 	struct stat st;
 	int fd, result = slot_check(slot);
 
+	babus_fail_clear();
 	if (result)
 		return result;
 	if (publisher < 1 || publisher > CLAIM_INCARNATION_MAX)
-		return -EINVAL;
+		return babus_fail(-EINVAL, "publisher %" PRIu64 ": no such number", publisher);
 	fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
 	if (fd < 0)
 		return fd;

@@ -52,6 +52,11 @@ static int check_options(const struct babus_slot_options *opts)
 
 /* --- files -------------------------------------------------------------------- */
 
+static int is_gone(const babus_slot *slot)
+{
+	return babus_fail(-ENODEV, "slot '%s': its files are no longer there", slot->name);
+}
+
 int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *st)
 {
 	char name[NAME_MAX + 1];
@@ -59,12 +64,17 @@ int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *s
 
 	files_name(name, file == SLOT_FILE ? FILES_SLOT : FILES_PINS, slot->name, slot->instance);
 	fd = shm_open_file(slot->domain->dirfd, name, flags, st);
+	if (fd == -ENOENT)
+		return is_gone(slot);
+	if (fd == -EACCES)
+		return babus_fail(fd, "%s/%s: %s permission is needed", slot->domain->path, name,
+				  flags & O_RDWR ? "read and write" : "read");
 	if (fd < 0)
-		return fd == -ENOENT ? -ENODEV : fd;
+		return fd;
 	if (st->st_dev != (file == SLOT_FILE ? slot->device : slot->pins_device) ||
 	    st->st_ino != (file == SLOT_FILE ? slot->inode : slot->pins_inode)) {
 		close(fd);
-		return -ENODEV;
+		return is_gone(slot);
 	}
 	return fd;
 }
@@ -255,6 +265,9 @@ void slot_drop_pin(babus_slot *slot, uint32_t pin)
 
 static void destroy(babus_slot *slot)
 {
+	struct error_kept detail;
+
+	error_keep(&detail);
 	/* A forked child has the handle's memory, but none of its leases, and its
 	   lock may be held by a thread of the parent. */
 	if (fork_page && fork_is_ours(slot->generation)) {
@@ -277,12 +290,23 @@ static void destroy(babus_slot *slot)
 	domain_unref(slot->domain);
 	free(slot->name);
 	free(slot);
+	error_restore(&detail);
 }
 
 void babus_slot_close(babus_slot *slot)
 {
 	if (slot)
 		destroy(slot);
+}
+
+/* Somebody was interrupted who removed it: finish that. */
+static void retire(const babus_slot *slot)
+{
+	struct error_kept detail;
+
+	error_keep(&detail);
+	files_retire(slot->domain, slot->name, slot->device, slot->inode);
+	error_restore(&detail);
 }
 
 static int open_handle(babus_domain *domain, const char *name, bool write, bool publish,
@@ -307,7 +331,7 @@ static int open_handle(babus_domain *domain, const char *name, bool write, bool 
 	if (!error && publish)
 		error = register_client(slot, SLOT_FILE, &slot->publisher);
 	if (error == -ENODEV && slot->header && flag_get(&slot->header->removed))
-		files_retire(domain, name, slot->device, slot->inode);
+		retire(slot);
 	if (error)
 		destroy(slot);
 	else
@@ -326,8 +350,10 @@ int slot_open_maintenance(babus_domain *domain, const char *name, babus_slot **s
 {
 	int error = open_handle(domain, name, true, false, slot);
 
-	if (error == -EACCES)
+	if (error == -EACCES) {
+		babus_fail_clear();
 		error = open_handle(domain, name, false, false, slot);
+	}
 	return error;
 }
 
@@ -410,10 +436,13 @@ int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 	if (error)
 		return error;
 	error = -EAGAIN;
-	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++)
+	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++) {
+		babus_fail_clear();
 		error = open_or_create(domain, name, flags, opts, &wanted, &slot);
+	}
 	if (error == -EAGAIN)
-		error = -ENODEV;
+		error = babus_fail(-ENODEV, "slot '%s': it is created and removed again and again",
+				   name);
 	if (!error && flags & BABUS_CREATE && !any_geometry) {
 		error = check_same_geometry(slot, &wanted);
 		if (error)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "error.h"
 #include "slot.h"
 
 /* In message->pin: leased for this message alone, to be given back with it. */
@@ -69,6 +70,7 @@ int babus_slot_view(babus_slot *slot, enum babus_which which, uint64_t n,
 	uint32_t pin;
 	int error = slot_check(slot);
 
+	babus_fail_clear();
 	if (!error)
 		error = view_pin(slot, &pin);
 	return error ? error : slot_view(slot, pin, which, n, message);
@@ -142,6 +144,7 @@ int babus_slot_copy(babus_slot *slot, enum babus_which which, uint64_t n, void *
 	uint32_t pin;
 	int error = slot_check(slot);
 
+	babus_fail_clear();
 	if (!error)
 		error = view_pin(slot, &pin);
 	return error ? error : slot_copy(slot, pin, which, n, buffer, capacity, message);

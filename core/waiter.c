@@ -63,6 +63,7 @@ int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *o
 	babus_waiter *waiter;
 	int error = domain_check(domain);
 
+	babus_fail_clear();
 	if (error)
 		return error;
 	waiter = calloc(1, sizeof(*waiter));
@@ -70,8 +71,9 @@ int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *o
 		return -ENOMEM;
 	waiter->recheck_ns = RECHECK_NS;
 	if (opts) {
-		for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(*opts->reserved); i++)
-			error = opts->reserved[i] ? -EINVAL : error;
+		error = error_check_reserved(opts->reserved,
+					     sizeof(opts->reserved) / sizeof(*opts->reserved),
+					     "waiter options");
 		if (opts->recheck_ns)
 			waiter->recheck_ns = opts->recheck_ns;
 		error = opts->spin_ns > INT64_MAX ? -EINVAL : error;
@@ -132,6 +134,7 @@ int babus_waiter_add(babus_waiter *waiter, babus_reader *reader, void *user)
 {
 	int error = domain_check(waiter->domain);
 
+	babus_fail_clear();
 	if (error)
 		return error;
 	if (babus_slot_domain(babus_reader_slot(reader)) != waiter->domain)
@@ -146,6 +149,7 @@ int babus_waiter_remove(babus_waiter *waiter, babus_reader *reader)
 {
 	int error;
 
+	babus_fail_clear();
 	if (!fork_is_ours(waiter->domain->generation))
 		return -ECHILD;
 	pthread_mutex_lock(&waiter->lock);
@@ -158,6 +162,7 @@ int babus_waiter_watch_domain(babus_waiter *waiter, void *user)
 {
 	int error = domain_check(waiter->domain);
 
+	babus_fail_clear();
 	if (error)
 		return error;
 	pthread_mutex_lock(&waiter->lock);
@@ -170,6 +175,7 @@ int babus_waiter_unwatch_domain(babus_waiter *waiter)
 {
 	bool watched;
 
+	babus_fail_clear();
 	if (!fork_is_ours(waiter->domain->generation))
 		return -ECHILD;
 	pthread_mutex_lock(&waiter->lock);
@@ -183,6 +189,7 @@ int babus_waiter_wake(babus_waiter *waiter)
 {
 	int error = domain_check(waiter->domain);
 
+	babus_fail_clear();
 	if (error == -ECHILD)
 		return error;
 	pthread_mutex_lock(&waiter->lock);
@@ -357,6 +364,7 @@ int babus_waiter_fd(babus_waiter *waiter, int *result)
 {
 	int fd, error = domain_check(waiter->domain);
 
+	babus_fail_clear();
 	if (error)
 		return error;
 	pthread_mutex_lock(&waiter->fd_lock);
@@ -496,6 +504,7 @@ int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_ev
 {
 	int result;
 
+	babus_fail_clear();
 	if (max < 1)
 		return -EINVAL;
 	/* A forked child's lock may be held by a thread of its parent. */
