@@ -18,6 +18,7 @@
 
 #include "error.h"
 #include "files.h"
+#include "flags.h"
 #include "fork.h"
 #include "guard.h"
 #include "shm.h"
@@ -36,13 +37,12 @@ void babus_domain_options_init(struct babus_domain_options *opts)
 
 static int check_options(const struct babus_domain_options *opts)
 {
-	for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(*opts->reserved); i++)
-		if (opts->reserved[i])
-			return babus_fail(-EINVAL, "reserved domain options must be zero");
 	if (opts->mode & ~(mode_t)07777)
 		return babus_fail(-EINVAL, "domain mode %#o: expected permission bits",
 				  (unsigned)opts->mode);
-	return 0;
+	return error_check_reserved(opts->reserved,
+				    sizeof(opts->reserved) / sizeof(*opts->reserved),
+				    "domain options");
 }
 
 /* --- trust ------------------------------------------------------------------ */
@@ -167,6 +167,17 @@ static int make_directory(int rootfd, const char *leaf)
 	return error;
 }
 
+static int give_access(int dirfd, const struct shm_access *access, const char *path)
+{
+	int error = shm_set_access(dirfd, access);
+
+	/* Options of zeros, which babus_domain_options_init() has not seen, ask for root. */
+	if (error == -EPERM)
+		return babus_fail(error, "%s: you may not give it to user %d, group %d (-1: you)",
+				  path, (int)access->uid, (int)access->gid);
+	return error;
+}
+
 /* Create what is missing: 0 if the file is new, -EEXIST if it was there. */
 static int create(int rootfd, const char *leaf, const char *path,
 		  const struct babus_domain_options *opts)
@@ -193,7 +204,7 @@ static int create(int rootfd, const char *leaf, const char *path,
 		error = -EEXIST;
 	/* Not complete: ours to finish, if it is ours. */
 	if (!error && (st.st_uid == geteuid() || geteuid() == 0))
-		error = shm_set_access(dirfd, &access);
+		error = give_access(dirfd, &access, path);
 	if (!error)
 		error = create_file(dirfd);
 	if (error && error != -EEXIST && !*babus_error_detail())
@@ -306,7 +317,9 @@ int babus_domain_open(const char *name, unsigned flags, const struct babus_domai
 	babus_domain_options_init(&defaults);
 	if (!opts)
 		opts = &defaults;
-	error = check_options(opts);
+	error = flags_check(flags, BABUS_CREATE | BABUS_EXCLUSIVE | BABUS_OBSERVE, "domain");
+	if (!error)
+		error = check_options(opts);
 	if (!error)
 		error = locate(opts, &name, &root, &leaf, &path);
 	if (error)

@@ -15,6 +15,7 @@
 
 #include "error.h"
 #include "files.h"
+#include "flags.h"
 #include "shm.h"
 
 void babus_slot_options_init(struct babus_slot_options *opts)
@@ -34,6 +35,9 @@ void babus_slot_options_init(struct babus_slot_options *opts)
 
 static int check_options(const struct babus_slot_options *opts)
 {
+	if (!opts->depth && !opts->loans && !opts->pins && !opts->max_size)
+		return babus_fail(-EINVAL, "slot options of zeros: call babus_slot_options_init() "
+					   "first");
 	if (opts->channel < -1 || opts->channel >= (int32_t)BABUS_CHANNELS)
 		return babus_fail(-EINVAL, "channel %" PRId32 ": expected 0 to %u, or -1",
 				  opts->channel, BABUS_CHANNELS - 1);
@@ -44,10 +48,9 @@ static int check_options(const struct babus_slot_options *opts)
 		return babus_fail(-EINVAL, "type label: at most %u bytes", BABUS_TYPE_MAX);
 	if (opts->description && strlen(opts->description) > BABUS_DESCRIPTION_MAX)
 		return babus_fail(-EINVAL, "description: at most %u bytes", BABUS_DESCRIPTION_MAX);
-	for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(*opts->reserved); i++)
-		if (opts->reserved[i])
-			return babus_fail(-EINVAL, "reserved slot options must be zero");
-	return 0;
+	return error_check_reserved(opts->reserved,
+				    sizeof(opts->reserved) / sizeof(*opts->reserved),
+				    "slot options");
 }
 
 /* --- files -------------------------------------------------------------------- */
@@ -427,8 +430,11 @@ int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 	if (!opts)
 		opts = &defaults;
 	error = domain_check(domain);
-	if (!error && flags & ~(unsigned)(BABUS_PUBLISH | BABUS_CREATE | BABUS_EXCLUSIVE))
-		error = babus_fail(-EINVAL, "slot '%s': unknown flags %#x", name, flags);
+	if (!error)
+		error = flags_check(flags,
+				    BABUS_PUBLISH | BABUS_CREATE | BABUS_EXCLUSIVE | BABUS_EXACT |
+					BABUS_OBSERVE,
+				    "slot");
 	if (!error)
 		error = babus_name_check(name);
 	if (!error)

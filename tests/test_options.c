@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* What the open calls refuse: flags, and options that nobody has filled in. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support.h"
+
+/* Refused with a detail that says why; a new slot or domain is not there after that. */
+#define REFUSED(call, word)                                          \
+	do {                                                         \
+		assert_int_equal(call, -EINVAL);                     \
+		assert_non_null(strstr(babus_error_detail(), word)); \
+	} while (0)
+
+static int open_domain(unsigned flags, const struct babus_domain_options *opts)
+{
+	babus_domain *domain = NULL;
+	int error = babus_domain_open("new", flags, opts, &domain);
+
+	if (error)
+		assert_null(domain);
+	babus_domain_close(domain);
+	return error;
+}
+
+static int open_new_slot(unsigned flags, const struct babus_slot_options *opts)
+{
+	babus_slot *slot = NULL;
+	int error = babus_slot_open(bus, "s", flags, opts, &slot);
+
+	if (error)
+		assert_null(slot);
+	babus_slot_close(slot);
+	return error;
+}
+
+static int await(unsigned flags, const struct babus_slot_options *opts)
+{
+	babus_slot *slot = NULL;
+	int error = babus_slot_await(bus, "s", flags, opts, BABUS_NOW, &slot);
+
+	babus_slot_close(slot);
+	return error;
+}
+
+static void domains_refuse_flags_without_a_meaning(void **state)
+{
+	(void)state;
+	REFUSED(open_domain(BABUS_CREATE | 1u << 5, NULL), "0x20");
+	REFUSED(open_domain(BABUS_CREATE | 1u << 31, NULL), "0x80000000");
+	REFUSED(open_domain(BABUS_CREATE | BABUS_PUBLISH, NULL), "0x1");
+	REFUSED(open_domain(BABUS_CREATE | BABUS_EXACT, NULL), "0x8");
+	REFUSED(open_domain(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE without BABUS_CREATE");
+	REFUSED(open_domain(BABUS_OBSERVE | BABUS_CREATE, NULL), "BABUS_OBSERVE");
+	REFUSED(open_domain(BABUS_OBSERVE | BABUS_PUBLISH, NULL), "0x1");
+	assert_int_not_equal(access(root_file("babus.new"), F_OK), 0);
+}
+
+static void slots_refuse_flags_without_a_meaning(void **state)
+{
+	(void)state;
+	REFUSED(open_new_slot(BABUS_CREATE | 1u << 5, NULL), "0x20");
+	REFUSED(open_new_slot(BABUS_CREATE | 1u << 31, NULL), "0x80000000");
+	REFUSED(open_new_slot(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE without BABUS_CREATE");
+	REFUSED(open_new_slot(BABUS_OBSERVE | BABUS_CREATE, NULL), "BABUS_OBSERVE");
+	REFUSED(open_new_slot(BABUS_OBSERVE | BABUS_PUBLISH, NULL), "BABUS_OBSERVE");
+	REFUSED(await(1u << 5, NULL), "0x20");
+	REFUSED(await(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE");
+	REFUSED(await(BABUS_OBSERVE | BABUS_PUBLISH, NULL), "BABUS_OBSERVE");
+	assert_int_not_equal(access(domain_file("s.slot"), F_OK), 0);
+}
+
+static void flags_are_checked_though_the_slot_exists(void **state)
+{
+	babus_slot *slot = make_slot("s", 1, 16);
+
+	(void)state;
+	REFUSED(open_new_slot(1u << 5, NULL), "0x20");
+	REFUSED(open_new_slot(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE without BABUS_CREATE");
+	REFUSED(await(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE");
+	babus_slot_close(slot);
+}
+
+static void each_reserved_field_must_be_zero_and_is_named(void **state)
+{
+	struct babus_waiter_options waiting = {0};
+	struct babus_domain_options domain;
+	struct babus_slot_options slot;
+	babus_waiter *waiter = NULL;
+
+	(void)state;
+	babus_domain_options_init(&domain);
+	babus_slot_options_init(&slot);
+#define EACH_RESERVED(opts, call)                                                         \
+	for (size_t i = 0; i < sizeof((opts).reserved) / sizeof(*(opts).reserved); i++) { \
+		char field[] = {'[', (char)('0' + i), ']', '\0'};                         \
+                                                                                          \
+		(opts).reserved[i] = UINT64_C(1) << 63;                                   \
+		REFUSED(call, field);                                                     \
+		(opts).reserved[i] = 0;                                                   \
+	}
+	EACH_RESERVED(domain, open_domain(BABUS_CREATE, &domain))
+	EACH_RESERVED(domain, babus_domain_remove("test", &domain))
+	EACH_RESERVED(slot, open_new_slot(BABUS_CREATE, &slot))
+	EACH_RESERVED(slot, await(0, &slot))
+	EACH_RESERVED(waiting, babus_waiter_open(bus, &waiting, &waiter))
+#undef EACH_RESERVED
+	assert_null(waiter);
+	assert_int_equal(babus_domain_check(bus), 0);
+}
+
+static void slot_options_of_zeros_name_the_call_that_is_missing(void **state)
+{
+	struct babus_slot_options opts = {.type = "rgb24"};
+	babus_slot *slot;
+
+	(void)state;
+	REFUSED(open_new_slot(BABUS_CREATE, &opts), "babus_slot_options_init()");
+	slot = make_slot("s", 1, 16);
+	REFUSED(open_new_slot(0, &opts), "babus_slot_options_init()");
+	REFUSED(await(0, &opts), "babus_slot_options_init()");
+	babus_slot_close(slot);
+}
+
+static void create_with_the_options_of_zeros(void *arg)
+{
+	struct babus_domain_options opts = {0};
+	babus_domain *domain;
+
+	(void)arg;
+	child_become(61001, (gid_t)-1);
+	EXPECT_EQUAL(babus_domain_open("new", BABUS_CREATE, &opts, &domain), -EPERM);
+	EXPECT(strstr(babus_error_detail(), "user 0") != NULL);
+}
+
+static void domain_options_of_zeros_ask_for_root(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	child_join(child_start(create_with_the_options_of_zeros, NULL));
+}
+
+static int run(void)
+{
+	const struct CMUnitTest cases[] = {
+	    CASE(domains_refuse_flags_without_a_meaning),
+	    CASE(slots_refuse_flags_without_a_meaning),
+	    CASE(flags_are_checked_though_the_slot_exists),
+	    CASE(each_reserved_field_must_be_zero_and_is_named),
+	    CASE(slot_options_of_zeros_name_the_call_that_is_missing),
+	    CASE(domain_options_of_zeros_ask_for_root),
+	};
+
+	return cmocka_run_group_tests(cases, NULL, NULL);
+}
+
+int main(void)
+{
+	return support_main(run, 60);
+}
