@@ -146,7 +146,7 @@ int babus_slot_info(babus_slot *slot, struct babus_slot_info *result)
 	info.readers = count_claims(&slot->pin_table, 0);
 	info.lost = count_lost(slot);
 	info.created_ns = slot->header->head.created_ns;
-	memcpy(info.type, slot->header->type, BABUS_TYPE_MAX);
+	memcpy(info.type, slot->type, sizeof(info.type));
 	memcpy(info.description, slot->header->description, BABUS_DESCRIPTION_MAX);
 	error = slot_check(slot);
 	if (!error)

@@ -48,9 +48,8 @@ static int check_options(const struct babus_slot_options *opts)
 		return babus_fail(-EINVAL, "type label: at most %u bytes", BABUS_TYPE_MAX);
 	if (opts->description && strlen(opts->description) > BABUS_DESCRIPTION_MAX)
 		return babus_fail(-EINVAL, "description: at most %u bytes", BABUS_DESCRIPTION_MAX);
-	return error_check_reserved(opts->reserved,
-				    sizeof(opts->reserved) / sizeof(*opts->reserved),
-				    "slot options");
+	return error_check_reserved(
+	    opts->reserved, sizeof(opts->reserved) / sizeof(*opts->reserved), "slot options");
 }
 
 /* --- files -------------------------------------------------------------------- */
@@ -100,17 +99,23 @@ static int map_slot(babus_slot *slot, const char *file)
 	if (fd < 0)
 		return fd;
 	error = shm_read_start(fd, file, &header, sizeof(header));
-	if (!error)
-		error = layout_check_slot(&header, (uint64_t)st.st_size, &slot->ring.g, slot->name);
-	if (!error)
-		error = check_owner(slot, &st, file);
-	if (!error)
-		error = shm_map(fd, slot->ring.g.slot_size, slot->publishes,
-				(void **)&slot->header);
+	if (error)
+		goto close;
+	error = layout_check_slot(&header, (uint64_t)st.st_size, &slot->ring.g, slot->name);
+	if (error)
+		goto close;
+	error = check_owner(slot, &st, file);
+	if (error)
+		goto close;
+	error = shm_map(fd, slot->ring.g.slot_size, slot->publishes, (void **)&slot->header);
+	if (error)
+		goto close;
 	slot->instance = header.head.instance;
 	slot->place = layout_place(header.channel, header.head.instance);
 	slot->device = st.st_dev;
 	slot->inode = st.st_ino;
+	memcpy(slot->type, header.type, BABUS_TYPE_MAX);
+close:
 	close(fd);
 	return error;
 }
@@ -312,52 +317,29 @@ static void retire(const babus_slot *slot)
 	error_restore(&detail);
 }
 
-static int open_handle(babus_domain *domain, const char *name, bool write, bool publish,
-		       babus_slot **result)
+/* What a slot is opened for. */
+enum purpose {
+	TO_READ,
+	TO_MAINTAIN, /* to write, without being a publisher */
+	TO_PUBLISH,
+};
+
+/* How a slot is to be opened, or created. */
+struct request {
+	unsigned flags;
+	const struct babus_slot_options *opts;
+	struct layout_geometry geometry; /* of `opts` */
+};
+
+static int check_type(const babus_slot *slot, const char *wanted)
 {
-	babus_slot *slot = aligned_alloc(64, (sizeof(*slot) + 63) / 64 * 64);
-	int error = -ENOMEM;
-
-	if (!slot)
-		return error;
-	memset(slot, 0, sizeof(*slot));
-	pthread_mutex_init(&slot->reader_lock, NULL);
-	domain_ref(domain);
-	slot->domain = domain;
-	slot->domain_map = domain->map;
-	slot->generation = domain->generation;
-	slot->pid = (uint32_t)getpid();
-	slot->publishes = write;
-	slot->name = strdup(name);
-	if (slot->name)
-		error = attach(slot);
-	if (!error && publish)
-		error = register_client(slot, SLOT_FILE, &slot->publisher);
-	if (error == -ENODEV && slot->header && flag_get(&slot->header->removed))
-		retire(slot);
-	if (error)
-		destroy(slot);
-	else
-		*result = slot;
-	return error;
-}
-
-static int open_existing(babus_domain *domain, const char *name, unsigned flags, babus_slot **slot)
-{
-	bool publish = flags & BABUS_PUBLISH;
-
-	return open_handle(domain, name, publish, publish, slot);
-}
-
-int slot_open_maintenance(babus_domain *domain, const char *name, babus_slot **slot)
-{
-	int error = open_handle(domain, name, true, false, slot);
-
-	if (error == -EACCES) {
-		babus_fail_clear();
-		error = open_handle(domain, name, false, false, slot);
-	}
-	return error;
+	if (!wanted || !*wanted || !strcmp(slot->type, wanted))
+		return 0;
+	if (!*slot->type)
+		return babus_fail(-EEXIST, "slot '%s' exists without a type, expected '%s'",
+				  slot->name, wanted);
+	return babus_fail(-EEXIST, "slot '%s' exists with type '%s', expected '%s'", slot->name,
+			  slot->type, wanted);
 }
 
 static int check_same_geometry(const babus_slot *slot, const struct layout_geometry *wanted)
@@ -375,60 +357,134 @@ static int check_same_geometry(const babus_slot *slot, const struct layout_geome
 			  wanted->max_size, wanted->loans, wanted->pins);
 }
 
-/* What creation needs, checked before anything is touched. */
-static int prepare(const struct babus_slot_options *opts, struct layout_geometry *g)
+/* Whether what exists is what was asked for. All else of the options is for creation. */
+static int check_fits(const babus_slot *slot, const struct request *request)
 {
+	int error = check_type(slot, request->opts->type);
+
+	if (!error && request->flags & BABUS_EXACT)
+		error = check_same_geometry(slot, &request->geometry);
+	return error;
+}
+
+/* `request` NULL: whatever the slot is like. */
+static int open_handle(babus_domain *domain, const char *name, enum purpose purpose,
+		       const struct request *request, babus_slot **result)
+{
+	babus_slot *slot = aligned_alloc(64, (sizeof(*slot) + 63) / 64 * 64);
+	int error = -ENOMEM;
+
+	if (!slot)
+		return error;
+	memset(slot, 0, sizeof(*slot));
+	pthread_mutex_init(&slot->reader_lock, NULL);
+	domain_ref(domain);
+	slot->domain = domain;
+	slot->domain_map = domain->map;
+	slot->generation = domain->generation;
+	slot->pid = (uint32_t)getpid();
+	slot->publishes = purpose >= TO_MAINTAIN;
+	slot->name = strdup(name);
+	if (slot->name)
+		error = attach(slot);
+	if (!error && request)
+		error = check_fits(slot, request);
+	if (!error && purpose == TO_PUBLISH)
+		error = register_client(slot, SLOT_FILE, &slot->publisher);
+	if (error == -ENODEV && slot->header && flag_get(&slot->header->removed))
+		retire(slot);
+	if (error)
+		destroy(slot);
+	else
+		*result = slot;
+	return error;
+}
+
+static int open_existing(babus_domain *domain, const char *name, const struct request *request,
+			 babus_slot **slot)
+{
+	return open_handle(domain, name, request->flags & BABUS_PUBLISH ? TO_PUBLISH : TO_READ,
+			   request, slot);
+}
+
+int slot_open_maintenance(babus_domain *domain, const char *name, babus_slot **slot)
+{
+	int error = open_handle(domain, name, TO_MAINTAIN, NULL, slot);
+
+	if (error == -EACCES) {
+		babus_fail_clear();
+		error = open_handle(domain, name, TO_READ, NULL, slot);
+	}
+	return error;
+}
+
+/* What creation needs, checked before anything is touched. */
+static int prepare(struct request *request)
+{
+	const struct babus_slot_options *opts = request->opts;
 	int error = check_options(opts);
 
-	*g = (struct layout_geometry){
+	request->geometry = (struct layout_geometry){
 	    .depth = opts->depth,
 	    .loans = opts->loans,
 	    .pins = opts->pins,
 	    .max_size = opts->max_size,
 	    .first_seq = opts->first_seq,
 	};
-	return error ? error : layout_geometry(g);
+	return error ? error : layout_geometry(&request->geometry);
 }
 
 /* One attempt; -EAGAIN: somebody created or removed it meanwhile. */
-static int open_or_create(babus_domain *domain, const char *name, unsigned flags,
-			  const struct babus_slot_options *opts, const struct layout_geometry *g,
+static int open_or_create(babus_domain *domain, const char *name, const struct request *request,
 			  babus_slot **slot)
 {
 	int error = -ENOENT;
 
-	if (!(flags & BABUS_EXCLUSIVE && flags & BABUS_CREATE)) {
-		error = open_existing(domain, name, flags, slot);
+	if (!(request->flags & BABUS_EXCLUSIVE)) {
+		error = open_existing(domain, name, request, slot);
 		if (error == -ENODEV && !domain_check(domain))
 			return -EAGAIN;
-		if (error != -ENOENT || !(flags & BABUS_CREATE))
+		if (error != -ENOENT || !(request->flags & BABUS_CREATE))
 			return error;
 	}
-	error = files_create(domain, name, opts, g);
-	if (error == -EEXIST && !(flags & BABUS_EXCLUSIVE))
+	error = files_create(domain, name, request->opts, &request->geometry);
+	if (error == -EEXIST && !(request->flags & BABUS_EXCLUSIVE))
 		return -EAGAIN;
 	if (error)
 		return error;
-	error = open_existing(domain, name, flags, slot);
+	error = open_existing(domain, name, request, slot);
 	return error == -ENOENT || error == -ENODEV ? -EAGAIN : error;
+}
+
+static int try_to_open(babus_domain *domain, const char *name, const struct request *request,
+		       babus_slot **slot)
+{
+	enum {
+		ATTEMPTS = 100
+	};
+	int error = -EAGAIN;
+
+	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++) {
+		babus_fail_clear();
+		error = open_or_create(domain, name, request, slot);
+	}
+	if (error == -EAGAIN)
+		return babus_fail(-ENODEV, "slot '%s': it is created and removed again and again",
+				  name);
+	if (error && !*babus_error_detail())
+		return babus_fail(error, "slot '%s': %s", name, babus_strerror(error));
+	return error;
 }
 
 int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 		    const struct babus_slot_options *opts, babus_slot **result)
 {
-	enum {
-		ATTEMPTS = 100
-	};
 	struct babus_slot_options defaults;
-	struct layout_geometry wanted;
-	bool any_geometry = !opts;
-	babus_slot *slot = NULL;
+	struct request request = {flags, opts ? opts : &defaults, {0}};
 	int error;
 
 	babus_fail_clear();
 	babus_slot_options_init(&defaults);
-	if (!opts)
-		opts = &defaults;
 	error = domain_check(domain);
 	if (!error)
 		error = flags_check(flags,
@@ -438,27 +494,8 @@ int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 	if (!error)
 		error = babus_name_check(name);
 	if (!error)
-		error = prepare(opts, &wanted);
-	if (error)
-		return error;
-	error = -EAGAIN;
-	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++) {
-		babus_fail_clear();
-		error = open_or_create(domain, name, flags, opts, &wanted, &slot);
-	}
-	if (error == -EAGAIN)
-		error = babus_fail(-ENODEV, "slot '%s': it is created and removed again and again",
-				   name);
-	if (!error && flags & BABUS_CREATE && !any_geometry) {
-		error = check_same_geometry(slot, &wanted);
-		if (error)
-			destroy(slot);
-	}
-	if (error && !*babus_error_detail())
-		babus_fail(error, "slot '%s': %s", name, babus_strerror(error));
-	if (!error)
-		*result = slot;
-	return error;
+		error = prepare(&request);
+	return error ? error : try_to_open(domain, name, &request, result);
 }
 
 int babus_slot_remove(babus_slot *slot)

@@ -41,6 +41,7 @@ struct babus_slot {
 	dev_t device, pins_device;
 	ino_t inode, pins_inode;
 	char *name;
+	char type[BABUS_TYPE_MAX + 1];
 
 	struct lease_client publisher; /* constant once open */
 	_Atomic bool token_busy;       /* the publisher's own token */
