@@ -287,11 +287,11 @@ static int locate(const struct babus_domain_options *opts, const char **name, co
 {
 	int error;
 
-	*root = opts->root ? opts->root : getenv("BABUS_ROOT");
+	*root = opts->root ? opts->root : secure_getenv("BABUS_ROOT");
 	if (!*root || !**root)
 		*root = "/dev/shm";
 	if (!*name)
-		*name = getenv("BABUS_DOMAIN");
+		*name = secure_getenv("BABUS_DOMAIN");
 	if (!*name || !**name)
 		*name = "default";
 	error = babus_name_check(*name);
