@@ -24,7 +24,6 @@
 #include "shm.h"
 #include "wait.h"
 
-#define DOMAIN_FILE "domain"
 #define DOMAIN_SIZE (5 * LAYOUT_PAGE)
 
 _Static_assert(sizeof(struct layout_domain) <= DOMAIN_SIZE, "the domain's file");
@@ -40,9 +39,8 @@ static int check_options(const struct babus_domain_options *opts)
 	if (opts->mode & ~(mode_t)07777)
 		return babus_fail(-EINVAL, "domain mode %#o: expected permission bits",
 				  (unsigned)opts->mode);
-	return error_check_reserved(opts->reserved,
-				    sizeof(opts->reserved) / sizeof(*opts->reserved),
-				    "domain options");
+	return error_check_reserved(
+	    opts->reserved, sizeof(opts->reserved) / sizeof(*opts->reserved), "domain options");
 }
 
 /* --- trust ------------------------------------------------------------------ */
@@ -496,20 +494,4 @@ int babus_domain_list(babus_domain *domain, int (*fn)(void *arg, const char *nam
 	if (!result)
 		babus_fail_clear();
 	return result;
-}
-
-int domain_remove_files(babus_domain *domain)
-{
-	if (files_count_foreign(domain->dirfd, DOMAIN_FILE) != 0)
-		return babus_fail(-ENOTEMPTY, "%s: holds files that are not of babus",
-				  domain->path);
-	STEP("unlink_domain");
-	if (unlinkat(domain->dirfd, DOMAIN_FILE, 0) < 0)
-		return -errno;
-	domain_check_files(domain); /* tells everybody */
-	babus_fail_clear();
-	STEP("remove_directory");
-	if (rmdir(domain->path) < 0)
-		return babus_fail(-errno, "%s: %s", domain->path, strerror(errno));
-	return 0;
 }

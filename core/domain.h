@@ -9,6 +9,8 @@
 
 #include "layout.h"
 
+#define DOMAIN_FILE "domain" /* in the directory */
+
 struct babus_domain {
 	/* constant once open */
 	struct layout_domain *map;
@@ -47,9 +49,6 @@ int domain_check_files(babus_domain *domain);
 
 /* Whether a file of this owner in the domain's directory is to be trusted. */
 bool domain_trusts(const babus_domain *domain, uid_t owner);
-
-/* Remove the file `domain` and the directory, which holds no slots any more. */
-int domain_remove_files(babus_domain *domain);
 
 /* Count and announce a change of the set of slots. */
 void domain_changed(babus_domain *domain);

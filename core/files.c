@@ -421,30 +421,6 @@ int files_remove(babus_domain *domain, const char *name, const struct stat *only
 	return error ? error : files_retire(domain, name, st.st_dev, st.st_ino);
 }
 
-int babus_domain_remove_slot(babus_domain *domain, const char *name)
-{
-	enum {
-		ATTEMPTS = 100
-	};
-	int error;
-
-	babus_fail_clear();
-	error = domain_check(domain);
-	if (!error)
-		error = babus_name_check(name);
-	if (error)
-		return error;
-	/* Again if a slot has come where there was none. */
-	error = -EAGAIN;
-	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++) {
-		babus_fail_clear();
-		error = files_remove(domain, name, NULL);
-	}
-	if (error && !*babus_error_detail())
-		babus_fail(error, "slot '%s': %s", name, babus_strerror(error));
-	return error;
-}
-
 /* --- leftovers ---------------------------------------------------------------- */
 
 /* Whether the pins belong to no slot, and nobody is about to link one. */

@@ -196,79 +196,6 @@ static int attach(babus_slot *slot)
 	return slot_check(slot);
 }
 
-/* --- registering ---------------------------------------------------------------- */
-
-static int try_register(babus_slot *slot, enum slot_file file, struct lease_client *client)
-{
-	struct stat st;
-	int fd, error;
-
-	fork_hold();
-	error = fd = slot_reopen(slot, file, O_RDWR, &st);
-	if (fd >= 0)
-		error = lease_register(file == SLOT_FILE ? &slot->token_table : &slot->pin_table,
-				       fd, client);
-	fork_release();
-	return error;
-}
-
-int slot_full(const babus_slot *slot, enum slot_file file)
-{
-	return babus_fail(-ENOBUFS, "slot '%s': all %" PRIu32 " %s are in use by live clients",
-			  slot->name, file == SLOT_FILE ? slot->ring.g.loans : slot->ring.g.pins,
-			  file == SLOT_FILE ? "loans" : "pins");
-}
-
-static int register_client(babus_slot *slot, enum slot_file file, struct lease_client *client)
-{
-	int error;
-
-	babus_fail_clear();
-	error = try_register(slot, file, client);
-	if (error == -ENOBUFS && slot_recover(slot, file, true, NULL) >= 0)
-		error = try_register(slot, file, client);
-	if (error == -ENOBUFS && !*babus_error_detail())
-		slot_full(slot, file);
-	return error;
-}
-
-static int register_reader(babus_slot *slot)
-{
-	int error = 0;
-
-	pthread_mutex_lock(&slot->reader_lock);
-	if (!slot->reader.incarnation)
-		error = register_client(slot, SLOT_PINS_FILE, &slot->reader);
-	pthread_mutex_unlock(&slot->reader_lock);
-	return error;
-}
-
-int slot_keep_pin(babus_slot *slot, uint32_t *pin)
-{
-	int error = register_reader(slot);
-
-	if (error)
-		return error;
-	if (local_take(&slot->own_pin_lent)) {
-		*pin = slot->reader.own;
-		return 0;
-	}
-	error = lease_take(&slot->pin_table, &slot->reader, pin);
-	if (error == -ENOBUFS && slot_recover(slot, SLOT_PINS_FILE, true, NULL) >= 0)
-		error = lease_take(&slot->pin_table, &slot->reader, pin);
-	return error == -ENOBUFS ? slot_full(slot, SLOT_PINS_FILE) : error;
-}
-
-void slot_drop_pin(babus_slot *slot, uint32_t pin)
-{
-	if (pin == slot->reader.own) {
-		pin_clear(&slot->pins[pin].hold);
-		local_give(&slot->own_pin_lent);
-	} else {
-		lease_give(&slot->pin_table, &slot->reader, pin);
-	}
-}
-
 /* --- open and close ------------------------------------------------------------- */
 
 static void destroy(babus_slot *slot)
@@ -390,7 +317,7 @@ static int open_handle(babus_domain *domain, const char *name, enum purpose purp
 	if (!error && request)
 		error = check_fits(slot, request);
 	if (!error && purpose == TO_PUBLISH)
-		error = register_client(slot, SLOT_FILE, &slot->publisher);
+		error = slot_register(slot, SLOT_FILE, &slot->publisher);
 	if (error == -ENODEV && slot->header && flag_get(&slot->header->removed))
 		retire(slot);
 	if (error)
@@ -496,18 +423,6 @@ int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 	if (!error)
 		error = prepare(&request);
 	return error ? error : try_to_open(domain, name, &request, result);
-}
-
-int babus_slot_remove(babus_slot *slot)
-{
-	struct stat own = {.st_dev = slot->device, .st_ino = slot->inode};
-	int error;
-
-	babus_fail_clear();
-	error = slot_check(slot);
-	if (!error)
-		error = files_remove(slot->domain, slot->name, &own);
-	return error == -ENOENT ? -ENODEV : error;
 }
 
 const char *babus_slot_name(const babus_slot *slot)

@@ -93,6 +93,9 @@ int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *s
 /* Take back what dead publishers, or readers, hold. Number of them, or errno. */
 int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *buffers);
 
+/* Register the handle as a publisher, or a reading client. -ENOBUFS, with the text. */
+int slot_register(babus_slot *slot, enum slot_file file, struct lease_client *client);
+
 /* All of the slot's loans (SLOT_FILE), or pins, are in use: -ENOBUFS, with the text. */
 int slot_full(const babus_slot *slot, enum slot_file file);
 

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The clients of a slot: registering as one, the pins that a handle keeps, and who
+ * else is there.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "slot.h"
+
+/* --- registering ---------------------------------------------------------------- */
+
+static int try_register(babus_slot *slot, enum slot_file file, struct lease_client *client)
+{
+	struct stat st;
+	int fd, error;
+
+	fork_hold();
+	error = fd = slot_reopen(slot, file, O_RDWR, &st);
+	if (fd >= 0)
+		error = lease_register(file == SLOT_FILE ? &slot->token_table : &slot->pin_table,
+				       fd, client);
+	fork_release();
+	return error;
+}
+
+int slot_full(const babus_slot *slot, enum slot_file file)
+{
+	return babus_fail(-ENOBUFS, "slot '%s': all %" PRIu32 " %s are in use by live clients",
+			  slot->name, file == SLOT_FILE ? slot->ring.g.loans : slot->ring.g.pins,
+			  file == SLOT_FILE ? "loans" : "pins");
+}
+
+int slot_register(babus_slot *slot, enum slot_file file, struct lease_client *client)
+{
+	int error;
+
+	babus_fail_clear();
+	error = try_register(slot, file, client);
+	if (error == -ENOBUFS && slot_recover(slot, file, true, NULL) >= 0)
+		error = try_register(slot, file, client);
+	if (error == -ENOBUFS && !*babus_error_detail())
+		slot_full(slot, file);
+	return error;
+}
+
+static int register_reader(babus_slot *slot)
+{
+	int error = 0;
+
+	pthread_mutex_lock(&slot->reader_lock);
+	if (!slot->reader.incarnation)
+		error = slot_register(slot, SLOT_PINS_FILE, &slot->reader);
+	pthread_mutex_unlock(&slot->reader_lock);
+	return error;
+}
+
+int slot_keep_pin(babus_slot *slot, uint32_t *pin)
+{
+	int error = register_reader(slot);
+
+	if (error)
+		return error;
+	if (local_take(&slot->own_pin_lent)) {
+		*pin = slot->reader.own;
+		return 0;
+	}
+	error = lease_take(&slot->pin_table, &slot->reader, pin);
+	if (error == -ENOBUFS && slot_recover(slot, SLOT_PINS_FILE, true, NULL) >= 0)
+		error = lease_take(&slot->pin_table, &slot->reader, pin);
+	return error == -ENOBUFS ? slot_full(slot, SLOT_PINS_FILE) : error;
+}
+
+void slot_drop_pin(babus_slot *slot, uint32_t pin)
+{
+	if (pin == slot->reader.own) {
+		pin_clear(&slot->pins[pin].hold);
+		local_give(&slot->own_pin_lent);
+	} else {
+		lease_give(&slot->pin_table, &slot->reader, pin);
+	}
+}
+
+/* --- listing ----------------------------------------------------------------------- */
+
+static uint32_t count_owned(const struct ring *ring, uint64_t incarnation)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < ring->g.buffers; i++)
+		count += state_get(&ring->states[i]) == word_state(STATE_OWNED, incarnation);
+	return count;
+}
+
+static int list_clients(babus_slot *slot, enum slot_file file,
+			int (*fn)(void *arg, const struct babus_client_info *info), void *arg)
+{
+	bool publisher = file == SLOT_FILE;
+	const struct lease_table *table = publisher ? &slot->token_table : &slot->pin_table;
+	struct stat st;
+	int fd = slot_reopen(slot, file, O_RDONLY, &st);
+	int result = 0;
+
+	if (fd < 0)
+		return fd;
+	for (uint32_t i = 0; i < table->count && !result; i++) {
+		const struct layout_lease *entry = &table->entries[i];
+		uint64_t incarnation = claim_get(&entry->claim);
+		struct babus_client_info info = {.publisher = publisher};
+		int alive;
+
+		if (!incarnation || (publisher && !(counter_get(&entry->pid) & LEASE_OWN)))
+			continue;
+		alive = lease_alive(fd, incarnation);
+		info.alive = alive > 0;
+		info.pid = (uint32_t)counter_get(&entry->pid);
+		info.held = publisher ? count_owned(&slot->ring, incarnation)
+				      : record_get(&entry->hold) != 0;
+		info.cursor = counter_get(&entry->cursor);
+		info.received = counter_get(&entry->received);
+		info.lost = counter_get(&entry->lost);
+		info.incarnation = incarnation;
+		result = alive < 0 ? alive : fn(arg, &info);
+	}
+	close(fd);
+	return result;
+}
+
+int babus_slot_clients(babus_slot *slot, int (*fn)(void *arg, const struct babus_client_info *info),
+		       void *arg)
+{
+	int result = slot_check(slot);
+
+	babus_fail_clear();
+	if (!result)
+		result = list_clients(slot, SLOT_FILE, fn, arg);
+	if (!result)
+		result = list_clients(slot, SLOT_PINS_FILE, fn, arg);
+	/* What fn called may have failed. */
+	if (!result)
+		babus_fail_clear();
+	return result;
+}
+
+int babus_slot_publisher_alive(babus_slot *slot, uint64_t publisher)
+{
+	struct stat st;
+	int fd, result = slot_check(slot);
+
+	babus_fail_clear();
+	if (result)
+		return result;
+	if (publisher < 1 || publisher > CLAIM_INCARNATION_MAX)
+		return babus_fail(-EINVAL, "publisher %" PRIu64 ": no such number", publisher);
+	fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+	if (fd < 0)
+		return fd;
+	result = lease_alive(fd, publisher);
+	close(fd);
+	return result;
+}

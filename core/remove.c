@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Removing slots, by name and by handle, and whole domains. Their files: files.c. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "files.h"
+#include "slot.h"
+
+int babus_domain_remove_slot(babus_domain *domain, const char *name)
+{
+	enum {
+		ATTEMPTS = 100
+	};
+	int error;
+
+	babus_fail_clear();
+	error = domain_check(domain);
+	if (!error)
+		error = babus_name_check(name);
+	if (error)
+		return error;
+	/* Again if a slot has come where there was none. */
+	error = -EAGAIN;
+	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++) {
+		babus_fail_clear();
+		error = files_remove(domain, name, NULL);
+	}
+	if (error && !*babus_error_detail())
+		babus_fail(error, "slot '%s': %s", name, babus_strerror(error));
+	return error;
+}
+
+int babus_slot_remove(babus_slot *slot)
+{
+	struct stat own = {.st_dev = slot->device, .st_ino = slot->inode};
+	int error;
+
+	babus_fail_clear();
+	error = slot_check(slot);
+	if (!error)
+		error = files_remove(slot->domain, slot->name, &own);
+	return error == -ENOENT ? -ENODEV : error;
+}
+
+/* --- a domain ----------------------------------------------------------------- */
+
+static int remove_one(void *arg, const char *name)
+{
+	int error = babus_domain_remove_slot(arg, name);
+
+	/* Somebody else was faster. */
+	return error == -ENOENT ? 0 : error;
+}
+
+/* The file `domain` and the directory, which holds no slots any more. */
+static int remove_files(babus_domain *domain)
+{
+	if (files_count_foreign(domain->dirfd, DOMAIN_FILE) != 0)
+		return babus_fail(-ENOTEMPTY, "%s: holds files that are not of babus",
+				  domain->path);
+	STEP("unlink_domain");
+	if (unlinkat(domain->dirfd, DOMAIN_FILE, 0) < 0)
+		return -errno;
+	domain_check_files(domain); /* tells everybody */
+	babus_fail_clear();
+	STEP("remove_directory");
+	if (rmdir(domain->path) < 0)
+		return babus_fail(-errno, "%s: %s", domain->path, strerror(errno));
+	return 0;
+}
+
+int babus_domain_remove(const char *name, const struct babus_domain_options *opts)
+{
+	struct babus_report report;
+	babus_domain *domain;
+	int error = babus_domain_open(name, 0, opts, &domain);
+
+	if (error)
+		return error;
+	error = babus_domain_list(domain, remove_one, domain);
+	if (!error)
+		error = babus_domain_recover(domain, 1, &report);
+	if (!error)
+		error = remove_files(domain);
+	babus_domain_close(domain);
+	if (!error)
+		babus_fail_clear();
+	return error;
+}
