@@ -132,9 +132,10 @@ static int list_clients(babus_slot *slot, enum slot_file file,
 int babus_slot_clients(babus_slot *slot, int (*fn)(void *arg, const struct babus_client_info *info),
 		       void *arg)
 {
-	int result = slot_check(slot);
+	int result;
 
 	babus_fail_clear();
+	result = slot_check_now(slot);
 	if (!result)
 		result = list_clients(slot, SLOT_FILE, fn, arg);
 	if (!result)
@@ -148,9 +149,10 @@ int babus_slot_clients(babus_slot *slot, int (*fn)(void *arg, const struct babus
 int babus_slot_publisher_alive(babus_slot *slot, uint64_t publisher)
 {
 	struct stat st;
-	int fd, result = slot_check(slot);
+	int fd, result;
 
 	babus_fail_clear();
+	result = slot_check_now(slot);
 	if (result)
 		return result;
 	if (publisher < 1 || publisher > CLAIM_INCARNATION_MAX)

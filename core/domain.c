@@ -444,12 +444,17 @@ int domain_check_files(babus_domain *domain)
 	return babus_fail(-ENODEV, "%s: the domain's files were deleted", domain->path);
 }
 
-int babus_domain_check(babus_domain *domain)
+int domain_check_now(babus_domain *domain)
 {
 	int error = domain_check(domain);
 
-	babus_fail_clear();
 	return error ? error : domain_check_files(domain);
+}
+
+int babus_domain_check(babus_domain *domain)
+{
+	babus_fail_clear();
+	return domain_check_now(domain);
 }
 
 void domain_changed(babus_domain *domain)
@@ -475,9 +480,7 @@ int babus_domain_list(babus_domain *domain, int (*fn)(void *arg, const char *nam
 	int result;
 
 	babus_fail_clear();
-	result = domain_check(domain);
-	if (!result)
-		result = domain_check_files(domain);
+	result = domain_check_now(domain);
 	if (result)
 		return result;
 	dir = files_open_dir(domain->dirfd);

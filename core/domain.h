@@ -47,6 +47,9 @@ int domain_check_gone(const babus_domain *domain);
  */
 int domain_check_files(babus_domain *domain);
 
+/* Both: for the calls that go to the files anyway. */
+int domain_check_now(babus_domain *domain);
+
 /* Whether a file of this owner in the domain's directory is to be trusted. */
 bool domain_trusts(const babus_domain *domain, uid_t owner);
 

@@ -17,7 +17,7 @@ int babus_slot_set_access(babus_slot *slot, mode_t mode, uid_t uid, gid_t gid)
 	int slot_fd, pins_fd, error;
 
 	babus_fail_clear();
-	error = slot_check(slot);
+	error = slot_check_now(slot);
 	if (error)
 		return error;
 	slot_fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
@@ -133,9 +133,10 @@ int babus_slot_info(babus_slot *slot, struct babus_slot_info *result)
 	    .first_seq = g->first_seq,
 	    .channel = slot->place.channel,
 	};
-	int error = slot_check(slot);
+	int error;
 
 	babus_fail_clear();
+	error = slot_check_now(slot);
 	if (!error)
 		error = fill_messages(slot, &info);
 	if (!error)

@@ -103,9 +103,10 @@ static int recover_all(struct pass *pass)
 int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *report)
 {
 	struct pass pass = {.domain = domain, .repair = repair != 0};
-	int error = domain_check(domain);
+	int error;
 
 	babus_fail_clear();
+	error = domain_check_now(domain);
 	if (!error)
 		error = recover_all(&pass);
 	if (error)

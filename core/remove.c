@@ -17,7 +17,7 @@ int babus_domain_remove_slot(babus_domain *domain, const char *name)
 	int error;
 
 	babus_fail_clear();
-	error = domain_check(domain);
+	error = domain_check_now(domain);
 	if (!error)
 		error = babus_name_check(name);
 	if (error)
@@ -39,7 +39,7 @@ int babus_slot_remove(babus_slot *slot)
 	int error;
 
 	babus_fail_clear();
-	error = slot_check(slot);
+	error = slot_check_now(slot);
 	if (!error)
 		error = files_remove(slot->domain, slot->name, &own);
 	return error == -ENOENT ? -ENODEV : error;

@@ -52,6 +52,13 @@ static int check_options(const struct babus_slot_options *opts)
 	    opts->reserved, sizeof(opts->reserved) / sizeof(*opts->reserved), "slot options");
 }
 
+int slot_check_now(const babus_slot *slot)
+{
+	int error = slot_check(slot);
+
+	return error ? error : domain_check_files(slot->domain);
+}
+
 /* --- files -------------------------------------------------------------------- */
 
 static int is_gone(const babus_slot *slot)
@@ -398,6 +405,8 @@ static int try_to_open(babus_domain *domain, const char *name, const struct requ
 	if (error == -EAGAIN)
 		return babus_fail(-ENODEV, "slot '%s': it is created and removed again and again",
 				  name);
+	if (error == -ENOENT && domain_check_files(domain))
+		return -ENODEV;
 	if (error && !*babus_error_detail())
 		return babus_fail(error, "slot '%s': %s", name, babus_strerror(error));
 	return error;
@@ -412,7 +421,7 @@ int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 
 	babus_fail_clear();
 	babus_slot_options_init(&defaults);
-	error = domain_check(domain);
+	error = domain_check_now(domain);
 	if (!error)
 		error = flags_check(flags,
 				    BABUS_PUBLISH | BABUS_CREATE | BABUS_EXCLUSIVE | BABUS_EXACT |

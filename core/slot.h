@@ -78,6 +78,9 @@ static inline int slot_check(const struct babus_slot *slot)
 	return 0;
 }
 
+/* The same, and whether the domain's files are still there, which costs a system call. */
+int slot_check_now(const babus_slot *slot);
+
 /*
  * Open a slot that exists for looking after it: it is written to if that is
  * allowed, but no publisher registers.
