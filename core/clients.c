@@ -13,18 +13,16 @@
 
 /* --- registering ---------------------------------------------------------------- */
 
+/* Needs fork_hold(). */
 static int try_register(babus_slot *slot, enum slot_file file, struct lease_client *client)
 {
 	struct stat st;
-	int fd, error;
+	int fd = slot_reopen(slot, file, O_RDWR, &st);
 
-	fork_hold();
-	error = fd = slot_reopen(slot, file, O_RDWR, &st);
-	if (fd >= 0)
-		error = lease_register(file == SLOT_FILE ? &slot->token_table : &slot->pin_table,
-				       fd, client);
-	fork_release();
-	return error;
+	if (fd < 0)
+		return fd;
+	return lease_register(file == SLOT_FILE ? &slot->token_table : &slot->pin_table, fd,
+			      client);
 }
 
 int slot_full(const babus_slot *slot, enum slot_file file)
@@ -34,12 +32,11 @@ int slot_full(const babus_slot *slot, enum slot_file file)
 			  file == SLOT_FILE ? "loans" : "pins");
 }
 
-int slot_register(babus_slot *slot, enum slot_file file, struct lease_client *client)
+/* Needs fork_hold(). */
+static int register_client(babus_slot *slot, enum slot_file file, struct lease_client *client)
 {
-	int error;
+	int error = try_register(slot, file, client);
 
-	babus_fail_clear();
-	error = try_register(slot, file, client);
 	if (error == -ENOBUFS && slot_recover(slot, file, true, NULL) >= 0)
 		error = try_register(slot, file, client);
 	if (error == -ENOBUFS && !*babus_error_detail())
@@ -47,14 +44,29 @@ int slot_register(babus_slot *slot, enum slot_file file, struct lease_client *cl
 	return error;
 }
 
+int slot_register_publisher(babus_slot *slot)
+{
+	int error;
+
+	fork_hold();
+	error = register_client(slot, SLOT_FILE, &slot->publisher);
+	fork_release();
+	return error;
+}
+
+/* One lock for all slots: a slot's own one would be taken before it, see fork.h. */
 static int register_reader(babus_slot *slot)
 {
 	int error = 0;
 
-	pthread_mutex_lock(&slot->reader_lock);
-	if (!slot->reader.incarnation)
-		error = slot_register(slot, SLOT_PINS_FILE, &slot->reader);
-	pthread_mutex_unlock(&slot->reader_lock);
+	if (local_get(&slot->reads))
+		return 0;
+	fork_hold();
+	if (!local_get(&slot->reads)) {
+		error = register_client(slot, SLOT_PINS_FILE, &slot->reader);
+		local_put(&slot->reads, !error);
+	}
+	fork_release();
 	return error;
 }
 

@@ -13,33 +13,67 @@ shared64 *fork_page; /* set once, under the lock */
 static uint64_t generations; /* used so far by this process and its ancestors; under the lock */
 
 static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+
+/* Of this thread: forks that it is in; it has the lock. */
+static _Thread_local unsigned forking __attribute__((tls_model("initial-exec")));
+
+static uint64_t before; /* what the page held before the fork; under the lock */
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool watching; /* constant after `once` */
 
 void fork_hold(void)
 {
-	pthread_mutex_lock(&held);
+	if (!forking)
+		pthread_mutex_lock(&held);
 }
 
 void fork_release(void)
 {
-	pthread_mutex_unlock(&held);
+	if (!forking)
+		pthread_mutex_unlock(&held);
+}
+
+/* --- handlers ------------------------------------------------------------------- */
+
+static void prepare(void)
+{
+	fork_hold();
+	forking++;
+	before = fork_page ? local_get(fork_page) : 0;
+}
+
+static void over(void)
+{
+	forking--;
+	fork_release();
 }
 
 /*
  * The kernel has wiped the page already. An emulator may have said so and not done
  * it (qemu-user 7 answers 0 to every madvise): then at least fork() is noticed, if
- * not clone().
+ * not clone(). A handler that ran before this one may have opened something.
  */
-static void begin_child(void)
+static void over_in_child(void)
 {
-	if (fork_page)
+	if (fork_page && local_get(fork_page) == before)
 		local_put(fork_page, 0);
-	fork_release();
+	over();
 }
 
 static void watch_forks(void)
 {
-	pthread_atfork(fork_hold, fork_release, begin_child);
+	watching = !pthread_atfork(prepare, over, over_in_child);
+}
+
+/*
+ * When the library is loaded, so that handlers registered later run while we do not hold
+ * the lock: theirs come before ours in the parent, after ours when the fork is over. For
+ * older ones, which run while we do, there is `forking`.
+ */
+__attribute__((constructor(101))) static void start(void)
+{
+	pthread_once(&once, watch_forks);
 }
 
 /* Needs the lock. */
@@ -67,6 +101,8 @@ int fork_generation(uint64_t *generation)
 	int error;
 
 	pthread_once(&once, watch_forks);
+	if (!watching)
+		return -ENOMEM;
 	/* Whoever has a generation has passed here, and so sees the page. */
 	fork_hold();
 	error = make_page();

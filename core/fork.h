@@ -14,7 +14,8 @@ extern shared64 *fork_page;
 
 /*
  * Keep fork() off, in other threads, until fork_release(): while there is a
- * descriptor that a child must not inherit.
+ * descriptor that a child must not inherit. Does nothing in a handler of fork(): its
+ * thread has the lock. Comes before any lock that a handler may need.
  */
 void fork_hold(void);
 void fork_release(void);

@@ -2,7 +2,6 @@
 #include "guard.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -16,9 +15,8 @@
 static shared64 guards;
 /* Those that are not in use, so that one is found at once however many are. */
 static shared64 unused;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction previous;
-static bool installed;
+static bool installed; /* with `previous`: under the lock that fork() respects */
 
 static struct guard *first(const shared64 *list)
 {
@@ -123,12 +121,12 @@ int babus_guard_install(void)
 
 	babus_fail_clear();
 	sigemptyset(&action.sa_mask);
-	pthread_mutex_lock(&lock);
+	fork_hold();
 	if (!installed) {
 		if (sigaction(SIGBUS, &action, &previous) < 0)
 			error = -errno;
 		installed = !error;
 	}
-	pthread_mutex_unlock(&lock);
+	fork_release();
 	return error;
 }

@@ -210,8 +210,7 @@ static void destroy(babus_slot *slot)
 	struct error_kept detail;
 
 	error_keep(&detail);
-	/* A forked child has the handle's memory, but none of its leases, and its
-	   lock may be held by a thread of the parent. */
+	/* A forked child has the handle's memory, but none of its leases. */
 	if (fork_page && fork_is_ours(slot->generation)) {
 		uint64_t kept = local_get(&slot->view_pin);
 
@@ -223,7 +222,6 @@ static void destroy(babus_slot *slot)
 			ring_bury_owners(&slot->ring,
 					 &(struct lease_set){&slot->publisher.incarnation, 1});
 		lease_unregister(&slot->token_table, &slot->publisher);
-		pthread_mutex_destroy(&slot->reader_lock);
 	}
 	guard_remove(slot->slot_guard);
 	guard_remove(slot->pins_guard);
@@ -311,7 +309,6 @@ static int open_handle(babus_domain *domain, const char *name, enum purpose purp
 	if (!slot)
 		return error;
 	memset(slot, 0, sizeof(*slot));
-	pthread_mutex_init(&slot->reader_lock, NULL);
 	domain_ref(domain);
 	slot->domain = domain;
 	slot->domain_map = domain->map;
@@ -324,7 +321,7 @@ static int open_handle(babus_domain *domain, const char *name, enum purpose purp
 	if (!error && request)
 		error = check_fits(slot, request);
 	if (!error && purpose == TO_PUBLISH)
-		error = slot_register(slot, SLOT_FILE, &slot->publisher);
+		error = slot_register_publisher(slot);
 	if (error == -ENODEV && slot->header && flag_get(&slot->header->removed))
 		retire(slot);
 	if (error)

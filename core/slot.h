@@ -12,7 +12,6 @@
 #define BABUS_SLOT_H
 
 #include <errno.h>
-#include <pthread.h>
 #include <sys/stat.h>
 
 #include "domain.h"
@@ -46,10 +45,10 @@ struct babus_slot {
 	struct lease_client publisher; /* constant once open */
 	_Atomic bool token_busy;       /* the publisher's own token */
 
-	pthread_mutex_t reader_lock; /* registering, and keeping a pin for views */
-	struct lease_client reader;  /* protected by reader_lock while it is not registered */
-	_Atomic bool own_pin_lent;   /* the reading client's own pin */
-	shared64 view_pin;           /* index + 1 of the pin kept for views; 0: none yet */
+	shared64 reads;             /* 1: registered as a reading client */
+	struct lease_client reader; /* constant from then on */
+	_Atomic bool own_pin_lent;  /* the reading client's own pin */
+	shared64 view_pin;          /* index + 1 of the pin kept for views; 0: none yet */
 };
 
 enum slot_file {
@@ -96,8 +95,8 @@ int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *s
 /* Take back what dead publishers, or readers, hold. Number of them, or errno. */
 int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *buffers);
 
-/* Register the handle as a publisher, or a reading client. -ENOBUFS, with the text. */
-int slot_register(babus_slot *slot, enum slot_file file, struct lease_client *client);
+/* Register the handle as a publisher. -ENOBUFS, with the text. */
+int slot_register_publisher(babus_slot *slot);
 
 /* All of the slot's loans (SLOT_FILE), or pins, are in use: -ENOBUFS, with the text. */
 int slot_full(const babus_slot *slot, enum slot_file file);
