@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "slot.h"
 
@@ -35,6 +36,7 @@ int slot_full(const babus_slot *slot, enum slot_file file)
 /* Needs fork_hold(). */
 static int register_client(babus_slot *slot, enum slot_file file, struct lease_client *client)
 {
+	NO_CANCELLATION;
 	int error = try_register(slot, file, client);
 
 	if (error == -ENOBUFS && slot_recover(slot, file, true, NULL) >= 0)
@@ -144,6 +146,7 @@ static int list_clients(babus_slot *slot, enum slot_file file,
 int babus_slot_clients(babus_slot *slot, int (*fn)(void *arg, const struct babus_client_info *info),
 		       void *arg)
 {
+	NO_CANCELLATION;
 	int result;
 
 	babus_fail_clear();
@@ -160,6 +163,7 @@ int babus_slot_clients(babus_slot *slot, int (*fn)(void *arg, const struct babus
 
 int babus_slot_publisher_alive(babus_slot *slot, uint64_t publisher)
 {
+	NO_CANCELLATION;
 	struct stat st;
 	int fd, result;
 

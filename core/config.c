@@ -22,6 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "config_keys.h"
 #include "error.h"
 
@@ -314,6 +315,7 @@ static int find_file(struct babus_config *config, const char *path, FILE **file)
 
 int babus_config_load(const char *path, babus_config **config)
 {
+	NO_CANCELLATION;
 	struct babus_config *loaded = calloc(1, sizeof(*loaded));
 	FILE *file = NULL;
 	int error;

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "files.h"
 #include "flags.h"
@@ -304,6 +305,7 @@ static int locate(const struct babus_domain_options *opts, const char **name, co
 int babus_domain_open(const char *name, unsigned flags, const struct babus_domain_options *opts,
 		      babus_domain **result)
 {
+	NO_CANCELLATION;
 	struct babus_domain_options defaults;
 	babus_domain *domain = NULL;
 	const char *root;
@@ -380,6 +382,8 @@ void domain_unref(babus_domain *domain)
 
 void babus_domain_close(babus_domain *domain)
 {
+	NO_CANCELLATION;
+
 	if (domain)
 		domain_unref(domain);
 }
@@ -475,6 +479,7 @@ int babus_domain_changes(babus_domain *domain, uint64_t *changes)
 
 int babus_domain_list(babus_domain *domain, int (*fn)(void *arg, const char *name), void *arg)
 {
+	NO_CANCELLATION;
 	struct dirent *entry;
 	DIR *dir;
 	int result;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "error.h"
+#include "cancel.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -125,6 +126,7 @@ const char *babus_strerror(int error)
 
 void babus_perror(const char *what, int error)
 {
+	NO_CANCELLATION;
 	const char *text = *babus_error_detail() ? babus_error_detail() : babus_strerror(error);
 	int saved = errno;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "files.h"
 #include "shm.h"
@@ -12,6 +13,7 @@
 
 int babus_slot_set_access(babus_slot *slot, mode_t mode, uid_t uid, gid_t gid)
 {
+	NO_CANCELLATION;
 	struct shm_access access = {mode == (mode_t)-1 ? mode : mode & 0777, uid, gid};
 	struct stat st;
 	int slot_fd, pins_fd, error;
@@ -123,6 +125,7 @@ static int fill_messages(const babus_slot *slot, struct babus_slot_info *info)
 
 int babus_slot_info(babus_slot *slot, struct babus_slot_info *result)
 {
+	NO_CANCELLATION;
 	const struct layout_geometry *g = &slot->ring.g;
 	struct babus_slot_info info = {
 	    .instance = slot->instance,

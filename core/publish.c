@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "shm.h"
 #include "slot.h"
@@ -44,6 +45,7 @@ static void give_token(babus_slot *slot, uint32_t token)
 /* Before Linux 5.14: through the file, and not into our page table. */
 static int allocate(babus_slot *slot, uint64_t offset, uint64_t size)
 {
+	NO_CANCELLATION;
 	struct stat st;
 	int fd = slot_reopen(slot, SLOT_FILE, O_RDWR, &st);
 	int error = 0;
@@ -85,6 +87,7 @@ static int give_pages(babus_slot *slot, uint32_t buffer, uint64_t keep)
 /* A failed population: is tmpfs full, or has the file been cut off? */
 static int explain(babus_slot *slot, int error)
 {
+	NO_CANCELLATION;
 	struct stat st;
 	int fd;
 
@@ -315,6 +318,7 @@ int babus_slot_publishv(babus_slot *slot, const struct iovec *iov, int count,
 
 int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size)
 {
+	NO_CANCELLATION;
 	struct ring *ring = &slot->ring;
 	uint32_t token, done = 0;
 	int error = check_publish(slot, size);
@@ -404,6 +408,7 @@ static int trim_buffers(babus_slot *slot)
 
 int babus_slot_trim(babus_slot *slot, uint64_t *freed)
 {
+	NO_CANCELLATION;
 	uint64_t before = 0, after = 0;
 	int error = check_publish(slot, 0);
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "files.h"
 #include "shm.h"
@@ -24,6 +25,7 @@ static void bury_publishers(void *arg, const struct lease_set *dead)
 
 int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *buffers)
 {
+	NO_CANCELLATION;
 	struct burial burial = {.ring = &slot->ring};
 	struct error_kept detail;
 	struct stat st;
@@ -102,6 +104,7 @@ static int recover_all(struct pass *pass)
 
 int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *report)
 {
+	NO_CANCELLATION;
 	struct pass pass = {.domain = domain, .repair = repair != 0};
 	int error;
 

@@ -5,12 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "files.h"
 #include "slot.h"
 
 int babus_domain_remove_slot(babus_domain *domain, const char *name)
 {
+	NO_CANCELLATION;
 	enum {
 		ATTEMPTS = 100
 	};
@@ -35,6 +37,7 @@ int babus_domain_remove_slot(babus_domain *domain, const char *name)
 
 int babus_slot_remove(babus_slot *slot)
 {
+	NO_CANCELLATION;
 	struct stat own = {.st_dev = slot->device, .st_ino = slot->inode};
 	int error;
 
@@ -74,6 +77,7 @@ static int remove_files(babus_domain *domain)
 
 int babus_domain_remove(const char *name, const struct babus_domain_options *opts)
 {
+	NO_CANCELLATION;
 	struct babus_report report;
 	babus_domain *domain;
 	int error = babus_domain_open(name, 0, opts, &domain);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "files.h"
 #include "flags.h"
@@ -235,6 +236,8 @@ static void destroy(babus_slot *slot)
 
 void babus_slot_close(babus_slot *slot)
 {
+	NO_CANCELLATION;
+
 	if (slot)
 		destroy(slot);
 }
@@ -412,6 +415,7 @@ static int try_to_open(babus_domain *domain, const char *name, const struct requ
 int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 		    const struct babus_slot_options *opts, babus_slot **result)
 {
+	NO_CANCELLATION;
 	struct babus_slot_options defaults;
 	struct request request = {flags, opts ? opts : &defaults, {0}};
 	int error;

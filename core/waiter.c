@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "domain.h"
 #include "error.h"
 #include "fork.h"
@@ -60,6 +61,7 @@ static int64_t recheck_after(const babus_waiter *waiter, int64_t now)
 int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *opts,
 		      babus_waiter **result)
 {
+	NO_CANCELLATION;
 	babus_waiter *waiter;
 	int error = domain_check(domain);
 
@@ -96,6 +98,7 @@ int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *o
 
 void babus_waiter_close(babus_waiter *waiter)
 {
+	NO_CANCELLATION;
 	bool ours;
 
 	if (!waiter)
@@ -160,6 +163,7 @@ int babus_waiter_remove(babus_waiter *waiter, babus_reader *reader)
 
 int babus_waiter_watch_domain(babus_waiter *waiter, void *user)
 {
+	NO_CANCELLATION;
 	int error = domain_check(waiter->domain);
 
 	babus_fail_clear();
@@ -304,6 +308,7 @@ void waiter_serve(babus_waiter *waiter, struct waiter_needs *needs)
  */
 static int arm(babus_waiter *waiter, struct babus_event *events, int max)
 {
+	NO_CANCELLATION;
 	eventfd_t drained;
 	int result;
 
@@ -362,6 +367,7 @@ static int make_fd(babus_waiter *waiter)
 
 int babus_waiter_fd(babus_waiter *waiter, int *result)
 {
+	NO_CANCELLATION;
 	int fd, error = domain_check(waiter->domain);
 
 	babus_fail_clear();

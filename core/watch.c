@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "domain.h"
 #include "files.h"
 
@@ -55,6 +56,7 @@ static int compare(const void *a, const void *b)
 /* All slots, by name. The caller frees them, also after an error. */
 static int list(const babus_domain *domain, struct listing *listing)
 {
+	NO_CANCELLATION;
 	struct dirent *entry;
 	DIR *dir = files_open_dir(domain->dirfd);
 	int error = 0;
