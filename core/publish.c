@@ -371,6 +371,8 @@ static int trim_buffer(babus_slot *slot, uint32_t buffer)
 		return 0;
 	if (state_kind(state) == STATE_HISTORY)
 		keep = bytes_needed(ring, buffer, state_value(state));
+	else
+		record_put(&ring->records[buffer].seq, 0);
 	error = give_pages(slot, buffer, keep);
 	state_set(place, state);
 	return error;

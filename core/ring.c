@@ -353,6 +353,9 @@ static bool take_free(struct ring *ring, uint64_t owner, uint32_t from, uint32_t
 
 		if (state_get(&ring->states[i]) == STATE_FREE &&
 		    state_swap(&ring->states[i], STATE_FREE, word_state(STATE_OWNED, owner))) {
+			/* What the buffer held is about to be overwritten: its number
+			   must not come back if we die. */
+			record_put(&ring->records[i].seq, 0);
 			*buffer = i;
 			return true;
 		}
@@ -507,12 +510,13 @@ void ring_discard(struct ring *ring, uint32_t buffer)
 /* --- recovering --------------------------------------------------------------- */
 
 /*
- * What becomes of a buffer whose owner died. Its record tells the number it was
- * last published under, or was about to be. If that number is not given out
- * yet, or its cell is still there and names another buffer, then this one was
- * not published since it was FREE, and nobody can have it pinned. Else it is
- * treated as published and displaced, which also holds for one that was not:
- * the number has been given out, so it can never become true later.
+ * What becomes of a buffer whose owner died. Its record holds the number under
+ * which it was published, or was about to be; 0 while it is being filled. With 0, or
+ * if that number is not given out yet, or its cell is still there and names another
+ * buffer, this one was not published since it was FREE, and no valid pin names it.
+ * Else it is treated as published and displaced, which also holds for one that was
+ * not: the number has been given out, so it can never become true later. An owner that
+ * died before it cleared the number of a buffer that was FREE has not written to it.
  */
 static uint64_t state_after_death(const struct ring *ring, uint32_t buffer, uint64_t newest)
 {

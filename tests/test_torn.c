@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A copy is whole or not returned, whatever a hostile subscriber does to the reader's
+ * pin: in the gap between the look at the record and the copying the pin is cleared,
+ * and others do what they like with the buffer. Nobody dies by chance here: the gap is
+ * found by counting steps of the core.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "payload.h"
+#include "slot.h"
+#include "support.h"
+
+enum {
+	SIZE = 64 * 1024,
+	DEPTH = 2
+};
+
+/* The reader's last look at a record before it copies. */
+static unsigned looks, last_look;
+static atomic_bool counting;
+static void (*act)(void);
+
+static babus_slot *reads, *publishes;
+static char data[SIZE];
+static int gate;
+
+void babus_step(const struct babus_step *step)
+{
+	void (*once)(void) = act;
+
+	if (!atomic_load(&counting) || strcmp(step->name, "record_get"))
+		return;
+	looks++;
+	if (!once || looks != last_look)
+		return;
+	atomic_store(&counting, false);
+	act = NULL;
+	once();
+	atomic_store(&counting, true);
+}
+
+static int copy(char *to, size_t capacity, struct babus_message *message)
+{
+	int error;
+
+	looks = 0;
+	atomic_store(&counting, true);
+	error = babus_slot_copy(reads, BABUS_LATEST, 0, to, capacity, message);
+	atomic_store(&counting, false);
+	return error;
+}
+
+static uint64_t publish(babus_slot *slot)
+{
+	static uint64_t counter;
+	struct babus_stamp stamp = payload_fill(data, SIZE, payload_tag(1, ++counter));
+	uint64_t seq = 0;
+
+	EXPECT_EQUAL(babus_slot_publish(slot, data, SIZE, &stamp, &seq), 0);
+	return seq;
+}
+
+static void clear_pins(babus_slot *slot)
+{
+	for (uint32_t i = 0; i < slot->ring.g.pins; i++)
+		pin_clear(&slot->pins[i].hold);
+}
+
+/* The buffer that holds the newest message. */
+static uint32_t newest_buffer(babus_slot *slot)
+{
+	const struct ring *ring = &slot->ring;
+	uint64_t newest = 0;
+
+	EXPECT_EQUAL(ring_newest(ring, &newest), 0);
+	return cell_buffer(cell_get(&ring->cells[ring_index(ring, newest)]));
+}
+
+/* Take loans until one is of this buffer, and fill all of them. */
+static void fill_loan_of(babus_slot *slot, uint32_t buffer)
+{
+	struct babus_loan loan = {.buffer = UINT32_MAX};
+
+	while (loan.buffer != buffer) {
+		EXPECT_EQUAL(babus_slot_loan(slot, SIZE, &loan), 0);
+		memset(loan.data, 'x', SIZE);
+	}
+}
+
+/* A publisher fills a loan of the message's buffer; then it forgets, or dies. */
+static void lend_and(void (*end)(uint32_t buffer))
+{
+	uint32_t buffer = newest_buffer(reads);
+
+	clear_pins(reads);
+	for (int i = 0; i < DEPTH; i++)
+		publish(publishes);
+	end(buffer);
+}
+
+static void close_with_it(uint32_t buffer)
+{
+	babus_slot *slot;
+
+	EXPECT_EQUAL(babus_slot_open(bus, "s", BABUS_PUBLISH, NULL, &slot), 0);
+	fill_loan_of(slot, buffer);
+	babus_slot_close(slot);
+}
+
+static void hold_it(void *arg)
+{
+	babus_domain *domain;
+	babus_slot *slot;
+
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH, NULL, &slot), 0);
+	fill_loan_of(slot, *(const uint32_t *)arg);
+	gate_post(gate, 1);
+	pause();
+}
+
+static void die_with_it(uint32_t buffer)
+{
+	struct babus_report report;
+	pid_t child;
+
+	gate = gate_open();
+	child = child_start(hold_it, &buffer);
+	gate_wait(gate);
+	child_kill(child);
+	gate_close(gate);
+	EXPECT_EQUAL(babus_domain_recover(bus, 1, &report), 0);
+	EXPECT(report.buffers > 0);
+}
+
+static void trim_it(uint32_t buffer)
+{
+	/* As somebody who dies in the middle of it: FREE, owned, its pages given back. */
+	struct ring *ring = &publishes->ring;
+
+	EXPECT_EQUAL(ring_reclaim(ring), 0);
+	EXPECT_EQUAL(state_get(&ring->states[buffer]), STATE_FREE);
+	EXPECT_EQUAL(babus_slot_trim(publishes, NULL), 0);
+	EXPECT(state_swap(&ring->states[buffer], STATE_FREE, word_state(STATE_OWNED, 12345)));
+	EXPECT_EQUAL(ring_bury_owners(ring, &(struct lease_set){(uint64_t[]){12345}, 1}), 1);
+}
+
+static void lend_and_close(void)
+{
+	lend_and(close_with_it);
+}
+
+static void lend_and_die(void)
+{
+	lend_and(die_with_it);
+}
+
+static void trim_and_die(void)
+{
+	lend_and(trim_it);
+}
+
+static void open_both(void)
+{
+	struct babus_slot_options opts = small_options(DEPTH, SIZE);
+
+	opts.loans = 16;
+	publishes = make_slot_with("s", &opts);
+	reads = open_slot("s", BABUS_READ);
+}
+
+static void copy_is_whole_though(void (*trouble)(void))
+{
+	static char copied[SIZE];
+	struct babus_message message;
+
+	open_both();
+	publish(publishes);
+	assert_int_equal(copy(copied, SIZE, &message), 0);
+	last_look = looks;
+	for (int round = 0; round < 3; round++) {
+		uint64_t seq = publish(publishes);
+
+		act = trouble;
+		assert_int_equal(copy(copied, SIZE, &message), 0);
+		assert_null(act);
+		assert_true(payload_matches(&message));
+		/* The one that was displaced meanwhile cannot be had any more. */
+		assert_int_equal(message.seq, seq + DEPTH);
+	}
+	babus_slot_close(reads);
+	babus_slot_close(publishes);
+}
+
+static void copy_is_whole_though_a_publisher_closes_with_the_buffer_in_its_hands(void **state)
+{
+	(void)state;
+	copy_is_whole_though(lend_and_close);
+}
+
+static void copy_is_whole_though_a_publisher_dies_with_the_buffer_in_its_hands(void **state)
+{
+	(void)state;
+	copy_is_whole_though(lend_and_die);
+}
+
+static void copy_is_whole_though_one_that_trims_dies(void **state)
+{
+	(void)state;
+	if (!support_madvise_works()) {
+		printf("skipped: MADV_REMOVE does nothing here\n");
+		return;
+	}
+	copy_is_whole_though(trim_and_die);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest cases[] = {
+	    CASE(copy_is_whole_though_a_publisher_closes_with_the_buffer_in_its_hands),
+	    CASE(copy_is_whole_though_a_publisher_dies_with_the_buffer_in_its_hands),
+	    CASE(copy_is_whole_though_one_that_trims_dies),
+	};
+
+	return cmocka_run_group_tests(cases, NULL, NULL);
+}
+
+int main(void)
+{
+	return support_main(run, 60);
+}
