@@ -137,19 +137,52 @@ static int populate(babus_slot *slot, uint32_t buffer, uint64_t size)
 
 /* --- loans ---------------------------------------------------------------------- */
 
-static int take_buffer(babus_slot *slot, uint32_t *buffer)
+/* Take back what the dead hold, pinned or owned. How many of them there were. */
+static int bury_dead(babus_slot *slot)
+{
+	int readers = slot_recover(slot, SLOT_PINS_FILE, true, NULL);
+	int publishers = slot_recover(slot, SLOT_FILE, true, NULL);
+
+	return (readers > 0 ? readers : 0) + (publishers > 0 ? publishers : 0);
+}
+
+static int take_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
 {
 	struct ring *ring = &slot->ring;
 	uint64_t owner = slot->publisher.incarnation;
 
-	if (!ring_take(ring, owner, false, buffer))
+	if (!ring_take(ring, owner, size, false, buffer))
 		return 0;
-	/* All warm buffers are in use. Before cold memory is touched: is it a
-	   dead reader that holds them? Happens once for each buffer more. */
-	if (slot_recover(slot, SLOT_PINS_FILE, true, NULL) > 0 &&
-	    !ring_take(ring, owner, false, buffer))
+	/* All warm buffers are in use. Before cold memory is touched: is it the dead that
+	   hold them? Happens once for each buffer more. */
+	if (bury_dead(slot) && !ring_take(ring, owner, size, false, buffer))
 		return 0;
-	return ring_take(ring, owner, true, buffer);
+	return ring_take(ring, owner, size, true, buffer);
+}
+
+/* A buffer with memory for the message. */
+static int get_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
+{
+	struct ring *ring = &slot->ring;
+	int error = take_buffer(slot, size, buffer);
+
+	if (error)
+		return error;
+	error = populate(slot, *buffer, size);
+	if (!error)
+		return 0;
+	ring_discard(ring, *buffer);
+	if (error != -ENOSPC)
+		return error;
+	/* The dead may hold buffers that have memory; so may some be that we never used. */
+	bury_dead(slot);
+	error = ring_take(ring, slot->publisher.incarnation, size, true, buffer);
+	if (error)
+		return error;
+	error = populate(slot, *buffer, size);
+	if (error)
+		ring_discard(ring, *buffer);
+	return error;
 }
 
 static int too_large(const babus_slot *slot, uint64_t size)
@@ -179,17 +212,9 @@ static int borrow(babus_slot *slot, uint64_t size, uint32_t *token, uint32_t *bu
 	error = take_token(slot, token);
 	if (error)
 		return error;
-	error = take_buffer(slot, buffer);
+	error = get_buffer(slot, size, buffer);
 	if (error)
-		goto token;
-	error = populate(slot, *buffer, size);
-	if (error)
-		goto buffer;
-	return 0;
-buffer:
-	ring_discard(&slot->ring, *buffer);
-token:
-	give_token(slot, *token);
+		give_token(slot, *token);
 	return error;
 }
 

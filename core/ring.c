@@ -344,18 +344,52 @@ int ring_reclaim(struct ring *ring)
 	return reclaim(ring, &steps, ring->g.buffers, &unused);
 }
 
-/* Look for a FREE buffer among the first `limit`, starting at `from`. */
-static bool take_free(struct ring *ring, uint64_t owner, uint32_t from, uint32_t limit,
-		      uint32_t *buffer)
+static bool own(struct ring *ring, uint64_t owner, uint32_t buffer)
 {
+	if (!state_swap(&ring->states[buffer], STATE_FREE, word_state(STATE_OWNED, owner)))
+		return false;
+	/* What the buffer held is about to be overwritten: its number must not come
+	   back if we die. */
+	record_put(&ring->records[buffer].seq, 0);
+	return true;
+}
+
+/* Who wants a buffer, and for how much. */
+struct request {
+	uint64_t owner, size;
+	uint32_t skips; /* FREE buffers without memory to pass over for one that has it */
+};
+
+/*
+ * Look for a FREE buffer among the first `limit`, starting at `from`: for one that
+ * has memory for the message, and only then for any.
+ */
+static bool take_free(struct ring *ring, const struct request *request, uint32_t from,
+		      uint32_t limit, uint32_t *buffer)
+{
+	uint64_t size = request->size;
+	uint32_t skipped = 0;
+
 	for (uint32_t n = 0; n < limit; n++) {
 		uint32_t i = from + n < limit ? from + n : from + n - limit;
 
-		if (state_get(&ring->states[i]) == STATE_FREE &&
-		    state_swap(&ring->states[i], STATE_FREE, word_state(STATE_OWNED, owner))) {
-			/* What the buffer held is about to be overwritten: its number
-			   must not come back if we die. */
-			record_put(&ring->records[i].seq, 0);
+		if (state_get(&ring->states[i]) != STATE_FREE)
+			continue;
+		if (record_get(&ring->marks[i]) < size) {
+			if (skipped++ < request->skips)
+				continue;
+			/* Far enough. From the start, for any. */
+			break;
+		}
+		if (own(ring, request->owner, i)) {
+			*buffer = i;
+			return true;
+		}
+	}
+	for (uint32_t n = 0; skipped && n < limit; n++) {
+		uint32_t i = from + n < limit ? from + n : from + n - limit;
+
+		if (state_get(&ring->states[i]) == STATE_FREE && own(ring, request->owner, i)) {
 			*buffer = i;
 			return true;
 		}
@@ -385,8 +419,8 @@ static void expect_writes(const struct ring *ring, uint32_t buffer)
 }
 
 /* A buffer among the first `limit`. -EAGAIN: there is none. */
-static int take_among(struct ring *ring, uint64_t owner, uint32_t limit, uint32_t *steps,
-		      uint32_t *buffer)
+static int take_among(struct ring *ring, const struct request *request, uint32_t limit,
+		      uint32_t *steps, uint32_t *buffer)
 {
 	bool large = ring->batch == 1;
 	uint32_t from = large ? 0 : (uint32_t)local_get(&ring->cursor);
@@ -395,14 +429,14 @@ static int take_among(struct ring *ring, uint64_t owner, uint32_t limit, uint32_
 
 	if (from >= limit)
 		from = 0;
-	/* Large: look at the pins each time, and use the first buffer that is
-	   free, whose memory is there and warm. */
-	if (large || !take_free(ring, owner, from, limit, buffer)) {
+	/* Large: look at the pins each time, and use the first buffer that is free and
+	   has memory, which is warm. */
+	if (large || !take_free(ring, request, from, limit, buffer)) {
 		error = reclaim(ring, steps, limit, &unused);
 		if (error)
 			return error;
 		if ((!large && unused < enough(ring, limit)) ||
-		    !take_free(ring, owner, from, limit, buffer))
+		    !take_free(ring, request, from, limit, buffer))
 			return -EAGAIN;
 	}
 	if (large)
@@ -422,20 +456,23 @@ static void widen(struct ring *ring, uint32_t window, uint32_t buffer)
 	local_put(&ring->window, wider < ring->g.buffers ? wider : ring->g.buffers);
 }
 
-int ring_take(struct ring *ring, uint64_t owner, bool cold, uint32_t *buffer)
+int ring_take(struct ring *ring, uint64_t owner, uint64_t size, bool cold, uint32_t *buffer)
 {
+	/* Small messages rotate, so that all of them get memory soon: no long search. */
+	struct request request = {owner, size,
+				  ring->batch == 1 || cold ? ring->g.buffers : BATCH_MAX};
 	uint32_t window = (uint32_t)local_get(&ring->window);
 	uint32_t steps = all_steps(ring);
 	int error;
 
 	if (!cold)
-		return take_among(ring, owner, window, &steps, buffer);
+		return take_among(ring, &request, window, &steps, buffer);
 	/* With a token in hand there is always one, but others may be faster:
 	   depth buffers are in cells, pins of them pinned, and each of the
 	   others that hold a token owns one. In a damaged table there may be
 	   none; looking through a large one takes longer. */
 	for (uint32_t i = 0; i < TRIES && i < VISITS / ring->g.buffers; i++) {
-		error = take_among(ring, owner, ring->g.buffers, &steps, buffer);
+		error = take_among(ring, &request, ring->g.buffers, &steps, buffer);
 		if (error == -EAGAIN)
 			continue;
 		if (!error)

@@ -74,10 +74,11 @@ int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uin
 bool ring_still_holds(const struct ring *ring, const struct babus_message *message);
 
 /*
- * Make a FREE buffer OWNED by `owner`. Looks at the warm ones, or with `cold`
- * at all of them. -EAGAIN: none there; -EPROTO.
+ * Make a FREE buffer OWNED by `owner`, one that has memory for `size` bytes if there is
+ * one. Looks at the warm ones, or with `cold` at all of them. -EAGAIN: none there;
+ * -EPROTO.
  */
-int ring_take(struct ring *ring, uint64_t owner, bool cold, uint32_t *buffer);
+int ring_take(struct ring *ring, uint64_t owner, uint64_t size, bool cold, uint32_t *buffer);
 
 static inline uint8_t *ring_data(const struct ring *ring, uint32_t buffer)
 {
