@@ -48,11 +48,14 @@ int lease_take(const struct lease_table *table, const struct lease_client *clien
 static void free_entry(const struct lease_table *table, uint32_t i, uint64_t incarnation)
 {
 	struct layout_lease *entry = &table->entries[i];
+	uint64_t lost = 0;
 
-	/* Before it can be somebody else's; of several who bury it one finds them. */
+	/* Before it can belong to another client. Of several that free it one succeeds,
+	   and one that was stopped here meanwhile does not. */
 	if (table->lost && counter_get(&entry->pid) & LEASE_READER)
-		counter_add(table->lost, counter_take(&entry->lost));
-	claim_swap(&entry->claim, incarnation, 0);
+		lost = counter_get(&entry->lost);
+	if (claim_swap(&entry->claim, incarnation, 0) && lost)
+		counter_add(table->lost, lost);
 }
 
 void lease_give(const struct lease_table *table, const struct lease_client *client, uint32_t entry)

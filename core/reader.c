@@ -118,8 +118,9 @@ void babus_reader_close(babus_reader *reader)
 		return;
 	babus_waiter_close(reader->waiter);
 	if (fork_is_ours(reader->slot->generation)) {
-		counter_add(&reader->slot->pins_header->lost, counter_take(&reader->entry->lost));
+		/* No reader's entry any more, so that nobody adds its losses up as well. */
 		set_flag(reader, false);
+		counter_add(&reader->slot->pins_header->lost, reader->lost);
 		slot_drop_pin(reader->slot, reader->pin);
 	}
 	free(reader);

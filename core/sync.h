@@ -347,13 +347,6 @@ static inline void counter_add(shared64 *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-/* What it held, which nobody else is given. */
-static inline uint64_t counter_take(shared64 *counter)
-{
-	STEP("counter_take");
-	return atomic_exchange_explicit(counter, 0, memory_order_relaxed);
-}
-
 static inline uint64_t counter_get(const shared64 *counter)
 {
 	STEP("counter_get");
