@@ -48,13 +48,11 @@ static int allocate(babus_slot *slot, uint64_t offset, uint64_t size)
 	NO_CANCELLATION;
 	struct stat st;
 	int fd = slot_reopen(slot, SLOT_FILE, O_RDWR, &st);
-	int error = 0;
+	int error;
 
 	if (fd < 0)
 		return fd;
-	STEP("allocate");
-	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0)
-		error = -errno;
+	error = shm_allocate(fd, offset, size);
 	close(fd);
 	return error;
 }

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -73,17 +76,56 @@ int shm_set_access(int fd, const struct shm_access *access)
 	return error;
 }
 
+/*
+ * With all signals blocked: the kernel gives up and starts over at each one, so that a
+ * timer could keep it for good. What cannot be blocked interrupts it seldom.
+ */
+static int allocate(int fd, int mode, uint64_t offset, uint64_t size)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	do
+		error = fallocate(fd, mode, (off_t)offset, (off_t)size) < 0 ? -errno : 0;
+	while (error == -EINTR);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+int shm_allocate(int fd, uint64_t offset, uint64_t size)
+{
+	STEP("allocate");
+	return allocate(fd, FALLOC_FL_KEEP_SIZE, offset, size);
+}
+
+/* Growing a file beyond the limit is a signal, and not an error. */
+static int check_file_size(uint64_t size)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || size <= limit.rlim_cur)
+		return 0;
+	return babus_fail(-EFBIG,
+			  "a file of %" PRIu64 " bytes: this process may make files of %" PRIu64
+			  " (RLIMIT_FSIZE, ulimit -f)",
+			  size, (uint64_t)limit.rlim_cur);
+}
+
 int shm_create_unnamed(int dirfd, const struct shm_access *access, uint64_t size,
 		       uint64_t allocated)
 {
-	int error;
-	int fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int fd, error = check_file_size(size);
 
+	if (error)
+		return error;
+	fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return errno == ENOSPC ? babus_fail(-ENOSPC, SHM_NO_INODE) : -errno;
 	error = shm_set_access(fd, access);
-	if (!error && fallocate(fd, 0, 0, (off_t)allocated) < 0)
-		error = -errno;
+	if (!error)
+		error = allocate(fd, 0, 0, allocated);
 	if (!error && ftruncate(fd, (off_t)size) < 0)
 		error = -errno;
 	if (error) {

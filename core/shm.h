@@ -29,7 +29,7 @@ struct shm_access {
 
 /*
  * A new file without a name, with its access set and its first `allocated`
- * bytes reserved (-ENOSPC), `size` bytes long. Returns the descriptor.
+ * bytes reserved (-ENOSPC), `size` bytes long (-EFBIG). Returns the descriptor.
  */
 int shm_create_unnamed(int dirfd, const struct shm_access *access, uint64_t size,
 		       uint64_t allocated);
@@ -49,6 +49,9 @@ int shm_read_start(int fd, const char *name, void *buffer, size_t size);
  * touching them cannot fail: -ENOSPC. -EOPNOTSUPP before Linux 5.14.
  */
 int shm_populate(void *start, size_t size);
+
+/* The same through the file, whose size stays. */
+int shm_allocate(int fd, uint64_t offset, uint64_t size);
 
 /* Nobody's number: locked while a file's creator is about to link it. */
 #define SHM_CREATION_BYTE (UINT64_C(1) << 48)
