@@ -183,21 +183,28 @@ static int parse_mode(const char *text, uint64_t max, void *out)
 	return 0;
 }
 
+/* For a user's or a group's entry, at first. */
+enum {
+	ENTRY_SPACE = 8192
+};
+
 static int parse_user(const char *text, uint64_t max, void *out)
 {
 	struct passwd entry, *found = NULL;
 	uint64_t number;
-	char space[8192];
+	char *space;
 
-	if (!*text)
-		*(uid_t *)out = (uid_t)-1;
-	else if (parse_number(text, 0, max, &number) == 0)
-		*(uid_t *)out = (uid_t)number;
-	else if (getpwnam_r(text, &entry, space, sizeof(space), &found) == 0 && found)
+	if (!*text || parse_number(text, 0, max, &number) == 0) {
+		*(uid_t *)out = *text ? (uid_t)number : (uid_t)-1;
+		return 0;
+	}
+	space = malloc(ENTRY_SPACE);
+	if (!space)
+		return -ENOMEM;
+	if (getpwnam_r(text, &entry, space, ENTRY_SPACE, &found) == 0 && found)
 		*(uid_t *)out = found->pw_uid;
-	else
-		return -EINVAL;
-	return 0;
+	free(space);
+	return found ? 0 : -EINVAL;
 }
 
 static int parse_group(const char *text, uint64_t max, void *out)
@@ -212,7 +219,7 @@ static int parse_group(const char *text, uint64_t max, void *out)
 		return 0;
 	}
 	/* A group's entry names all its members: it may be long. */
-	for (size_t size = 8192; error == ERANGE; size *= 2) {
+	for (size_t size = ENTRY_SPACE; error == ERANGE; size *= 2) {
 		grown = realloc(space, size);
 		if (!grown)
 			break;

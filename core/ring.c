@@ -68,7 +68,7 @@ static uint64_t search_newest(const struct ring *ring)
 
 /*
  * The same from the hint on, with so many steps left: tables that somebody
- * scribbles over cannot keep us, nor those who call this in a loop. -EAGAIN: no
+ * scribbles over cannot keep us, nor those who call this in a loop. RING_SPENT: no
  * more steps.
  */
 static int find_newest(const struct ring *ring, uint32_t *steps, uint64_t *newest)
@@ -95,7 +95,7 @@ static int find_newest(const struct ring *ring, uint32_t *steps, uint64_t *newes
 			return damaged("a message in the wrong cell");
 		seq = next;
 	}
-	return -EAGAIN;
+	return RING_SPENT;
 }
 
 /*
@@ -117,7 +117,7 @@ int ring_newest(const struct ring *ring, uint64_t *newest)
 	uint32_t steps = TRIES + 2 * ring->g.depth;
 	int error = find_newest(ring, &steps, newest);
 
-	return error == -EAGAIN ? run_away() : error;
+	return error == RING_SPENT ? run_away() : error;
 }
 
 /* The sequence number that is asked for, given the newest. */
@@ -131,10 +131,10 @@ static int choose(const struct ring *ring, enum babus_which which, uint64_t n, u
 	if (kept > ring->g.depth)
 		kept = ring->g.depth;
 	oldest = newest - kept + 1;
+	*seq = newest;
 	*lost = 0;
 	switch (which) {
 	case BABUS_LATEST:
-		*seq = newest;
 		return kept ? 0 : -ENODATA;
 	case BABUS_AGE:
 		if (!kept)
@@ -155,11 +155,20 @@ static int choose(const struct ring *ring, enum babus_which which, uint64_t n, u
 		*lost = *seq - (n + 1);
 		return 0;
 	}
-	return -EINVAL;
+	return babus_fail(-EINVAL, "which message: %d is not known", (int)which);
+}
+
+/*
+ * What a record says that does not go with its cell. RING_AGAIN: the cell names another
+ * message by now, since somebody took the pin away, so that is no wonder.
+ */
+static int mismatch(const shared64 *place, uint64_t cell, const char *what)
+{
+	return cell_get(place) == cell ? damaged(what) : RING_AGAIN;
 }
 
 /* The record and payload of a pinned cell. */
-static int describe(const struct ring *ring, uint64_t cell, uint64_t lost,
+static int describe(const struct ring *ring, const shared64 *place, uint64_t cell, uint64_t lost,
 		    struct babus_message *message)
 {
 	uint32_t buffer = cell_buffer(cell);
@@ -167,10 +176,10 @@ static int describe(const struct ring *ring, uint64_t cell, uint64_t lost,
 	uint64_t size = record_get(&record->size);
 
 	if (record_get(&record->seq) != cell_seq(cell))
-		return damaged("a message's record is of another one");
+		return mismatch(place, cell, "a message's record is of another one");
 	/* Beyond the mark there may be no memory, and touching it is SIGBUS. */
 	if (size > ring->g.max_size || size > record_get(&ring->marks[buffer]))
-		return damaged("a message longer than its buffer");
+		return mismatch(place, cell, "a message longer than its buffer");
 	message->data = ring_data(ring, buffer);
 	message->size = size;
 	message->seq = cell_seq(cell);
@@ -193,19 +202,19 @@ static void expect_reads(const struct ring *ring, uint64_t seq)
 	soon_read(ring_data(ring, cell_buffer(cell)));
 }
 
-/* Pin what a cell was seen to name. 1: it names another message by now. */
+/* Pin what a cell was seen to name. RING_AGAIN: it names another message by now. */
 static int pin_cell(const struct ring *ring, shared64 *pin, const shared64 *place, uint64_t cell,
 		    uint64_t lost, struct babus_message *message)
 {
-	int error = 1;
+	int error = RING_AGAIN;
 
 	if (cell_buffer(cell) >= ring->g.buffers)
 		return damaged("a cell names no buffer");
 	if (!pin_set(pin, cell))
-		return -EBUSY;
+		return RING_PIN_BUSY;
 	expect_reads(ring, cell_seq(cell) + 1);
 	if (cell_get(place) == cell)
-		error = describe(ring, cell, lost, message);
+		error = describe(ring, place, cell, lost, message);
 	if (error)
 		pin_clear(pin);
 	return error;
@@ -214,7 +223,7 @@ static int pin_cell(const struct ring *ring, shared64 *pin, const shared64 *plac
 /*
  * For a reader that keeps up: the very next message, by its cell alone. Who polls so
  * takes from publishers no line but the cell's; the hint's they would have to get back
- * for every message. 1: it is not as simple as that.
+ * for every message. RING_AGAIN: it is not as simple as that.
  */
 static int pin_next(const struct ring *ring, shared64 *pin, uint64_t after,
 		    struct babus_message *message)
@@ -223,12 +232,12 @@ static int pin_next(const struct ring *ring, shared64 *pin, uint64_t after,
 	uint64_t cell, seq = after + 1;
 
 	if (seq < ring->g.first_seq + ring->g.depth || seq > BABUS_SEQ_MAX)
-		return 1;
+		return RING_AGAIN;
 	place = &ring->cells[ring_index(ring, seq)];
 	cell = cell_get(place);
 	if (cell_seq(cell) == seq - ring->g.depth)
 		return -EAGAIN;
-	return cell_seq(cell) == seq ? pin_cell(ring, pin, place, cell, 0, message) : 1;
+	return cell_seq(cell) == seq ? pin_cell(ring, pin, place, cell, 0, message) : RING_AGAIN;
 }
 
 int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uint64_t n,
@@ -236,15 +245,15 @@ int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uin
 {
 	uint32_t steps = all_steps(ring);
 	uint64_t overtaken = 0;
-	int error = which == BABUS_AFTER ? pin_next(ring, pin, n, message) : 1;
+	int error = which == BABUS_AFTER ? pin_next(ring, pin, n, message) : RING_AGAIN;
 
-	for (int i = 0; error == 1 && i < TRIES; i++) {
+	for (int i = 0; error == RING_AGAIN && i < TRIES; i++) {
 		uint64_t newest, seq, lost, cell;
 		const shared64 *place;
 
 		error = find_newest(ring, &steps, &newest);
 		if (error)
-			return error;
+			return error == RING_SPENT ? -EBUSY : error;
 		/* Numbers are published in order: who finds a cell displaced
 		   finds a later newest message next. */
 		if (i && newest <= overtaken)
@@ -254,7 +263,7 @@ int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uin
 		/* What the waiter's test sees must be there to be read. */
 		if (error == -EAGAIN && which == BABUS_AFTER && n > newest && n <= BABUS_SEQ_MAX &&
 		    ring_has_after(ring, n)) {
-			error = 1;
+			error = RING_AGAIN;
 			continue;
 		}
 		if (error)
@@ -262,9 +271,10 @@ int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uin
 		place = &ring->cells[ring_index(ring, seq)];
 		cell = cell_get(place);
 		/* Displaced since? Choose again. */
-		error = cell_seq(cell) == seq ? pin_cell(ring, pin, place, cell, lost, message) : 1;
+		error = cell_seq(cell) == seq ? pin_cell(ring, pin, place, cell, lost, message)
+					      : RING_AGAIN;
 	}
-	return error == 1 ? -EAGAIN : error;
+	return error == RING_AGAIN ? -EBUSY : error;
 }
 
 /*
@@ -283,9 +293,14 @@ bool ring_still_holds(const struct ring *ring, const struct babus_message *messa
 
 /* --- allocating ------------------------------------------------------------- */
 
-/* Which buffers some pin names. */
+/* Which of the buffers from `first` on some pin names; so many at a time: stacks are small. */
+enum {
+	CHUNK = 8192
+};
+
 struct pinned {
-	uint64_t bits[(BABUS_BUFFERS_MAX + 63) / 64];
+	uint32_t first, count;
+	uint64_t bits[CHUNK / 64];
 };
 
 static void find_pinned(const struct ring *ring, struct pinned *pinned)
@@ -294,16 +309,36 @@ static void find_pinned(const struct ring *ring, struct pinned *pinned)
 
 	if (extent > ring->g.pins)
 		extent = ring->g.pins;
-	memset(pinned->bits, 0, (ring->g.buffers + 63) / 64 * sizeof(pinned->bits[0]));
+	memset(pinned->bits, 0, (pinned->count + 63) / 64 * sizeof(pinned->bits[0]));
 	for (uint32_t i = 0; i < extent; i++) {
 		uint64_t cell = pin_get(&ring->pins[i].hold);
-		uint32_t buffer = cell_buffer(cell);
+		uint32_t at = cell_buffer(cell) - pinned->first;
 
 		/* The claim is looked at last: a pin that counts was set after
 		   its entry was claimed. */
-		if (cell && buffer < ring->g.buffers && claim_get(&ring->pins[i].claim))
-			pinned->bits[buffer / 64] |= UINT64_C(1) << buffer % 64;
+		if (cell && at < pinned->count && claim_get(&ring->pins[i].claim))
+			pinned->bits[at / 64] |= UINT64_C(1) << at % 64;
 	}
+}
+
+/* Free what is displaced and not pinned; how many of the buffers are FREE then. */
+static uint32_t free_unpinned(const struct ring *ring, const struct pinned *pinned, uint64_t newest)
+{
+	uint32_t unused = 0;
+
+	for (uint32_t n = 0; n < pinned->count; n++) {
+		shared64 *place = &ring->states[pinned->first + n];
+		uint64_t state = state_get(place);
+
+		unused += state == STATE_FREE;
+		if (state_kind(state) != STATE_HISTORY ||
+		    state_value(state) + ring->g.depth > newest)
+			continue;
+		if (pinned->bits[n / 64] & UINT64_C(1) << n % 64)
+			continue;
+		unused += state_swap(place, state, STATE_FREE);
+	}
+	return unused;
 }
 
 /*
@@ -320,19 +355,13 @@ static int reclaim(const struct ring *ring, uint32_t *steps, uint32_t limit, uin
 	int error = find_newest(ring, steps, &newest);
 
 	if (error)
-		return error == -EAGAIN ? run_away() : error;
+		return error == RING_SPENT ? run_away() : error;
 	*unused = 0;
-	find_pinned(ring, &pinned);
-	for (uint32_t i = 0; i < limit; i++) {
-		uint64_t state = state_get(&ring->states[i]);
-
-		*unused += state == STATE_FREE;
-		if (state_kind(state) != STATE_HISTORY ||
-		    state_value(state) + ring->g.depth > newest)
-			continue;
-		if (pinned.bits[i / 64] & UINT64_C(1) << i % 64)
-			continue;
-		*unused += state_swap(&ring->states[i], state, STATE_FREE);
+	for (uint32_t first = 0; first < limit; first += CHUNK) {
+		pinned.first = first;
+		pinned.count = limit - first < CHUNK ? limit - first : CHUNK;
+		find_pinned(ring, &pinned);
+		*unused += free_unpinned(ring, &pinned, newest);
 	}
 	return 0;
 }
@@ -418,7 +447,7 @@ static void expect_writes(const struct ring *ring, uint32_t buffer)
 	soon_written(ring_data(ring, buffer));
 }
 
-/* A buffer among the first `limit`. -EAGAIN: there is none. */
+/* A buffer among the first `limit`. RING_NONE: there is none. */
 static int take_among(struct ring *ring, const struct request *request, uint32_t limit,
 		      uint32_t *steps, uint32_t *buffer)
 {
@@ -437,7 +466,7 @@ static int take_among(struct ring *ring, const struct request *request, uint32_t
 			return error;
 		if ((!large && unused < enough(ring, limit)) ||
 		    !take_free(ring, request, from, limit, buffer))
-			return -EAGAIN;
+			return RING_NONE;
 	}
 	if (large)
 		return 0;
@@ -473,7 +502,7 @@ int ring_take(struct ring *ring, uint64_t owner, uint64_t size, bool cold, uint3
 	   none; looking through a large one takes longer. */
 	for (uint32_t i = 0; i < TRIES && i < VISITS / ring->g.buffers; i++) {
 		error = take_among(ring, &request, ring->g.buffers, &steps, buffer);
-		if (error == -EAGAIN)
+		if (error == RING_NONE)
 			continue;
 		if (!error)
 			widen(ring, window, *buffer);
@@ -515,7 +544,7 @@ int ring_commit(struct ring *ring, uint32_t buffer, uint64_t size, const struct 
 		shared64 *place;
 		int error = find_newest(ring, &steps, &newest);
 
-		if (error == -EAGAIN)
+		if (error == RING_SPENT)
 			break;
 		if (error)
 			return error;

@@ -41,6 +41,14 @@ struct ring {
 	shared64 window; /* look among so many first */
 };
 
+/* Results that are no errors, and never leave the core. */
+enum ring_result {
+	RING_AGAIN = 1, /* somebody was faster: look again */
+	RING_PIN_BUSY,  /* the pin is in use: take another */
+	RING_NONE,      /* no such buffer is free */
+	RING_SPENT,     /* the steps that a call has are used up */
+};
+
 /* Fill in from a slot's mapping and its pins'. */
 void ring_attach(struct ring *ring, const struct layout_geometry *geometry, void *slot, void *pins);
 
@@ -60,8 +68,8 @@ static inline bool ring_has_after(const struct ring *ring, uint64_t seq)
 }
 
 /*
- * Pin a message with the idle pin `pin` and describe it. -EBUSY: the pin is in
- * use. Else as babus_slot_view().
+ * Pin a message with the idle pin `pin` and describe it. RING_PIN_BUSY; else as
+ * babus_slot_view().
  */
 int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uint64_t n,
 	     struct babus_message *message);
@@ -75,7 +83,7 @@ bool ring_still_holds(const struct ring *ring, const struct babus_message *messa
 
 /*
  * Make a FREE buffer OWNED by `owner`, one that has memory for `size` bytes if there is
- * one. Looks at the warm ones, or with `cold` at all of them. -EAGAIN: none there;
+ * one. Looks at the warm ones, or with `cold` at all of them. RING_NONE (of the warm ones);
  * -EPROTO.
  */
 int ring_take(struct ring *ring, uint64_t owner, uint64_t size, bool cold, uint32_t *buffer);

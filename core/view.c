@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading by number: pinned views and copies. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "error.h"
@@ -23,7 +24,7 @@ static int view_extra(babus_slot *slot, enum babus_which which, uint64_t n,
 	else
 		message->pin = pin | PIN_EXTRA;
 	/* A fresh pin in use: somebody scribbles over them. */
-	return error == -EBUSY ? -ENOBUFS : error;
+	return error == RING_PIN_BUSY ? -ENOBUFS : error;
 }
 
 int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
@@ -33,7 +34,7 @@ int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n
 
 	if (!error)
 		message->pin = pin;
-	else if (error == -EBUSY)
+	else if (error == RING_PIN_BUSY)
 		error = view_extra(slot, which, n, message);
 	if (error)
 		return error;
@@ -89,32 +90,31 @@ void babus_message_release(struct babus_message *message)
 		pin_clear(&slot->pins[message->pin].hold);
 }
 
-/* Copy a view's payload to the caller's memory and release it. -ESTALE: it is not whole. */
-static int copy_out(struct babus_message *view, void *buffer, size_t capacity,
-		    struct babus_message *message)
+/*
+ * Copy a view's payload to the caller's memory and release it. -EMSGSIZE; RING_AGAIN: it
+ * is not whole, nor is what the view says of it.
+ */
+static int copy_out(struct babus_message *view, void *buffer, size_t capacity)
 {
 	babus_slot *slot = view->slot;
-	bool whole;
-	int error = 0;
+	int error = view->size > capacity ? -EMSGSIZE : 0;
 
-	if (view->size > capacity) {
-		error = -EMSGSIZE;
-	} else if (view->size) {
+	if (!error && view->size)
 		memcpy(buffer, view->data, view->size);
-		pin_settle(&slot->pins[view->pin & ~PIN_EXTRA].hold);
-	}
-	whole = ring_still_holds(&slot->ring, view);
+	pin_settle(&slot->pins[view->pin & ~PIN_EXTRA].hold);
+	if (!ring_still_holds(&slot->ring, view))
+		error = RING_AGAIN;
 	/* Cut off while we read? Then what we have is zeros. */
 	if (slot_was_cut(slot))
 		error = -EIO;
-	else if (!whole)
-		error = -ESTALE;
 	babus_message_release(view);
-	if (!error) {
-		*message = *view;
-		message->data = buffer;
-	}
 	return error;
+}
+
+static int too_small(const babus_slot *slot, const struct babus_message *view, size_t capacity)
+{
+	return babus_fail(-EMSGSIZE, "slot '%s': message %" PRIu64 " has %zu bytes, the buffer %zu",
+			  slot->name, view->seq, view->size, capacity);
 }
 
 int slot_copy(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n, void *buffer,
@@ -131,11 +131,17 @@ int slot_copy(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n
 
 		if (error)
 			return error;
-		error = copy_out(&view, buffer, capacity, message);
-		if (error != -ESTALE)
+		error = copy_out(&view, buffer, capacity);
+		if (error == RING_AGAIN)
+			continue;
+		if (error && error != -EMSGSIZE)
 			return error;
+		*message = view;
+		message->data = error ? NULL : buffer;
+		message->pin = 0;
+		return error ? too_small(slot, &view, capacity) : 0;
 	}
-	return -EAGAIN;
+	return -EBUSY;
 }
 
 int babus_slot_copy(babus_slot *slot, enum babus_which which, uint64_t n, void *buffer,
