@@ -197,7 +197,7 @@ static int check_publish(const babus_slot *slot, uint64_t size)
 	if (__builtin_expect(error != 0, 0))
 		return error;
 	if (!slot->publishes)
-		return -EACCES;
+		return babus_fail(-EACCES, "slot '%s': opened without BABUS_PUBLISH", slot->name);
 	return size > slot->ring.g.max_size ? too_large(slot, size) : 0;
 }
 
@@ -222,19 +222,33 @@ static void give_back(babus_slot *slot, uint32_t token, uint32_t buffer)
 	give_token(slot, token);
 }
 
+static int check_stamp(const struct babus_stamp *stamp)
+{
+	if (!(stamp->reserved0 | stamp->reserved[0] | stamp->reserved[1]))
+		return 0;
+	return babus_fail(-EINVAL, "stamp: a reserved field is not zero");
+}
+
 static int commit(babus_slot *slot, uint32_t token, uint32_t buffer, uint64_t size,
 		  const struct babus_stamp *stamp, uint64_t *seq)
 {
-	struct babus_stamp full = {.pid = slot->pid};
+	struct ring_label label = {
+	    .size = size,
+	    .time_ns = shm_boottime(),
+	    .publisher = slot->publisher.incarnation,
+	    .pid = slot->pid,
+	};
 	uint64_t published;
 	int error;
 
 	if (stamp) {
-		full = *stamp;
-		if (!full.pid)
-			full.pid = slot->pid;
+		label.source_time_ns = stamp->source_time_ns;
+		label.tag = stamp->tag;
+		label.origin = stamp->origin;
+		if (stamp->pid)
+			label.pid = stamp->pid;
 	}
-	error = ring_commit(&slot->ring, buffer, size, &full, &published);
+	error = ring_commit(&slot->ring, buffer, &label, &published);
 	/* Cut off meanwhile? Then it went to zero pages that nobody else sees. */
 	if (__builtin_expect(guard_was_hit(slot->slot_guard), 0))
 		error = -EIO;
@@ -270,9 +284,14 @@ int babus_loan_commit(struct babus_loan *loan, uint64_t *seq)
 	int error;
 
 	babus_fail_clear();
-	if (!loan->slot || loan->size > loan->capacity)
-		return -EINVAL;
+	if (!loan->slot)
+		return babus_fail(-EINVAL, "the loan is over");
+	if (loan->size > loan->capacity)
+		return babus_fail(-EINVAL, "slot '%s': a message of %zu bytes in a loan of %zu",
+				  loan->slot->name, loan->size, loan->capacity);
 	error = slot_check(loan->slot);
+	if (!error)
+		error = check_stamp(&loan->stamp);
 	if (!error)
 		error = commit(loan->slot, loan->token, loan->buffer, loan->size, &loan->stamp,
 			       seq);
@@ -296,8 +315,10 @@ int babus_slot_publish(babus_slot *slot, const void *data, size_t size,
 		       const struct babus_stamp *stamp, uint64_t *seq)
 {
 	uint32_t token, buffer;
-	int error = borrow(slot, size, &token, &buffer);
+	int error = stamp ? check_stamp(stamp) : 0;
 
+	if (!error)
+		error = borrow(slot, size, &token, &buffer);
 	if (error)
 		return error;
 	if (size)
@@ -318,11 +339,13 @@ int babus_slot_publishv(babus_slot *slot, const struct iovec *iov, int count,
 
 	babus_fail_clear();
 	if (count < 0)
-		return -EINVAL;
+		return babus_fail(-EINVAL, "%d pieces", count);
 	for (int i = 0; i < count; i++)
 		if (__builtin_add_overflow(size, iov[i].iov_len, &size))
-			return -EMSGSIZE;
-	error = borrow(slot, size, &token, &buffer);
+			return too_large(slot, UINT64_MAX);
+	error = stamp ? check_stamp(stamp) : 0;
+	if (!error)
+		error = borrow(slot, size, &token, &buffer);
 	if (error)
 		return error;
 	to = ring_data(&slot->ring, buffer);

@@ -6,6 +6,7 @@
 #include "reader.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "error.h"
@@ -61,11 +62,13 @@ int babus_reader_seek(babus_reader *reader, enum babus_start start, uint64_t n)
 		break;
 	case BABUS_START_SEQ:
 		if (n < 1 || n > BABUS_SEQ_MAX)
-			return -EINVAL;
+			return babus_fail(-EINVAL,
+					  "sequence number %" PRIu64 ": expected 1 to %" PRIu64, n,
+					  BABUS_SEQ_MAX);
 		cursor = n - 1;
 		break;
 	default:
-		return -EINVAL;
+		return babus_fail(-EINVAL, "where to start: %d is not known", (int)start);
 	}
 	if (cursor < ring->g.first_seq - 1)
 		cursor = ring->g.first_seq - 1;
@@ -183,8 +186,8 @@ int babus_reader_latest(babus_reader *reader, struct babus_message *message)
 		babus_message_release(&found);
 		return -EAGAIN;
 	}
-	found.lost = found.seq - cursor - 1;
-	reader->skipped += found.lost;
+	found.skipped = found.seq - cursor - 1;
+	reader->skipped += found.skipped;
 	delivered(reader, found.seq, 0);
 	*message = found;
 	return 0;

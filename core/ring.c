@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "error.h"
-#include "shm.h"
 
 enum {
 	/* How often a step is tried again because somebody else was faster. An
@@ -180,14 +179,18 @@ static int describe(const struct ring *ring, const shared64 *place, uint64_t cel
 	/* Beyond the mark there may be no memory, and touching it is SIGBUS. */
 	if (size > ring->g.max_size || size > record_get(&ring->marks[buffer]))
 		return mismatch(place, cell, "a message longer than its buffer");
-	message->data = ring_data(ring, buffer);
-	message->size = size;
-	message->seq = cell_seq(cell);
-	message->lost = lost;
-	message->time_ns = record_get(&record->time_ns);
-	message->source_time_ns = record_get(&record->source_time_ns);
-	message->tag = record_get(&record->tag);
-	message->pid = (uint32_t)record_get(&record->pid);
+	*message = (struct babus_message){
+	    .data = ring_data(ring, buffer),
+	    .size = size,
+	    .seq = cell_seq(cell),
+	    .lost = lost,
+	    .time_ns = record_get(&record->time_ns),
+	    .source_time_ns = record_get(&record->source_time_ns),
+	    .tag = record_get(&record->tag),
+	    .origin = record_get(&record->origin),
+	    .publisher = record_get(&record->publisher),
+	    .pid = (uint32_t)record_get(&record->pid),
+	};
 	return 0;
 }
 
@@ -513,14 +516,15 @@ int ring_take(struct ring *ring, uint64_t owner, uint64_t size, bool cold, uint3
 
 /* --- publishing --------------------------------------------------------------- */
 
-static void describe_new(struct layout_record *record, uint64_t size,
-			 const struct babus_stamp *stamp)
+static void describe_new(struct layout_record *record, const struct ring_label *label)
 {
-	record_put(&record->size, size);
-	record_put(&record->time_ns, shm_boottime());
-	record_put(&record->source_time_ns, stamp->source_time_ns);
-	record_put(&record->tag, stamp->tag);
-	record_put(&record->pid, stamp->pid);
+	record_put(&record->size, label->size);
+	record_put(&record->time_ns, label->time_ns);
+	record_put(&record->source_time_ns, label->source_time_ns);
+	record_put(&record->tag, label->tag);
+	record_put(&record->pid, label->pid);
+	record_put(&record->publisher, label->publisher);
+	record_put(&record->origin, label->origin);
 }
 
 /* Whether a cell may be followed by message `seq`. */
@@ -531,14 +535,13 @@ static bool is_predecessor(const struct ring *ring, uint64_t cell, uint64_t seq)
 	return cell_seq(cell) == seq - ring->g.depth;
 }
 
-int ring_commit(struct ring *ring, uint32_t buffer, uint64_t size, const struct babus_stamp *stamp,
+int ring_commit(struct ring *ring, uint32_t buffer, const struct ring_label *label,
 		uint64_t *published)
 {
 	struct layout_record *record = &ring->records[buffer];
-
 	uint32_t steps = all_steps(ring);
 
-	describe_new(record, size, stamp);
+	describe_new(record, label);
 	for (int i = 0; i < TRIES; i++) {
 		uint64_t newest, seq, cell;
 		shared64 *place;

@@ -93,9 +93,14 @@ static inline uint8_t *ring_data(const struct ring *ring, uint32_t buffer)
 	return ring->payload + buffer * ring->g.stride;
 }
 
+/* What a publisher says of a message. */
+struct ring_label {
+	uint64_t size, time_ns, source_time_ns, tag, origin, publisher;
+	uint32_t pid;
+};
+
 /* Publish an OWNED buffer. -EOVERFLOW, -EPROTO; it is then still OWNED. */
-int ring_commit(struct ring *ring, uint32_t buffer, uint64_t size, const struct babus_stamp *stamp,
-		uint64_t *seq);
+int ring_commit(struct ring *ring, uint32_t buffer, const struct ring_label *label, uint64_t *seq);
 void ring_discard(struct ring *ring, uint32_t buffer);
 
 /* Take the buffers of dead owners from them. Returns how many. */

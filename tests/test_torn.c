@@ -24,6 +24,8 @@ enum {
 static unsigned looks, look_to_act, settled;
 static atomic_bool counting;
 static void (*act)(void);
+static const char *act_before; /* each step of this name */
+static void (*act_always)(void);
 
 static babus_slot *reads, *publishes;
 static char data[SIZE];
@@ -35,6 +37,11 @@ void babus_step(const struct babus_step *step)
 
 	if (!atomic_load(&counting))
 		return;
+	if (act_always && !strcmp(step->name, act_before)) {
+		atomic_store(&counting, false);
+		act_always();
+		atomic_store(&counting, true);
+	}
 	settled += !strcmp(step->name, "pin_settle");
 	if (strcmp(step->name, "record_get"))
 		return;
@@ -220,6 +227,52 @@ static void copy_whose_pin_was_taken_away_starts_over(void **state)
 	copy_is_whole_though(use_it_again);
 }
 
+static void copy_that_is_never_whole_is_ebusy(void **state)
+{
+	static char copied[SIZE];
+	struct babus_message message;
+
+	(void)state;
+	open_both();
+	publish(publishes);
+	act_before = "pin_settle";
+	act_always = use_it_again;
+	assert_int_equal(copy(copied, SIZE, &message), -EBUSY);
+	act_always = NULL;
+	assert_int_equal(copy(copied, SIZE, &message), 0);
+	assert_true(payload_matches(&message));
+	babus_slot_close(reads);
+	babus_slot_close(publishes);
+}
+
+static void publish_a_byte(void)
+{
+	EXPECT_EQUAL(babus_slot_publish(publishes, "x", 1, NULL, NULL), 0);
+}
+
+static void view_that_is_overtaken_each_time_is_ebusy(void **state)
+{
+	struct babus_slot_options opts = small_options(1, 64);
+	struct babus_message message;
+
+	(void)state;
+	publishes = make_slot_with("s", &opts);
+	reads = open_slot("s", BABUS_READ);
+	publish_a_byte();
+	/* Displaced between the look at the cell and the look again. */
+	act_before = "pin_set";
+	act_always = publish_a_byte;
+	atomic_store(&counting, true);
+	assert_int_equal(babus_slot_view(reads, BABUS_LATEST, 0, &message), -EBUSY);
+	assert_int_equal(babus_slot_view(reads, BABUS_AFTER, 0, &message), -EBUSY);
+	atomic_store(&counting, false);
+	act_always = NULL;
+	assert_int_equal(babus_slot_view(reads, BABUS_AFTER, 0, &message), 0);
+	babus_message_release(&message);
+	babus_slot_close(reads);
+	babus_slot_close(publishes);
+}
+
 static void copy_of_an_empty_message_is_checked_as_well(void **state)
 {
 	struct babus_message message;
@@ -260,6 +313,8 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(copy_whose_pin_was_taken_away_starts_over),
+	    CASE(copy_that_is_never_whole_is_ebusy),
+	    CASE(view_that_is_overtaken_each_time_is_ebusy),
 	    CASE(copy_of_an_empty_message_is_checked_as_well),
 	    CASE(copy_is_whole_though_a_publisher_closes_with_the_buffer_in_its_hands),
 	    CASE(copy_is_whole_though_a_publisher_dies_with_the_buffer_in_its_hands),
