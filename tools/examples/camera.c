@@ -87,7 +87,7 @@ int main(int argc, char **argv)
 	if (!error)
 		error = run(slot, frames);
 	if (error)
-		babus_perror(argv[1], error);
+		babus_perror("camera", error);
 	babus_slot_close(slot);
 	babus_domain_close(domain);
 	return error ? 1 : 0;

@@ -129,7 +129,7 @@ int main(int argc, char **argv)
 	if (!error)
 		error = feed(slot, period_ms, count);
 	if (error)
-		babus_perror(argv[1], error);
+		babus_perror("procfeed", error);
 	babus_slot_close(slot);
 	babus_domain_close(domain);
 	return error ? 1 : 0;

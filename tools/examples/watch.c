@@ -33,7 +33,7 @@ static int subscribe(babus_domain *domain, babus_waiter *waiter, const char *nam
 	if (!error)
 		error = babus_waiter_add(waiter, topic->reader, topic);
 	if (error)
-		babus_perror(name, error);
+		babus_perror("watch", error);
 	return error;
 }
 
@@ -64,7 +64,7 @@ static void follow(babus_waiter *waiter, int64_t timeout_ns)
 		for (int i = 0; !error && i < count; i++)
 			error = events[i].status ? events[i].status : tell(events[i].user);
 	}
-	babus_perror("waiting", error);
+	babus_perror("watch", error);
 }
 
 static void unsubscribe(babus_waiter *waiter, struct topic *topic)
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 	if (!error)
 		error = babus_waiter_open(domain, NULL, &waiter);
 	if (error)
-		babus_perror("domain", error);
+		babus_perror("watch", error);
 	for (int i = 2; !error && i < argc; i++)
 		error = subscribe(domain, waiter, argv[i], &topics[i]);
 	if (!error)
