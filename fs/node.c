@@ -160,15 +160,15 @@ static struct node *find_name(struct nodes *nodes, const struct node *wanted)
 	return node;
 }
 
-static void describe(struct node *node, const struct babus_message *message)
+void node_describe(struct node *node, const struct babus_message *message)
 {
-	if (!message)
-		return;
 	node->seq = message->seq;
 	node->size = message->size;
 	node->time_ns = message->time_ns;
 	node->tag = message->tag;
 	node->source_time_ns = message->source_time_ns;
+	node->publisher = message->publisher;
+	node->origin = message->origin;
 	node->pid = message->pid;
 }
 
@@ -221,7 +221,8 @@ int nodes_name(struct nodes *nodes, enum file file, struct slot *slot, uint32_t 
 {
 	struct node wanted = {.file = file, .slot = slot, .age = age, .looker = pid};
 
-	describe(&wanted, message);
+	if (message)
+		node_describe(&wanted, message);
 	return name(nodes, &wanted, result);
 }
 
@@ -230,7 +231,8 @@ int nodes_name_own(struct nodes *nodes, enum file file, struct slot *slot,
 {
 	struct node wanted = {.file = file, .slot = slot, .looker = pid, .is_own = true};
 
-	describe(&wanted, message);
+	if (message)
+		node_describe(&wanted, message);
 	return name(nodes, &wanted, result);
 }
 

@@ -56,8 +56,9 @@ struct node {
 	 */
 	uint64_t seq;
 	uint64_t size;
-	uint64_t time_ns;
+	uint64_t time_ns; /* CLOCK_BOOTTIME */
 	uint64_t tag, source_time_ns;
+	uint64_t publisher, origin;
 	uint32_t pid;
 
 	/* protected by nodes->lock */
@@ -103,6 +104,9 @@ bool nodes_next_of(struct nodes *nodes, const struct slot *slot, uint64_t after,
 
 /* What the file's name is worth in st_ino. */
 uint64_t node_ino(enum file file, const struct slot *slot, uint32_t age);
+
+/* Let it stand for that message. */
+void node_describe(struct node *node, const struct babus_message *message);
 
 /* Fill in what stat() shows, and how long the kernel may believe it, in seconds. */
 int node_stat(struct fs *fs, const struct node *node, struct stat *st);

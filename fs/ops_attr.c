@@ -117,11 +117,7 @@ static bool find_message(const struct node *node, struct node *message)
 		return node_has_message(node);
 	if (!node->slot || snapshot_describe(node->slot, &newest))
 		return false;
-	message->seq = newest.seq;
-	message->time_ns = newest.time_ns;
-	message->source_time_ns = newest.source_time_ns;
-	message->tag = newest.tag;
-	message->pid = newest.pid;
+	node_describe(message, &newest);
 	return true;
 }
 
@@ -140,9 +136,24 @@ static int get_time(const struct node *message, char *value)
 	return print_number(fs_wall_time(message->slot->fs, message->time_ns), value);
 }
 
+static int get_time_boot(const struct node *message, char *value)
+{
+	return print_number(message->time_ns, value);
+}
+
 static int get_pid(const struct node *message, char *value)
 {
 	return print_number(message->pid, value);
+}
+
+static int get_publisher(const struct node *message, char *value)
+{
+	return print_number(message->publisher, value);
+}
+
+static int get_origin(const struct node *message, char *value)
+{
+	return print_number(message->origin, value);
 }
 
 static int get_tag(const struct node *message, char *value)
@@ -171,7 +182,10 @@ static const struct attribute {
 } attributes[] = {
     {"user.babus.seq", get_seq, true},
     {"user.babus.time_ns", get_time, true},
+    {"user.babus.time_boot_ns", get_time_boot, true},
     {"user.babus.pid", get_pid, true},
+    {"user.babus.publisher", get_publisher, true},
+    {"user.babus.origin", get_origin, true},
     {"user.babus.tag", get_tag, true},
     {"user.babus.source_time_ns", get_source_time, true},
     {"user.babus.type", get_type, false},

@@ -53,6 +53,7 @@ static int add_client(void *arg, const struct babus_client_info *client)
 	text_open(text, NULL, '{');
 	text_string(text, "role", client->publisher ? "publisher" : "reader");
 	text_number(text, "pid", client->pid);
+	text_number(text, "incarnation", client->incarnation);
 	text_bool(text, "alive", client->alive);
 	text_number(text, "held", client->held);
 	if (!client->publisher) {
@@ -87,7 +88,10 @@ static void add_state(struct text *text, struct fs *fs, const struct babus_slot_
 	text_number(text, "kept", info->kept);
 	text_number(text, "size", info->size);
 	text_number(text, "time_ns", fs_wall_time(fs, info->time_ns));
+	text_number(text, "time_boot_ns", info->time_ns);
 	text_number(text, "pid", info->pid);
+	text_number(text, "publisher", info->publisher);
+	text_number(text, "origin", info->origin);
 	text_number(text, "publishers", info->publishers);
 	text_number(text, "readers", info->readers);
 	text_number(text, "lost", info->lost);
@@ -115,16 +119,19 @@ int render_slot(struct slot *slot, struct text *text)
 {
 	struct babus_slot_info info;
 	double messages, bytes;
-	int error = babus_slot_info(slot->bus, &info);
+	int alive, error = babus_slot_info(slot->bus, &info);
 
 	if (error)
 		return error;
 	info.lost += slot->lost;
+	alive = babus_slot_publisher_alive(slot->bus, info.publisher);
 	measure_rate(slot, info.seq, &messages, &bytes);
 	text_open(text, NULL, '{');
 	text_string(text, "slot", slot->name);
 	add_geometry(text, &info);
 	add_state(text, slot->fs, &info);
+	if (alive >= 0)
+		text_bool(text, "publisher_alive", alive);
 	text_real(text, "rate_hz", messages);
 	text_real(text, "rate_bytes", bytes);
 	text_open(text, "clients", '[');

@@ -73,6 +73,7 @@ static int client_json(void *arg, const struct babus_client_info *client)
 	json_string(json, "role", client->publisher ? "publisher" : "reader");
 	json_bool(json, "alive", client->alive);
 	json_number(json, "pid", client->pid);
+	json_number(json, "incarnation", client->incarnation);
 	json_number(json, "held", client->held);
 	if (!client->publisher) {
 		json_number(json, "cursor", client->cursor);
@@ -86,10 +87,14 @@ static int client_json(void *arg, const struct babus_client_info *client)
 static int slot_json(babus_slot *slot, const struct babus_slot_info *info)
 {
 	struct json json = {0};
-	int error;
+	int error, alive = babus_slot_publisher_alive(slot, info->publisher);
 
 	json_open(&json, NULL);
 	slotinfo_json(&json, babus_slot_name(slot), info);
+	if (alive < 0)
+		json_null(&json, "publisher_alive");
+	else
+		json_bool(&json, "publisher_alive", alive);
 	json_open_array(&json, "clients");
 	error = babus_slot_clients(slot, client_json, &json);
 	json_close_array(&json);
@@ -99,7 +104,7 @@ static int slot_json(babus_slot *slot, const struct babus_slot_info *info)
 }
 
 enum {
-	CLIENT_COLUMNS = 7
+	CLIENT_COLUMNS = 8
 };
 
 static int client_row(void *arg, const struct babus_client_info *client)
@@ -110,6 +115,8 @@ static int client_row(void *arg, const struct babus_client_info *client)
 	snprintf(text, sizeof(text), "%" PRIu32, client->pid);
 	table_add(table, text);
 	table_add(table, client->publisher ? "publisher" : "reader");
+	snprintf(text, sizeof(text), "%" PRIu64, client->incarnation);
+	table_add(table, text);
 	table_add(table, client->alive ? "alive" : "dead");
 	snprintf(text, sizeof(text), "%" PRIu32, client->held);
 	table_add(table, text);
@@ -124,9 +131,10 @@ static int client_row(void *arg, const struct babus_client_info *client)
 
 static int slot_clients(babus_slot *slot)
 {
-	static const char *const headings[CLIENT_COLUMNS] = {"PID",    "ROLE",     "STATE", "HOLDS",
-							     "CURSOR", "RECEIVED", "LOST"};
-	static const bool right[CLIENT_COLUMNS] = {true, false, false, true, true, true, true};
+	static const char *const headings[CLIENT_COLUMNS] = {
+	    "PID", "ROLE", "INCARNATION", "STATE", "HOLDS", "CURSOR", "RECEIVED", "LOST"};
+	static const bool right[CLIENT_COLUMNS] = {true, false, true, false,
+						   true, true,  true, true};
 	struct table table;
 	int error;
 
@@ -148,6 +156,19 @@ static uint64_t between(uint64_t then, uint64_t now)
 	return now > then ? now - then : 0;
 }
 
+static void row_newest(babus_slot *slot, const struct babus_slot_info *info)
+{
+	static const char *const states[] = {", gone", ", alive"};
+	int alive = babus_slot_publisher_alive(slot, info->publisher);
+
+	printf("%-12s number %" PRIu64 ", %" PRIu64 " bytes, by process %" PRIu32 "\n", "newest",
+	       info->seq, info->size, info->pid);
+	printf("%-12s incarnation %" PRIu64 "%s\n", "publisher", info->publisher,
+	       alive < 0 ? "" : states[alive]);
+	printf("%-12s %" PRIu64 "%s\n", "origin", info->origin,
+	       info->origin ? "" : " (this machine)");
+}
+
 static int slot_text(babus_slot *slot, const struct babus_slot_info *info)
 {
 	char text[32];
@@ -158,8 +179,7 @@ static int slot_text(babus_slot *slot, const struct babus_slot_info *info)
 	printf("%-12s %" PRIu64 ", %" PRIu32 " kept of depth %" PRIu32 "\n", "messages",
 	       info->kept ? info->seq - info->first_seq + 1 : 0, info->kept, info->depth);
 	if (info->kept)
-		printf("%-12s number %" PRIu64 ", %" PRIu64 " bytes, by process %" PRIu32 "\n",
-		       "newest", info->seq, info->size, info->pid);
+		row_newest(slot, info);
 	row_time("published", babus_wall_time(info->time_ns), between(info->time_ns, babus_now()));
 	text_size(text, sizeof(text), info->max_size);
 	printf("%-12s %s a message (%" PRIu64 " bytes)\n", "limit", text, info->max_size);

@@ -69,6 +69,8 @@ NUMBER_COLUMN(publishers, publishers)
 NUMBER_COLUMN(readers, readers)
 NUMBER_COLUMN(lost, lost)
 NUMBER_COLUMN(pid, pid)
+NUMBER_COLUMN(publisher, publisher)
+NUMBER_COLUMN(origin, origin)
 SIZE_COLUMN(limit, max_size)
 SIZE_COLUMN(used, bytes_used)
 SIZE_COLUMN(bound, bytes_max)
@@ -131,7 +133,9 @@ static const struct column columns[] = {
     {"TYPE", false, true, "label for programs", type},
     {"DESCRIPTION", false, false, "text for people", description},
     {"CHANNEL", true, false, "wake-up channel", channel},
-    {"PID", true, false, "publisher of the newest message", pid},
+    {"PID", true, false, "process that published the newest message", pid},
+    {"PUBLISHER", true, false, "its number among the slot's publishers", publisher},
+    {"ORIGIN", true, false, "of the newest message; 0: this machine", origin},
     {"USED", true, false, "memory in use", used},
     {"BOUND", true, false, "memory at most", bound},
     {"MODE", false, false, "permissions", mode},

@@ -23,6 +23,7 @@ enum {
 	KEY_LINES = 256,
 	KEY_TAG,
 	KEY_SOURCE_TIME,
+	KEY_ORIGIN,
 	KEY_JSON
 };
 
@@ -30,6 +31,7 @@ static const struct option_row options[] = {
     {KEY_LINES, "lines", NULL, "each line, with its newline, is a message, as it comes"},
     {KEY_TAG, "tag", "N", "a number for the subscribers, with each message"},
     {KEY_SOURCE_TIME, "source-time", "NS", "when the data was captured, ns since 1970"},
+    {KEY_ORIGIN, "origin", "N", "the machine on whose behalf, for bridges; 0: this one"},
     {KEY_JSON, "json", NULL, "tell about each message on standard output, an object a line"},
     {0},
 };
@@ -326,6 +328,9 @@ static int run(struct tool *tool, int argc, char **argv)
 			job.json = true;
 		else if (key == KEY_TAG)
 			status = args_number("--tag", args.value, 0, UINT64_MAX, &job.stamp.tag);
+		else if (key == KEY_ORIGIN)
+			status = args_number("--origin", args.value, 0, UINT64_MAX,
+					     &job.stamp.origin);
 		else
 			status = args_number("--source-time", args.value, 0, UINT64_MAX,
 					     &job.stamp.source_time_ns);

@@ -67,9 +67,12 @@ static void format_json(const char *slot, const struct babus_message *message)
 	json_number(&json, "seq", message->seq);
 	json_number(&json, "size", message->size);
 	json_number(&json, "time_ns", babus_wall_time(message->time_ns));
+	json_number(&json, "time_boot_ns", message->time_ns);
 	json_number(&json, "source_time_ns", message->source_time_ns);
 	json_number(&json, "tag", message->tag);
+	json_number(&json, "origin", message->origin);
 	json_number(&json, "pid", message->pid);
+	json_number(&json, "publisher", message->publisher);
 	json_number(&json, "lost", message->lost);
 	json_data(&json, message->data, message->size);
 	json_close(&json);

@@ -73,7 +73,10 @@ void slotinfo_json(struct json *json, const char *name, const struct babus_slot_
 	json_number(json, "limit", info->max_size);
 	json_number(json, "size", info->size);
 	json_number(json, "time_ns", babus_wall_time(info->time_ns));
+	json_number(json, "time_boot_ns", info->time_ns);
 	json_number(json, "pid", info->pid);
+	json_number(json, "publisher", info->publisher);
+	json_number(json, "origin", info->origin);
 	json_number(json, "channel", info->channel);
 	json_number(json, "loans", info->loans);
 	json_number(json, "pins", info->pins);
