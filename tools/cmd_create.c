@@ -196,7 +196,8 @@ static int run(struct tool *tool, int argc, char **argv)
 	status = take_options(&args, tool, argc, argv, &opts, &exclusive);
 	if (args.stopped)
 		return status;
-	return create(tool, name, BABUS_CREATE | (exclusive ? BABUS_EXCLUSIVE : 0), &opts);
+	return create(tool, name, BABUS_CREATE | BABUS_EXACT | (exclusive ? BABUS_EXCLUSIVE : 0),
+		      &opts);
 }
 
 const struct verb verb_create = {
@@ -204,8 +205,8 @@ const struct verb verb_create = {
     .operands = "SLOT",
     .summary = "Create a slot",
     .details = "What is not given is as configured (babus.ini, [defaults] and [slot PATTERN]).\n"
-	       "A slot that exists with the same depth, size, loans and pins is left as it is;\n"
-	       "with others it is a failure.",
+	       "A slot that exists with the same depth, size, loans and pins, and with the\n"
+	       "type if one is given, is left as it is; one that differs is a failure.",
     .options = options,
     .min = 1,
     .max = 1,
