@@ -165,6 +165,21 @@ static void judge_calls(const struct value *run)
 	     "the same, paid for before by reserving");
 }
 
+static void judge_waiters(const struct value *run)
+{
+	struct pick few = {.work = "waiter", .name = "readers-16", .row = "publish to news"};
+	struct pick many = few;
+
+	many.name = "readers-16000";
+	tell(ratio(run, &many, &few, "typical"), 3, false,
+	     "from a publish to the news of it, 16,000 readers in a waiter, to 16");
+	tell(ratio(run, &many, &few, "cpu"), 3, false,
+	     "the waiter's processor time for it, to the same");
+	many.row = few.row = "publish, nobody waits";
+	tell(ratio(run, &many, &few, "typical"), 1.1, false,
+	     "publish on one of 16,000 slots with a waiter that does not wait, to 16");
+}
+
 enum {
 	ROW_SLOW = 5 /* of those below */
 };
@@ -256,6 +271,7 @@ int goals_main(const char *json)
 	judge_trips(run);
 	judge_rate(run);
 	judge_calls(run);
+	judge_waiters(run);
 	judge_images(run);
 	judge_files(run);
 	printf("%u met, %u missed, %u too noisy to tell, %u not measured\n", verdicts[MET],

@@ -193,7 +193,8 @@ static void print_calls(const struct value *run, FILE *to)
 		const struct value *of = &cases->items[i];
 		const char *work = value_at(of, "work")->text;
 
-		if ((strcmp(work, "call") != 0 && strcmp(work, "crowd") != 0) ||
+		if ((strcmp(work, "call") != 0 && strcmp(work, "crowd") != 0 &&
+		     strcmp(work, "waiter") != 0) ||
 		    isnan(past_median(of, "typical")))
 			continue;
 		fprintf(to, "| %s | %.0f | ", value_at(of, "what")->text,

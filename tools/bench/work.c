@@ -7,8 +7,8 @@
 
 #include "daemon.h"
 
-const struct work *const works[] = {&work_call, &work_crowd, &work_trip, &work_fanout,
-				    &work_idle, &work_image, &work_rate, &work_file};
+const struct work *const works[] = {&work_call, &work_crowd, &work_waiter, &work_trip, &work_fanout,
+				    &work_idle, &work_image, &work_rate,   &work_file};
 const size_t work_count = sizeof(works) / sizeof(*works);
 
 void result_init(struct result *result)

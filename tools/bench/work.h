@@ -54,7 +54,7 @@ struct work {
 };
 
 extern const struct work work_call, work_crowd, work_trip, work_fanout, work_idle, work_file,
-    work_image, work_rate;
+    work_image, work_rate, work_waiter;
 
 extern const struct work *const works[];
 extern const size_t work_count;

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One waiter with many readers, each of a slot of its own, spread over the channels:
+ * from a publish on one slot to the return of the wait that reports it, a look that
+ * finds nothing, and a publish while nobody waits. What is looked at is whether these
+ * depend on how many readers there are.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+
+#include "domain.h"
+#include "plan.h"
+
+enum {
+	PUBLISHER,
+	WAITER,
+	MEMBERS
+};
+
+enum {
+	ROW_NEWS,
+	ROW_LOOK,
+	ROW_PUBLISH,
+	ROWS
+};
+
+enum {
+	SAMPLE = 16, /* slots that are published on, in turn */
+	READERS_MAX = 16000,
+	SLOT_BYTES = 16384, /* of tmpfs, for such a slot */
+	SLOT_MAPPINGS = 3,  /* for a reader of it */
+	OTHER_MAPPINGS = 1000,
+	SETTLE_NS = 1000000, /* from what the waiter has read until it sleeps again */
+	LOOKS = 200,
+	STRETCH = 4096, /* messages that are timed together; also the warm-up */
+};
+
+static const char *const names_of_rows[ROWS] = {"publish to news", "a look, no news",
+						"publish, nobody waits"};
+
+struct side {
+	const struct bench_case *self;
+	_Atomic uint64_t seen; /* messages that the waiter has read */
+};
+
+static char data[64];
+
+/* --- slots ----------------------------------------------------------------------------- */
+
+static void name_slot(unsigned number, char name[32])
+{
+	snprintf(name, 32, "waiter.%u", number);
+}
+
+static unsigned long mappings_max(void)
+{
+	FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+	unsigned long max = 0;
+
+	if (file && fscanf(file, "%lu", &max) != 1)
+		max = 0;
+	if (file)
+		fclose(file);
+	return max;
+}
+
+/* Whether this machine has room for so many. 0, or -ENOTSUP and why. */
+static int check_room(unsigned count, struct result *result)
+{
+	unsigned long long bytes = (unsigned long long)count * SLOT_BYTES;
+	unsigned long mappings = count * SLOT_MAPPINGS + OTHER_MAPPINGS;
+	struct statvfs fs;
+
+	if (statvfs(bench_dir(), &fs) == 0 && bytes > fs.f_bavail * fs.f_frsize)
+		snprintf(result->why, sizeof(result->why), "needs %llu MB of shared memory",
+			 bytes / 1000000);
+	else if (mappings > mappings_max())
+		snprintf(result->why, sizeof(result->why), "needs a vm.max_map_count of %lu",
+			 mappings);
+	return result->why[0] ? -ENOTSUP : 0;
+}
+
+static void make_slots(unsigned count)
+{
+	struct babus_slot_options opts;
+	char name[32];
+
+	babus_slot_options_init(&opts);
+	opts.depth = 1;
+	opts.loans = 2;
+	opts.pins = 2;
+	opts.max_size = sizeof(data);
+	for (unsigned i = 0; i < count && !bench_interrupted(); i++) {
+		name_slot(i, name);
+		babus_slot_close(domain_new_slot(name, &opts));
+	}
+}
+
+static void remove_slots(unsigned count)
+{
+	char name[32];
+
+	for (unsigned i = 0; i < count; i++) {
+		name_slot(i, name);
+		babus_domain_remove_slot(domain_get(), name);
+	}
+}
+
+static babus_slot *open_slot(unsigned number, unsigned flags)
+{
+	babus_slot *slot;
+	char name[32];
+
+	name_slot(number, name);
+	bench_check(babus_slot_open(domain_get(), name, flags, NULL, &slot), name);
+	return slot;
+}
+
+/* --- the publisher ------------------------------------------------------------------------ */
+
+/* One of each 1/SAMPLE of all, at a random place, so that all channels come into question. */
+static void open_sample(unsigned count, babus_slot *sample[SAMPLE])
+{
+	unsigned part = count / SAMPLE, seed = count;
+
+	for (unsigned i = 0; i < SAMPLE; i++)
+		sample[i] = open_slot(i * part + (unsigned)rand_r(&seed) % part, BABUS_PUBLISH);
+}
+
+static void publish(babus_slot *slot)
+{
+	bench_check(babus_slot_publish(slot, data, sizeof(data), NULL, NULL), "publish");
+}
+
+/* Each while the waiter sleeps, as far as one can know. */
+static void publish_news(struct side *side, babus_slot *const sample[SAMPLE])
+{
+	for (uint64_t i = 0; i < side->self->count; i++) {
+		while (side->seen < i)
+			bench_sleep(SETTLE_NS / 10);
+		bench_sleep(SETTLE_NS);
+		publish(sample[i % SAMPLE]);
+	}
+}
+
+static void publish_stretch(babus_slot *const sample[SAMPLE])
+{
+	for (unsigned i = 0; i < STRETCH; i++)
+		publish(sample[i % SAMPLE]);
+}
+
+static void measure_publish(const struct bench_case *self, babus_slot *const sample[SAMPLE],
+			    struct report *report)
+{
+	publish_stretch(sample);
+	for (uint64_t i = 0; i < self->count; i++) {
+		uint64_t start = bench_now();
+
+		publish_stretch(sample);
+		hist_add(&report->hist[0], (bench_now() - start) * 1000 / STRETCH);
+	}
+}
+
+static void be_publisher(struct crew *crew, struct side *side)
+{
+	babus_slot *sample[SAMPLE];
+
+	open_sample(side->self->readers, sample);
+	crew_meet(crew);
+	publish_news(side, sample);
+	crew_meet(crew);
+	measure_publish(side->self, sample, &crew->report[PUBLISHER]);
+	crew_meet(crew);
+}
+
+/* --- the waiter --------------------------------------------------------------------------- */
+
+static babus_waiter *open_waiter(unsigned count)
+{
+	babus_reader *reader;
+	babus_waiter *waiter;
+
+	bench_check(babus_waiter_open(domain_get(), NULL, &waiter), "waiter");
+	for (unsigned i = 0; i < count; i++) {
+		bench_check(
+		    babus_reader_open(open_slot(i, BABUS_READ), BABUS_START_NEXT, 0, &reader),
+		    "reader");
+		bench_check(babus_waiter_add(waiter, reader, NULL), "add");
+	}
+	return waiter;
+}
+
+/* From the time in the message, which its publisher took, to the return of the wait. */
+static void wait_for_news(struct side *side, babus_waiter *waiter, struct report *report)
+{
+	struct babus_message message;
+	struct babus_event event;
+	uint64_t now;
+	int count;
+
+	count = babus_waiter_wait(waiter, BABUS_FOREVER, &event, 1);
+	now = babus_now();
+	bench_check(count < 0 ? count : event.status, "wait");
+	bench_check(babus_reader_next(event.reader, &message), "next");
+	hist_add(&report->hist[0], now - message.time_ns);
+	babus_message_release(&message);
+	side->seen++;
+}
+
+static void look(babus_waiter *waiter, struct report *report)
+{
+	struct babus_event event;
+	uint64_t start = bench_now();
+
+	if (babus_waiter_wait(waiter, BABUS_NOW, &event, 1) != -ETIMEDOUT)
+		bench_fail("a look: there is news");
+	hist_add(&report->hist[1], bench_now() - start);
+}
+
+static void be_waiter(struct crew *crew, struct side *side)
+{
+	struct report *report = &crew->report[WAITER];
+	babus_waiter *waiter = open_waiter(side->self->readers);
+	uint64_t before;
+
+	crew_meet(crew);
+	before = bench_cpu();
+	for (uint64_t i = 0; i < side->self->count; i++)
+		wait_for_news(side, waiter, report);
+	report->cpu = bench_cpu() - before;
+	for (unsigned i = 0; i < LOOKS; i++)
+		look(waiter, report);
+	crew_meet(crew);
+	crew_meet(crew);
+}
+
+/* --- cases ---------------------------------------------------------------------------- */
+
+static void part(struct crew *crew, unsigned who, void *arg)
+{
+	crew_pin(who);
+	if (who == PUBLISHER)
+		be_publisher(crew, arg);
+	else
+		be_waiter(crew, arg);
+}
+
+static void collect(const struct crew *crew, uint64_t count, struct result *results)
+{
+	const struct hist *publish_ps = &crew->report[PUBLISHER].hist[0];
+
+	hist_merge(&results[ROW_NEWS].hist, &crew->report[WAITER].hist[0]);
+	hist_merge(&results[ROW_LOOK].hist, &crew->report[WAITER].hist[1]);
+	for (unsigned i = ROW_NEWS; i <= ROW_LOOK; i++) {
+		result_percentiles(&results[i]);
+		results[i].value[TYPICAL] = results[i].value[P50];
+	}
+	results[ROW_NEWS].value[CPU] = (double)crew->report[WAITER].cpu / (double)count;
+	results[ROW_PUBLISH].value[TYPICAL] = hist_part(publish_ps, 0.5) / 1000;
+}
+
+static int run(const struct bench_case *self, struct result *results)
+{
+	struct side *side = bench_shared(sizeof(*side));
+	struct crew *crew = crew_new(MEMBERS, false);
+	int error = check_room(self->readers, results);
+
+	side->self = self;
+	if (!error) {
+		make_slots(self->readers);
+		error = crew_run(crew, part, side);
+		remove_slots(self->readers);
+	}
+	if (!error)
+		collect(crew, self->count, results);
+	crew_free(crew);
+	bench_unshare(side, sizeof(*side));
+	return error;
+}
+
+static const struct size {
+	const char *name;
+	unsigned readers;
+	bool smoke;
+	const char *what[ROWS];
+} sizes[] = {
+    {"readers-16",
+     16,
+     true,
+     {"from a publish to the news of it, a waiter with 16 readers", "a look at 16 readers, no news",
+      "publish on one of 16 slots with a waiter that does not wait"}},
+    {"readers-1000",
+     1000,
+     true,
+     {"from a publish to the news of it, a waiter with 1,000 readers",
+      "a look at 1,000 readers, no news",
+      "publish on one of 1,000 slots with a waiter that does not wait"}},
+    {"readers-16000",
+     READERS_MAX,
+     false,
+     {"from a publish to the news of it, a waiter with 16,000 readers",
+      "a look at 16,000 readers, no news",
+      "publish on one of 16,000 slots with a waiter that does not wait"}},
+};
+
+static void plan_size(struct plan *plan, const struct size *size)
+{
+	int extent = plan->options->extent;
+	struct bench_case bench = {.work = &work_waiter,
+				   .name = size->name,
+				   .size = sizeof(data),
+				   .touch = sizeof(data),
+				   .readers = size->readers,
+				   .floor = size == sizes ? NULL : sizes->name,
+				   .count = extent == EXTENT_SMOKE   ? 3
+					    : extent == EXTENT_QUICK ? 100
+								     : 400,
+				   .parts = ROWS};
+
+	for (; bench.part < ROWS; bench.part++) {
+		bench.row = names_of_rows[bench.part];
+		bench.what = size->what[bench.part];
+		plan_add(plan, &bench);
+	}
+}
+
+static void plan_waiters(struct plan *plan)
+{
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+		if (plan->options->extent != EXTENT_SMOKE || sizes[i].smoke)
+			plan_size(plan, &sizes[i]);
+}
+
+const struct work work_waiter = {
+    .name = "waiter",
+    .what = "one waiter with many readers, of a slot each",
+    .key = TYPICAL,
+    .plan = plan_waiters,
+    .run = run,
+};
