@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "signals.h"
 
 static int ready_fd = -1; /* tells the parent */
 
@@ -50,6 +51,7 @@ int daemon_start(void)
 	close(pipes[0]);
 	ready_fd = pipes[1];
 	setsid();
+	signals_stop_ignoring();
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "ops.h"
 #include "privileges.h"
 #include "retry.h"
+#include "signals.h"
 #include "user.h"
 #include "wake.h"
 
@@ -240,6 +241,7 @@ int main(int argc, char **argv)
 	enum options_result result;
 	int status = 1, error;
 
+	signals_settle();
 	log_take_over_fuse();
 	notify_open();
 	result = options_parse(argc, argv, &fs.options);

@@ -41,6 +41,15 @@ static void a_mount_that_answers_is_left_alone(void **state)
 	assert_doctor("", "alive", 1);
 }
 
+static void a_caller_that_reaps_no_children_changes_nothing(void **state)
+{
+	(void)state;
+	setenv("M", mount_point, 1);
+	cli_gives(CLI_PRIVATE "env --ignore-signal=CHLD babus doctor >out; "
+			      "grep \"'$M'.*: alive\" out | wc -l",
+		  "1\n");
+}
+
 static void a_mount_that_does_not_answer_is_told_and_left_alone(void **state)
 {
 	int status;
@@ -67,6 +76,7 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    MOUNT(a_mount_that_answers_is_left_alone),
+	    MOUNT(a_caller_that_reaps_no_children_changes_nothing),
 	    MOUNT(a_mount_that_does_not_answer_is_told_and_left_alone),
 	    MOUNT(a_stale_mount_is_told_by_a_dry_run_and_else_taken_away),
 	};

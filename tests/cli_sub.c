@@ -296,6 +296,22 @@ static void what_is_ignored_stays_ignored(void **state)
 	cli_finish(&job, 0, "2\n", "");
 }
 
+/* The caller blocks all, as the one of a thread that takes them does. */
+static void what_is_blocked_ends_it_too(void **state)
+{
+	struct job job;
+	sigset_t all, before;
+
+	(void)state;
+	make("s", 4);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	cli_start_waiting(&job, "sub", "s", NULL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	kill(job.pid, SIGINT);
+	cli_finish(&job, -SIGINT, "", "");
+}
+
 static void it_ends_when_its_reader_has_gone_though_nothing_comes(void **state)
 {
 	struct job job;
@@ -341,6 +357,7 @@ static int run(void)
 	    CLI(one_missing_slot_is_a_failure_of_all),
 	    CLI(signals_end_it_and_it_dies_of_them),
 	    CLI(what_is_ignored_stays_ignored),
+	    CLI(what_is_blocked_ends_it_too),
 	    CLI(it_ends_when_its_reader_has_gone_though_nothing_comes),
 	    CLI(a_reader_that_does_not_read_is_waited_for),
 	};

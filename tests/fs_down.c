@@ -37,6 +37,50 @@ static void each_signal_to_end_unmounts_and_exits_with_0(void **state)
 	native_close(&native);
 }
 
+static void in_the_foreground_what_is_ignored_stays_ignored(void **state)
+{
+	static const int signals[] = {SIGINT, SIGHUP};
+
+	(void)state;
+	babus_slot_close(make_slot("x", 4, 4096));
+	for (int i = 0; i < 2; i++)
+		signal(signals[i], SIG_IGN);
+	mount_start(NULL);
+	for (int i = 0; i < 2; i++) {
+		signal(signals[i], SIG_DFL);
+		kill(mount_daemon, signals[i]);
+	}
+	shell_expect("bash", "echo still > x/latest; cat x/latest", "still\n");
+	mount_stop();
+}
+
+/* It has no terminal and no caller to keep it from. */
+static void in_the_background_no_signal_to_end_is_ignored(void **state)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+	(void)state;
+	babusfs_environment();
+	for (int i = 0; i < 3; i++) {
+		shell_run("bash", "trap '' TERM INT HUP; $B test $P");
+		mount_daemon = mount_find_daemon(mount_point);
+		kill(mount_daemon, signals[i]);
+		assert_daemon_ends();
+	}
+}
+
+static void blocked_signals_end_it(void **state)
+{
+	sigset_t all, before;
+
+	(void)state;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	mount_start(NULL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	mount_stop();
+}
+
 static void unmounting_ends_the_daemon(void **state)
 {
 	static const char *const ways[] = {"fusermount3 -u $M", "umount $M"};
@@ -286,6 +330,9 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 	    UNMOUNTED(each_signal_to_end_unmounts_and_exits_with_0),
+	    UNMOUNTED(in_the_foreground_what_is_ignored_stays_ignored),
+	    UNMOUNTED(in_the_background_no_signal_to_end_is_ignored),
+	    UNMOUNTED(blocked_signals_end_it),
 	    UNMOUNTED(unmounting_ends_the_daemon),
 	    UNMOUNTED(a_busy_mount_is_not_unmounted_and_goes_on),
 	    UNMOUNTED(a_lazy_unmount_waits_for_who_is_there),

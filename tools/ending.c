@@ -109,6 +109,7 @@ void ending_watch(babus_waiter *waiter)
 {
 	struct sigaction action = {.sa_handler = ignore}; /* no SA_RESTART */
 	static int output;
+	sigset_t interrupts;
 	pthread_t thread;
 
 	to_wake = waiter;
@@ -119,6 +120,9 @@ void ending_watch(babus_waiter *waiter)
 	if (signals < 0)
 		return;
 	sigaction(INTERRUPT, &action, NULL);
+	sigemptyset(&interrupts);
+	sigaddset(&interrupts, INTERRUPT);
+	pthread_sigmask(SIG_UNBLOCK, &interrupts, NULL);
 	pthread_sigmask(SIG_BLOCK, &watched, NULL);
 	if (pthread_create(&thread, NULL, watch, &output))
 		pthread_sigmask(SIG_UNBLOCK, &watched, NULL);

@@ -93,6 +93,8 @@ int main(int argc, char **argv)
 
 	/* A reader that has gone is an error of write(2), not our death. */
 	signal(SIGPIPE, SIG_IGN);
+	/* waitpid() finds no child where our caller ignores this. */
+	signal(SIGCHLD, SIG_DFL);
 	babus_guard_install();
 	status = out_finish(run(&tool, argc, argv));
 	babus_config_free(tool.config);
