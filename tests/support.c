@@ -132,6 +132,7 @@ static int end_group(pid_t group)
 	int running = 0, status;
 
 	kill(-group, SIGKILL);
+	kill(group, SIGKILL); /* it may not have made the group yet */
 	while (waitpid(-1, &status, 0) > 0)
 		running += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 	return running;
@@ -226,8 +227,7 @@ int support_main(int (*run)(void), unsigned timeout_s)
 		return 1;
 	}
 	chmod(base, 0755);
-	unsetenv("BABUS_DOMAIN");
-	unsetenv("BABUS_CONFIG");
+	setenv("HOME", base, 1);
 	cleaner = start_cleaner();
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
@@ -239,12 +239,12 @@ int support_main(int (*run)(void), unsigned timeout_s)
 	pid = fork();
 	if (pid == 0) {
 		sigprocmask(SIG_SETMASK, &before, NULL);
-		setpgid(0, 0);
+		/* Out of reach of the terminal. */
+		setsid();
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(cleaner);
 		exit(run());
 	}
-	setpgid(pid, pid);
 	tell_cleaner(cleaner, &pid, sizeof(pid));
 	status = supervise(pid, timeout_s * SUPPORT_SLOWER, &signals);
 	left = end_group(pid);
