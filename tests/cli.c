@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "programs.h"
 
 enum {
 	ARGUMENTS = 32
@@ -16,22 +17,18 @@ enum {
 
 char cli_program[512];
 
-/* BUILD/tests/NAME is this program, BUILD/tools/babus the other one. */
 static int find_program(void)
 {
-	char path[400];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char path[600];
+	int error = program_find("tools/babus", cli_program, sizeof(cli_program));
 
-	if (length <= 0)
-		return -1;
-	path[length] = '\0';
-	for (int i = 0; i < 2; i++)
-		*strrchr(path, '/') = '\0';
-	snprintf(cli_program, sizeof(cli_program), "%s/tools/babus", path);
-	/* Nobody's wrappers and no other babus before it. */
-	strcat(path, "/tools:/usr/bin:/bin:/usr/sbin:/sbin");
-	setenv("PATH", path, 1);
-	return access(cli_program, X_OK);
+	/* No wrappers and no other babus come before it. */
+	if (!error) {
+		snprintf(path, sizeof(path), "%.*s:/usr/bin:/bin:/usr/sbin:/sbin",
+			 (int)(strrchr(cli_program, '/') - cli_program), cli_program);
+		setenv("PATH", path, 1);
+	}
+	return error;
 }
 
 int cli_find(void)

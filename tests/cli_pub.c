@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* babus pub: what becomes a message, what is refused, what slot is made for it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
 #include "file.h"
+#include "programs.h"
 
 #define FRAME "6220800" /* bytes of 1920x1080x3 */
 
@@ -203,8 +205,9 @@ static void a_slot_that_is_only_readable_is_not_published_to(void **state)
 	cli_gives("printf x | babus pub s; chmod 755 babus.test; chmod 666 babus.test/domain "
 		  "babus.test/*.pins; chmod 644 babus.test/s.slot",
 		  "");
-	cli_gives("setpriv --reuid 12345 --regid 12345 --clear-groups babus latest s", "x");
-	cli_ends(1, "printf y | setpriv --reuid 12345 --regid 12345 --clear-groups babus pub s", "",
+	setenv("B", program_copy("tools/babus"), 1);
+	cli_gives("setpriv --reuid 12345 --regid 12345 --clear-groups $B latest s", "x");
+	cli_ends(1, "printf y | setpriv --reuid 12345 --regid 12345 --clear-groups $B pub s", "",
 		 NULL);
 	assert_published("s", "x", NULL);
 }

@@ -22,7 +22,8 @@ enum {
 
 /*
  * Let bash run a text in such a namespace; asserts that it ends with 0 and says
- * nothing. $T/fstab is /etc/fstab. Whatever it leaves mounted ends with it.
+ * nothing. $T/fstab is /etc/fstab, $B a babusfs that every user can run. Whatever
+ * it leaves mounted ends with it.
  */
 static void run_privately(const char *text)
 {
@@ -35,6 +36,7 @@ static void run_privately(const char *text)
 	    "as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"; };";
 
 	babusfs_environment();
+	setenv("B", mount_program_copy(), 1);
 	setenv("START", start, 1);
 	setenv("TEXT", text, 1);
 	shell_run("bash", "cd $T; unshare -m --propagation private "

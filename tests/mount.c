@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "programs.h"
+
 enum {
 	MOUNT_TIMEOUT_MS = 20000 * SUPPORT_SLOWER
 };
@@ -268,22 +270,19 @@ static int run_cases(void)
 	return cases();
 }
 
-/* BUILD/tests/NAME is this program, BUILD/fs/babusfs the other one. */
 static int find_program(void)
 {
-	char path[400];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
 	const char *named = getenv("BABUSFS");
 
-	if (named) {
-		snprintf(mount_program, sizeof(mount_program), "%s", named);
-	} else if (length > 0) {
-		path[length] = '\0';
-		for (int i = 0; i < 2; i++)
-			*strrchr(path, '/') = '\0';
-		snprintf(mount_program, sizeof(mount_program), "%s/fs/babusfs", path);
-	}
+	if (!named)
+		return program_find("fs/babusfs", mount_program, sizeof(mount_program));
+	snprintf(mount_program, sizeof(mount_program), "%s", named);
 	return access(mount_program, X_OK);
+}
+
+const char *mount_program_copy(void)
+{
+	return getenv("BABUSFS") ? mount_program : program_copy("fs/babusfs");
 }
 
 int mount_main(int (*run)(void), unsigned timeout_s)

@@ -18,6 +18,8 @@ extern pid_t mount_daemon;
 
 /* The babusfs of this build. */
 extern char mount_program[512];
+/* One that every user can run, for this case. */
+const char *mount_program_copy(void);
 
 /* For `return` in main(): skips with the reason where no mount is possible. */
 int mount_main(int (*run)(void), unsigned timeout_s);
