@@ -24,8 +24,8 @@ BABUS_ROOT=$work/root "$bench" --smoke --repeats 1 --json "$work/json" >"$work/t
 	fail "babus-bench --smoke: exit status $?"
 
 # A case is a line.
-sed -n 's/.*"work":"\([^"]*\)","name":"\([^"]*\)".*"size":\([0-9]*\).*"not_done":"\([^"]*\)".*/\1, \2, \3 B: \4/p' \
-	"$work/json" | sed 's/^/not done here: /'
+sed -n 's/.*"work":"\([^"]*\)","name":"\([^"]*\)".*"not_done":"\([^"]*\)".*/skipped: \1 with \2: \3/p' \
+	"$work/json" | sort -u
 grep '"metrics":{"' "$work/json" >"$work/done"
 
 [ -n "$(names work)" ] && [ -n "$(names peers)" ] || fail 'nothing is listed'
@@ -67,7 +67,7 @@ if command -v gnuplot >/dev/null; then
 		grep -q '</svg>' "$work/plots/$picture.svg" || fail "plot: no $picture"
 	done
 else
-	echo 'not tested here: plot, gnuplot is not installed'
+	echo 'skipped: plot: gnuplot is not installed'
 fi
 
 # A peer's daemon that dies costs a second try, not the run.
@@ -101,7 +101,7 @@ if names peers | grep -qx redis-unix && command -v redis-server >/dev/null; then
 	wait $run
 	[ $? -le 3 ] || fail 'redis-server killed each time: the benchmark did not end by itself'
 else
-	echo 'not tested here: the death of redis-server, which is not here'
+	echo 'skipped: the death of redis-server, which is not here'
 fi
 
 left=$(ls -A "$work/root")

@@ -199,7 +199,7 @@ static void a_slot_that_is_only_readable_is_not_published_to(void **state)
 {
 	(void)state;
 	if (geteuid() != 0) {
-		print_message("only for root\n");
+		print_message("skipped: only for root\n");
 		return;
 	}
 	cli_gives("printf x | babus pub s; chmod 755 babus.test; chmod 666 babus.test/domain "

@@ -41,7 +41,7 @@ static void owner_and_group_are_names_or_numbers(void **state)
 {
 	(void)state;
 	if (geteuid() != 0) {
-		print_message("only for root\n");
+		print_message("skipped: only for root\n");
 		return;
 	}
 	cli_gives("babus create --owner root --group 12345 --mode 0660 a; "

@@ -311,7 +311,7 @@ static void vim_writes_one_message(void **state)
 		assert_int_equal(outcome.status, 0);
 		assert_published("x", "new line\n", NULL);
 	} else {
-		print_message("vim is not installed\n");
+		print_message("skipped: vim is not installed\n");
 	}
 	outcome_free(&outcome);
 }

@@ -108,7 +108,7 @@ static void it_stays_when_the_kernel_forgets_it(void **state)
 {
 	(void)state;
 	if (geteuid() != 0) {
-		print_message("not root: cannot have the kernel drop its caches\n");
+		print_message("skipped: only root can have the kernel drop its caches\n");
 		skip();
 	}
 	new_slot("x");

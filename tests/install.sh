@@ -95,7 +95,7 @@ private=$(pkg-config --static --libs-only-l --libs-only-other babus | sed 's/-lb
 # shellcheck disable=SC2086
 c++ -std=c++17 $strict -I"$source/include" -c -o "$work/other.o" "$work/other.cc"
 if [ "$(find "$build/core" -name '*.o' -exec head -c 2 {} \; -quit)" = BC ]; then
-	say 'not linked: its objects are for link-time optimisation by clang'
+	echo 'skipped: the static library: its objects are for link-time optimisation by clang'
 else
 	# Not strict: with link-time optimisation this compiles the library once more.
 	# shellcheck disable=SC2086

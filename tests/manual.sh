@@ -41,11 +41,11 @@ if command -v groff >/dev/null; then
 		[ -z "$said" ] || { echo "$said"; exit 1; }
 	done
 else
-	echo 'groff is not installed: the pages were not formatted'
+	echo 'skipped: groff, which formats the pages, is not installed'
 fi
 if command -v mandoc >/dev/null; then
 	mandoc -Tlint -Wwarning "$source"/fs/*.1 "$source"/tools/*.1
 else
-	echo 'mandoc is not installed: the pages were not checked by it'
+	echo 'skipped: mandoc, which checks the pages, is not installed'
 fi
 echo 'the pages name what there is'
