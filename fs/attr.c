@@ -75,7 +75,7 @@ static uint64_t newest_time(const struct node *node)
 
 	if (snapshot_describe(node->slot, &newest))
 		return node->slot->created_ns;
-	return fs_wall_time(node->slot->fs, newest.time_ns);
+	return babus_wall_time(newest.time_ns);
 }
 
 double node_attr_s(const struct node *node)
@@ -133,7 +133,7 @@ int node_stat(struct fs *fs, const struct node *node, struct stat *st)
 	if (node->file == FILE_WAIT || node->file == FILE_STREAM)
 		st->st_blksize = FS_REQUEST_MAX;
 	if (is_message && node_has_message(node))
-		set_times(st, fs_wall_time(fs, node->time_ns));
+		set_times(st, babus_wall_time(node->time_ns));
 	else
 		set_times(st, newest_time(node));
 	return 0;

@@ -21,28 +21,3 @@ uint64_t fs_realtime(void)
 {
 	return (uint64_t)clock_ns(CLOCK_REALTIME);
 }
-
-/* Between the two clocks: differs by what passes while they are read. */
-static int64_t measure_offset(uint64_t time_ns)
-{
-	return (int64_t)(babus_wall_time(time_ns) - time_ns);
-}
-
-uint64_t fs_wall_time(struct fs *fs, uint64_t time_ns)
-{
-	enum {
-		ATTEMPTS = 3,     /* reading the clocks may be interrupted for long */
-		STEP_NS = 1000000 /* a smaller step of the wall clock is not shown */
-	};
-	int64_t kept = fs->wall_offset_ns, found = kept;
-
-	if (!time_ns)
-		return 0;
-	for (int i = 0; i < ATTEMPTS; i++) {
-		found = measure_offset(time_ns);
-		if (found - kept < STEP_NS && kept - found < STEP_NS)
-			return time_ns + (uint64_t)kept;
-	}
-	fs->wall_offset_ns = found;
-	return time_ns + (uint64_t)found;
-}

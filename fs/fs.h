@@ -59,9 +59,8 @@ struct fs {
 	struct options options;
 	babus_config *config;
 	babus_domain *domain;
-	char *domain_path;              /* absolute */
-	uint64_t start_ns;              /* CLOCK_REALTIME */
-	_Atomic int64_t wall_offset_ns; /* see fs_wall_time() */
+	char *domain_path; /* absolute */
+	uint64_t start_ns; /* CLOCK_REALTIME */
 	struct slots *slots;
 	struct nodes *nodes;
 	struct handles *handles;
@@ -77,11 +76,5 @@ struct fs {
 /* CLOCK_MONOTONIC and CLOCK_REALTIME in ns. */
 int64_t fs_monotonic(void);
 uint64_t fs_realtime(void);
-
-/*
- * The wall time of a message's time_ns; 0 for 0. It is the same each time until the
- * wall clock is stepped, as the times of a file have to be.
- */
-uint64_t fs_wall_time(struct fs *fs, uint64_t time_ns);
 
 #endif

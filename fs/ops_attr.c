@@ -133,7 +133,7 @@ static int get_seq(const struct node *message, char *value)
 
 static int get_time(const struct node *message, char *value)
 {
-	return print_number(fs_wall_time(message->slot->fs, message->time_ns), value);
+	return print_number(babus_wall_time(message->time_ns), value);
 }
 
 static int get_time_boot(const struct node *message, char *value)

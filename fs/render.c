@@ -87,7 +87,7 @@ static void add_state(struct text *text, struct fs *fs, const struct babus_slot_
 	text_number(text, "seq", info->seq);
 	text_number(text, "kept", info->kept);
 	text_number(text, "size", info->size);
-	text_number(text, "time_ns", fs_wall_time(fs, info->time_ns));
+	text_number(text, "time_ns", babus_wall_time(info->time_ns));
 	text_number(text, "time_boot_ns", info->time_ns);
 	text_number(text, "pid", info->pid);
 	text_number(text, "publisher", info->publisher);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "support.h"
 
@@ -74,6 +75,26 @@ static void deadline_is_on_the_monotonic_clock(void **state)
 	(void)state;
 	assert_true(deadline >= before + 5 * SECOND);
 	assert_true(deadline <= after + 5 * SECOND);
+}
+
+static uint64_t realtime(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+static void wall_time_is_the_wall_clock_and_stays_the_same(void **state)
+{
+	(void)state;
+	uint64_t before = realtime(), now = babus_now(), after = realtime();
+	uint64_t wall = babus_wall_time(now);
+
+	assert_in_range(wall, before - SECOND / 1000, after + SECOND / 1000);
+	for (int i = 0; i < 10000; i++)
+		assert_int_equal(babus_wall_time(now), wall);
+	assert_int_equal(babus_wall_time(0), 0);
 }
 
 static void deadline_of_a_negative_timeout_is_forever(void **state)

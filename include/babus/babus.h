@@ -213,7 +213,8 @@ BABUS_API int64_t babus_deadline(int64_t timeout_ns);
 BABUS_API uint64_t babus_now(void);
 /*
  * The wall clock (CLOCK_REALTIME) of a message's time_ns, by the offset between the
- * two clocks now; 0 for 0. Within a time namespace as that sees them.
+ * two clocks now; 0 for 0. A message's is the same each time until the wall clock is
+ * stepped. Within a time namespace as that sees the clocks. Two or more clock reads.
  */
 BABUS_API uint64_t babus_wall_time(uint64_t time_ns);
 
