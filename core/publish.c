@@ -13,6 +13,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "files.h"
 #include "shm.h"
 #include "slot.h"
 
@@ -229,6 +230,43 @@ static int check_stamp(const struct babus_stamp *stamp)
 	return babus_fail(-EINVAL, "stamp: a reserved field is not zero");
 }
 
+/* Whether the slot's own file is still there; -ENODEV. Not being allowed to look says nothing. */
+static int check_file(const babus_slot *slot)
+{
+	char name[NAME_MAX + 1];
+	struct stat st;
+
+	files_name(name, FILES_SLOT, slot->name, 0);
+	STEP("look_for_slot");
+	if (fstatat(slot->domain->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT)
+			return 0;
+	} else if (st.st_dev == slot->device && st.st_ino == slot->inode) {
+		return 0;
+	}
+	return babus_fail(-ENODEV, "slot '%s': its file was deleted", slot->name);
+}
+
+/*
+ * A publisher makes no call that would tell it that the files were deleted. So it looks
+ * once a second, by the clock that it reads anyway; one thread for all. Once they are
+ * gone each publish looks.
+ */
+static int look_for_files(babus_slot *slot, uint64_t now_ns)
+{
+	uint64_t due = local_get(&slot->look_ns);
+	int error;
+
+	if (now_ns < due || !local_swap(&slot->look_ns, due, now_ns + SLOT_LOOK_NS))
+		return 0;
+	error = domain_check_files(slot->domain);
+	if (!error)
+		error = check_file(slot);
+	if (error)
+		local_put(&slot->look_ns, 0);
+	return error;
+}
+
 static int commit(babus_slot *slot, uint32_t token, uint32_t buffer, uint64_t size,
 		  const struct babus_stamp *stamp, uint64_t *seq)
 {
@@ -247,6 +285,11 @@ static int commit(babus_slot *slot, uint32_t token, uint32_t buffer, uint64_t si
 		label.origin = stamp->origin;
 		if (stamp->pid)
 			label.pid = stamp->pid;
+	}
+	if (__builtin_expect(label.time_ns >= local_get(&slot->look_ns), 0)) {
+		error = look_for_files(slot, label.time_ns);
+		if (error)
+			return error;
 	}
 	error = ring_commit(&slot->ring, buffer, &label, &published);
 	/* Cut off meanwhile? Then it went to zero pages that nobody else sees. */

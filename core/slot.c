@@ -318,6 +318,7 @@ static int open_handle(babus_domain *domain, const char *name, enum purpose purp
 	slot->generation = domain->generation;
 	slot->pid = (uint32_t)getpid();
 	slot->publishes = purpose >= TO_MAINTAIN;
+	local_put(&slot->look_ns, shm_boottime() + SLOT_LOOK_NS);
 	slot->name = strdup(name);
 	if (slot->name)
 		error = attach(slot);

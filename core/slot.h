@@ -44,6 +44,7 @@ struct babus_slot {
 
 	struct lease_client publisher; /* constant once open */
 	_Atomic bool token_busy;       /* the publisher's own token */
+	shared64 look_ns;              /* when a publish looks for the files again */
 
 	shared64 reads;             /* 1: registered as a reading client */
 	struct lease_client reader; /* constant from then on */
@@ -55,6 +56,9 @@ enum slot_file {
 	SLOT_FILE,
 	SLOT_PINS_FILE
 };
+
+/* How often a publisher looks whether the domain and the slot are still there. */
+#define SLOT_LOOK_NS UINT64_C(1000000000)
 
 /* Whether one of the files was truncated under its mapping. */
 static inline bool slot_was_cut(const struct babus_slot *slot)

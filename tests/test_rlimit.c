@@ -43,8 +43,8 @@ static void slot_larger_than_files_may_be_is_efbig(void **state)
 }
 
 /*
- * In the place of the C library's: tells that a signal came, as kernels before Linux 6.18
- * or so do for each one that is not blocked. Then a timer could keep a caller for good.
+ * In the place of the C library's: a signal came, so that it starts over. Older kernels do
+ * that for each signal that is not blocked, and a timer could keep a caller for good.
  */
 static unsigned interruptions, allocations;
 static bool was_blocked;

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A publisher whose domain, or slot, was deleted past the library (rm -r, logind's
+ * RemoveIPC) learns it within a second, though it makes no system call before that.
+ */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support.h"
+
+static int64_t boot_ns(void)
+{
+	return (int64_t)babus_now();
+}
+
+static void delete_domain(void)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "rm -r '%s'", babus_domain_path(bus));
+	assert_int_equal(system(command), 0);
+}
+
+static void delete_slot(void)
+{
+	assert_int_equal(unlink(domain_file("s.slot")), 0);
+}
+
+/* Publish until that is refused; how many nanoseconds it took. */
+static int64_t publish_until_enodev(babus_slot *slot)
+{
+	int64_t began = boot_ns(), took;
+	uint64_t seq;
+	int error;
+
+	do {
+		seq = 0;
+		error = babus_slot_publish(slot, "x", 1, NULL, &seq);
+		took = boot_ns() - began;
+		assert_true(took < 10 * SECOND);
+	} while (!error);
+	assert_int_equal(error, -ENODEV);
+	assert_int_equal(seq, 0);
+	assert_true(*babus_error_detail());
+	return took;
+}
+
+static void assert_told_in_time(void (*deletes)(void), int times)
+{
+	for (int i = 0; i < times; i++) {
+		babus_slot *slot = make_slot("s", 2, 64);
+		int64_t took;
+
+		publish_text(slot, "x");
+		deletes();
+		took = publish_until_enodev(slot);
+		/* A second after the handle was opened, not after the deletion. */
+		assert_true(took > SECOND / 2);
+		assert_true(took < 1200 * MILLISECOND * SUPPORT_SLOWER);
+		/* Nor does anything go out later. */
+		for (int n = 0; n < 100; n++)
+			assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), -ENODEV);
+		babus_slot_close(slot);
+	}
+}
+
+static void publisher_learns_that_the_domain_was_deleted(void **state)
+{
+	(void)state;
+	assert_told_in_time(delete_domain, 1);
+}
+
+static void publisher_learns_that_the_slot_was_deleted(void **state)
+{
+	(void)state;
+	assert_told_in_time(delete_slot, 2);
+}
+
+static void make_another(void)
+{
+	delete_slot();
+	babus_slot_close(make_slot("s", 2, 64));
+}
+
+static void publisher_learns_that_another_slot_has_the_name(void **state)
+{
+	(void)state;
+	assert_told_in_time(make_another, 1);
+}
+
+/* It is refused before it is published, and held as before. */
+static void loan_is_still_held_when_its_slot_was_deleted(void **state)
+{
+	babus_slot *slot = make_slot("s", 2, 64);
+	struct babus_message message;
+	struct babus_loan loan;
+
+	(void)state;
+	publish_text(slot, "x");
+	assert_int_equal(babus_slot_loan(slot, 1, &loan), 0);
+	delete_slot();
+	publish_until_enodev(slot);
+	assert_int_equal(babus_loan_commit(&loan, NULL), -ENODEV);
+	assert_non_null(loan.slot);
+	babus_loan_discard(&loan);
+	/* What was published before is there. */
+	assert_int_equal(babus_slot_view(slot, BABUS_AFTER, 0, &message), 0);
+	babus_message_release(&message);
+	babus_slot_close(slot);
+}
+
+/* --- others are told --------------------------------------------------------------------- */
+
+static int ready;
+
+static void wait_for_good(void *arg)
+{
+	struct babus_waiter_options opts = {.recheck_ns = 3600 * SECOND};
+	struct babus_event event;
+	babus_domain *domain;
+	babus_waiter *waiter;
+	babus_reader *reader;
+	babus_slot *slot;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "other", BABUS_READ, NULL, &slot), 0);
+	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
+	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
+	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
+	gate_post(ready, 1);
+	EXPECT(babus_waiter_wait(waiter, babus_deadline(60 * SECOND), &event, 1) != -ETIMEDOUT);
+}
+
+static void the_publisher_that_finds_out_wakes_all(void **state)
+{
+	babus_slot *slot = make_slot("s", 2, 64);
+	struct babus_slot_options opts = small_options(2, 64);
+	pid_t child;
+
+	(void)state;
+	opts.channel = 7;
+	babus_slot_close(make_slot_with("other", &opts));
+	ready = gate_open();
+	child = child_start(wait_for_good, NULL);
+	gate_wait(ready);
+	gate_close(ready);
+	/* So that the sleeper sleeps: it has given up the processor. */
+	while (!count_sleeps(child))
+		sched_yield();
+	delete_domain();
+	publish_until_enodev(slot);
+	child_join(child);
+	babus_slot_close(slot);
+}
+
+/* --- what it costs ------------------------------------------------------------------------ */
+
+static volatile sig_atomic_t looks, others;
+
+/* Counted and not made: the answer is that it may not be seen. */
+static void on_call(int number, siginfo_t *info, void *context)
+{
+	ucontext_t *frame = context;
+
+	(void)number;
+	if (info->si_syscall == SYS_newfstatat)
+		looks++;
+	else
+		others++;
+#if defined(__x86_64__)
+	frame->uc_mcontext.gregs[REG_RAX] = -EACCES;
+#elif defined(__aarch64__)
+	frame->uc_mcontext.regs[0] = (uint64_t)-EACCES;
+#endif
+}
+
+static void count_calls(void)
+{
+	struct sigaction action = {.sa_sigaction = on_call, .sa_flags = SA_SIGINFO | SA_NODEFER};
+	struct sock_filter rules[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 4, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 3, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 2, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime, 1, 0),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(rules) / sizeof(*rules), rules};
+
+	EXPECT(!sigaction(SIGSYS, &action, NULL));
+	EXPECT(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	EXPECT(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+}
+
+static void publish_for_three_seconds(void *arg)
+{
+	babus_domain *domain;
+	babus_slot *slot;
+	int64_t opened, now;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	opened = boot_ns();
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH, NULL, &slot), 0);
+	for (int i = 0; i < 1000; i++)
+		EXPECT_EQUAL(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
+	count_calls();
+	do {
+		now = boot_ns();
+		EXPECT_EQUAL(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
+		if (now < opened + SECOND && looks + others)
+			EXPECT(boot_ns() >= opened + SECOND);
+	} while (now < opened + 3 * SECOND + SECOND / 2);
+	/* Two for each second: the domain's file, and the slot's. */
+	EXPECT_EQUAL(looks, 6);
+	EXPECT_EQUAL(others, 0);
+}
+
+static void publisher_makes_two_calls_a_second_and_none_in_between(void **state)
+{
+	(void)state;
+	if (SUPPORT_SANITIZED || prctl(PR_GET_SECCOMP) < 0) {
+		printf("skipped: system calls cannot be counted here\n");
+		return;
+	}
+	babus_slot_close(make_slot("s", 2, 64));
+	child_join(child_start(publish_for_three_seconds, NULL));
+}
+
+static int run(void)
+{
+	const struct CMUnitTest cases[] = {
+	    CASE(publisher_learns_that_the_domain_was_deleted),
+	    CASE(publisher_learns_that_the_slot_was_deleted),
+	    CASE(publisher_learns_that_another_slot_has_the_name),
+	    CASE(loan_is_still_held_when_its_slot_was_deleted),
+	    CASE(the_publisher_that_finds_out_wakes_all),
+	    CASE(publisher_makes_two_calls_a_second_and_none_in_between),
+	};
+
+	return cmocka_run_group_tests(cases, NULL, NULL);
+}
+
+int main(void)
+{
+	return support_main(run, 120);
+}
