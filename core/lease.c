@@ -48,13 +48,12 @@ int lease_take(const struct lease_table *table, const struct lease_client *clien
 static void free_entry(const struct lease_table *table, uint32_t i, uint64_t incarnation)
 {
 	struct layout_lease *entry = &table->entries[i];
-	uint64_t lost = 0;
+	bool reader = table->lost && counter_get(&entry->pid) & LEASE_READER;
+	uint64_t lost = reader ? counter_get(&entry->lost) : 0;
 
-	/* Before it can belong to another client. Of several that free it one succeeds,
-	   and one that was stopped here meanwhile does not. */
-	if (table->lost && counter_get(&entry->pid) & LEASE_READER)
-		lost = counter_get(&entry->lost);
-	if (claim_swap(&entry->claim, incarnation, 0) && lost)
+	/* What was read above is the last holder's, if it holds the entry until here: of
+	   several that free it one succeeds, and one that was stopped meanwhile does not. */
+	if (claim_swap(&entry->claim, incarnation, 0) && reader)
 		counter_add(table->lost, lost);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "payload.h"
+#include "slot.h"
 #include "steps.h"
 #include "support.h"
 
@@ -71,6 +72,18 @@ static void op_publish(babus_domain *domain)
 
 	steps_arm();
 	TRY(babus_slot_publish(slot, data, size, &stamp, NULL));
+	steps_disarm();
+	babus_slot_close(slot);
+}
+
+/* After a second, so that it looks whether the files are still there. */
+static void op_publish_late(babus_domain *domain)
+{
+	babus_slot *slot = open_s(domain, BABUS_PUBLISH);
+
+	local_put(&slot->look_ns, 0);
+	steps_arm();
+	publish_one(slot);
 	steps_disarm();
 	babus_slot_close(slot);
 }
@@ -363,6 +376,7 @@ static void op_ask(babus_domain *domain)
 const struct crash_op crash_ops[] = {
     {"open", op_open, OP_HOLDS},
     {"publish", op_publish, OP_HOLDS},
+    {"publish, late", op_publish_late, OP_HOLDS},
     {"publish many", op_publish_many, OP_PLAIN},
     {"publish, beaten", op_publish_beaten, OP_HOLDS},
     {"publish, pinned", op_publish_pinned, OP_PLAIN},
