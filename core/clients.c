@@ -10,6 +10,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "observer.h"
 #include "slot.h"
 
 /* --- registering ---------------------------------------------------------------- */
@@ -37,8 +38,11 @@ int slot_full(const babus_slot *slot, enum slot_file file)
 static int register_client(babus_slot *slot, enum slot_file file, struct lease_client *client)
 {
 	NO_CANCELLATION;
-	int error = try_register(slot, file, client);
+	int error;
 
+	if (slot->observer)
+		return observer_register(slot);
+	error = try_register(slot, file, client);
 	if (error == -ENOBUFS && slot_recover(slot, file, true, NULL) >= 0)
 		error = try_register(slot, file, client);
 	if (error == -ENOBUFS && !*babus_error_detail())
@@ -109,17 +113,12 @@ static uint32_t count_owned(const struct ring *ring, uint64_t incarnation)
 	return count;
 }
 
-static int list_clients(babus_slot *slot, enum slot_file file,
-			int (*fn)(void *arg, const struct babus_client_info *info), void *arg)
+/* Of a table whose file is open as `fd`. */
+static int list_table(babus_slot *slot, const struct lease_table *table, bool publisher, int fd,
+		      int (*fn)(void *arg, const struct babus_client_info *info), void *arg)
 {
-	bool publisher = file == SLOT_FILE;
-	const struct lease_table *table = publisher ? &slot->token_table : &slot->pin_table;
-	struct stat st;
-	int fd = slot_reopen(slot, file, O_RDONLY, &st);
 	int result = 0;
 
-	if (fd < 0)
-		return fd;
 	for (uint32_t i = 0; i < table->count && !result; i++) {
 		const struct layout_lease *entry = &table->entries[i];
 		uint64_t incarnation = claim_get(&entry->claim);
@@ -139,6 +138,42 @@ static int list_clients(babus_slot *slot, enum slot_file file,
 		info.incarnation = incarnation;
 		result = alive < 0 ? alive : fn(arg, &info);
 	}
+	return result;
+}
+
+static int list_publishers(babus_slot *slot,
+			   int (*fn)(void *arg, const struct babus_client_info *info), void *arg)
+{
+	struct stat st;
+	int fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+	int result;
+
+	if (fd < 0)
+		return fd;
+	result = list_table(slot, &slot->token_table, true, fd, fn, arg);
+	close(fd);
+	return result;
+}
+
+static int list_readers(babus_slot *slot,
+			int (*fn)(void *arg, const struct babus_client_info *info), void *arg)
+{
+	struct observer_pins pins;
+	struct stat st;
+	int fd, result;
+
+	if (slot->observer) {
+		result = observer_read_pins(slot, &pins);
+		if (result)
+			return result;
+		result = list_table(slot, &pins.table, false, pins.fd, fn, arg);
+		observer_free_pins(&pins);
+		return result;
+	}
+	fd = slot_reopen(slot, SLOT_PINS_FILE, O_RDONLY, &st);
+	if (fd < 0)
+		return fd;
+	result = list_table(slot, &slot->pin_table, false, fd, fn, arg);
 	close(fd);
 	return result;
 }
@@ -152,9 +187,9 @@ int babus_slot_clients(babus_slot *slot, int (*fn)(void *arg, const struct babus
 	babus_fail_clear();
 	result = slot_check_now(slot);
 	if (!result)
-		result = list_clients(slot, SLOT_FILE, fn, arg);
+		result = list_publishers(slot, fn, arg);
 	if (!result)
-		result = list_clients(slot, SLOT_PINS_FILE, fn, arg);
+		result = list_readers(slot, fn, arg);
 	/* What fn called may have failed. */
 	if (!result)
 		babus_fail_clear();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains: the directory, the file `domain` in it, who is trusted, and what
+ * Domains: the directory, the file `domain` in it, and what
  * slots there are. Invariant: a directory with a file `domain` is complete and
  * has its final access; one without it is nobody's yet.
  */
@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include "fork.h"
 #include "guard.h"
 #include "shm.h"
+#include "trust.h"
 #include "wait.h"
 
 #define DOMAIN_SIZE (5 * LAYOUT_PAGE)
@@ -42,54 +42,6 @@ static int check_options(const struct babus_domain_options *opts)
 				  (unsigned)opts->mode);
 	return error_check_reserved(
 	    opts->reserved, sizeof(opts->reserved) / sizeof(*opts->reserved), "domain options");
-}
-
-/* --- trust ------------------------------------------------------------------ */
-
-static bool in_my_groups(gid_t gid)
-{
-	gid_t *groups;
-	int count = getgroups(0, NULL);
-	bool found = gid == getegid();
-
-	if (found || count <= 0)
-		return found;
-	groups = calloc((size_t)count, sizeof(*groups));
-	if (!groups)
-		return false;
-	count = getgroups(count, groups);
-	for (int i = 0; i < count && !found; i++)
-		found = groups[i] == gid;
-	free(groups);
-	return found;
-}
-
-static bool trusted_uid(uid_t owner, uid_t trust_uid)
-{
-	return owner == geteuid() || owner == 0 || owner == trust_uid;
-}
-
-/*
- * Anybody can make a directory in /dev/shm under the name that we will use
- * tomorrow. See babus_domain_open() for the rule.
- */
-static int check_directory(const struct stat *st, uid_t trust_uid, const char *path)
-{
-	if (trusted_uid(st->st_uid, trust_uid))
-		return 0;
-	if (!(st->st_mode & S_IWOTH) && in_my_groups(st->st_gid))
-		return 0;
-	return babus_fail(-EPERM,
-			  "%s: belongs to user %u and not to one of your groups; expected you, "
-			  "root, or the user named as trusted",
-			  path, (unsigned)st->st_uid);
-}
-
-bool domain_trusts(const babus_domain *domain, uid_t owner)
-{
-	/* Where only trusted people may create files, any owner is trusted. */
-	return !domain->open_to_all || owner == domain->owner ||
-	       trusted_uid(owner, domain->trust_uid);
 }
 
 /* --- opening ---------------------------------------------------------------- */
@@ -117,7 +69,7 @@ static int create_file(int dirfd)
 	if (geteuid() == 0) {
 		access.uid = st.st_uid;
 		access.gid = st.st_gid;
-	} else if (in_my_groups(st.st_gid)) {
+	} else if (trust_group(st.st_gid)) {
 		access.gid = st.st_gid;
 	}
 	fd = shm_create_unnamed(dirfd, &access, DOMAIN_SIZE, DOMAIN_SIZE);
@@ -198,7 +150,7 @@ static int create(int rootfd, const char *leaf, const char *path,
 	if (fstat(dirfd, &st) < 0)
 		error = -errno;
 	if (!error)
-		error = check_directory(&st, opts->trust_uid, path);
+		error = trust_directory(&st, opts->trust_uid, path);
 	if (!error && !faccessat(dirfd, DOMAIN_FILE, F_OK, AT_SYMLINK_NOFOLLOW))
 		error = -EEXIST;
 	/* Not complete: ours to finish, if it is ours. */
@@ -212,28 +164,48 @@ static int create(int rootfd, const char *leaf, const char *path,
 	return error;
 }
 
-static int map_file(babus_domain *domain)
+/* An observer takes what it gets. Returns the descriptor. */
+static int open_file(babus_domain *domain, struct stat *st)
+{
+	int fd = shm_open_file(domain->dirfd, DOMAIN_FILE, O_RDWR, st);
+
+	domain->writable = fd >= 0;
+	if (domain->observer && (fd == -EACCES || fd == -EROFS))
+		fd = shm_open_file(domain->dirfd, DOMAIN_FILE, O_RDONLY, st);
+	if (fd == -EACCES || fd == -EROFS)
+		return babus_fail(fd, "%s/" DOMAIN_FILE ": %s", domain->path, strerror(-fd));
+	return fd;
+}
+
+static int check_file(const babus_domain *domain, int fd, const struct stat *st)
 {
 	struct layout_head head;
-	struct stat st;
-	int fd = shm_open_file(domain->dirfd, DOMAIN_FILE, O_RDWR, &st);
-	int error;
+	int error = shm_read_start(fd, DOMAIN_FILE, &head, sizeof(head));
 
-	if (fd == -EACCES)
-		return babus_fail(fd, "%s/" DOMAIN_FILE ": %s", domain->path, strerror(-fd));
-	if (fd < 0)
-		return fd;
-	error = shm_read_start(fd, DOMAIN_FILE, &head, sizeof(head));
 	if (!error)
 		error = layout_check_head(&head, LAYOUT_DOMAIN_MAGIC, 0, DOMAIN_FILE);
-	if (!error && st.st_size != DOMAIN_SIZE)
-		error = babus_fail(-EPROTO, "%s: %lld bytes, expected %d", DOMAIN_FILE,
-				   (long long)st.st_size, DOMAIN_SIZE);
-	if (!error && !domain_trusts(domain, st.st_uid))
-		error = babus_fail(-EPERM, "%s: belongs to user %u, who is not trusted",
-				   DOMAIN_FILE, (unsigned)st.st_uid);
+	if (error)
+		return error;
+	if (st->st_size != DOMAIN_SIZE)
+		return babus_fail(-EPROTO, "%s: %lld bytes, expected %d", DOMAIN_FILE,
+				  (long long)st->st_size, DOMAIN_SIZE);
+	if (!domain_trusts(domain, st->st_uid))
+		return babus_fail(-EPERM, "%s: belongs to user %u, who is not trusted", DOMAIN_FILE,
+				  (unsigned)st->st_uid);
+	return 0;
+}
+
+static int map_file(babus_domain *domain)
+{
+	struct stat st;
+	int fd = open_file(domain, &st);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	error = check_file(domain, fd, &st);
 	if (!error)
-		error = shm_map(fd, DOMAIN_SIZE, true, (void **)&domain->map);
+		error = shm_map(fd, DOMAIN_SIZE, domain->writable, (void **)&domain->map);
 	domain->device = st.st_dev;
 	domain->inode = st.st_ino;
 	close(fd);
@@ -254,7 +226,7 @@ static int attach(babus_domain *domain, int rootfd, const char *leaf)
 	}
 	if (fstat(domain->dirfd, &st) < 0)
 		return -errno;
-	error = check_directory(&st, domain->trust_uid, domain->path);
+	error = trust_directory(&st, domain->trust_uid, domain->path);
 	if (error)
 		return error;
 	domain->owner = st.st_uid;
@@ -342,7 +314,8 @@ int babus_domain_open(const char *name, unsigned flags, const struct babus_domai
 	domain = calloc(1, sizeof(*domain));
 	if (!domain)
 		goto out;
-	*domain = (babus_domain){.dirfd = -1, .trust_uid = opts->trust_uid};
+	*domain = (babus_domain){
+	    .dirfd = -1, .trust_uid = opts->trust_uid, .observer = flags & BABUS_OBSERVE};
 	domain_ref(domain);
 	pthread_mutex_init(&domain->notifier_lock, NULL);
 	domain->name = strdup(name);
@@ -430,6 +403,8 @@ int domain_check_gone(const babus_domain *domain)
 {
 	if (look_for_files(domain) != FILES_THERE)
 		return -ENODEV;
+	if (!domain->writable)
+		return 0;
 	/* Every client can set the mark, and this one was set for nothing. Had the
 	   files vanished before it was cleared, the second look would tell. */
 	flag_lower(&domain->map->gone);
@@ -443,8 +418,10 @@ int domain_check_files(babus_domain *domain)
 {
 	if (look_for_files(domain) != FILES_VANISHED)
 		return 0;
-	flag_raise(&domain->map->gone, 1);
-	wait_kick(domain->map, WAIT_ALL);
+	if (domain->writable) {
+		flag_raise(&domain->map->gone, 1);
+		wait_kick(domain->map, WAIT_ALL);
+	}
 	return babus_fail(-ENODEV, "%s: the domain's files were deleted", domain->path);
 }
 
@@ -459,6 +436,13 @@ int babus_domain_check(babus_domain *domain)
 {
 	babus_fail_clear();
 	return domain_check_now(domain);
+}
+
+int domain_check_writes(const babus_domain *domain)
+{
+	if (!domain->observer)
+		return 0;
+	return babus_fail(-EACCES, "%s: it was opened with BABUS_OBSERVE", domain->path);
 }
 
 void domain_changed(babus_domain *domain)

@@ -20,7 +20,9 @@ struct babus_domain {
 	uid_t owner;      /* of the directory */
 	bool open_to_all; /* everybody may create files in the directory */
 	uid_t trust_uid;
-	dev_t device; /* of the file `domain` */
+	bool observer; /* opened with BABUS_OBSERVE: so are all its slots */
+	bool writable; /* the map; an observer's may not be */
+	dev_t device;  /* of the file `domain` */
 	ino_t inode;
 	struct guard *guard;
 
@@ -49,6 +51,9 @@ int domain_check_files(babus_domain *domain);
 
 /* Both: for the calls that go to the files anyway. */
 int domain_check_now(babus_domain *domain);
+
+/* For what an observer must not do: 0, or -EACCES. */
+int domain_check_writes(const babus_domain *domain);
 
 /* Whether a file of this owner in the domain's directory is to be trusted. */
 bool domain_trusts(const babus_domain *domain, uid_t owner);

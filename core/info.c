@@ -8,6 +8,7 @@
 #include "cancel.h"
 #include "error.h"
 #include "files.h"
+#include "observer.h"
 #include "shm.h"
 #include "slot.h"
 
@@ -20,6 +21,8 @@ int babus_slot_set_access(babus_slot *slot, mode_t mode, uid_t uid, gid_t gid)
 
 	babus_fail_clear();
 	error = slot_check_now(slot);
+	if (!error && slot->observer)
+		error = observer_refuse(slot, "and cannot change its access");
 	if (error)
 		return error;
 	slot_fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
@@ -53,15 +56,50 @@ static uint32_t count_claims(const struct lease_table *table, uint64_t flags)
 }
 
 /* Losses of readers that closed, and of those that are open. */
-static uint64_t count_lost(const babus_slot *slot)
+static uint64_t count_lost(const struct lease_table *pins)
 {
-	uint64_t lost = counter_get(&slot->pins_header->lost);
+	uint64_t lost = counter_get(pins->lost);
 
-	for (uint32_t i = 0; i < lease_extent(&slot->pin_table); i++)
-		if (claim_get(&slot->pins[i].claim) &&
-		    counter_get(&slot->pins[i].pid) & LEASE_READER)
-			lost += counter_get(&slot->pins[i].lost);
+	for (uint32_t i = 0; i < lease_extent(pins); i++)
+		if (claim_get(&pins->entries[i].claim) &&
+		    counter_get(&pins->entries[i].pid) & LEASE_READER)
+			lost += counter_get(&pins->entries[i].lost);
 	return lost;
+}
+
+static void fill_readers(const struct lease_table *pins, struct babus_slot_info *info)
+{
+	info->readers = count_claims(pins, 0);
+	info->lost = count_lost(pins);
+}
+
+/* An observer sees of the readers what it can. */
+static void fill_observed(babus_slot *slot, struct babus_slot_info *info)
+{
+	struct observer_pins pins;
+	struct stat st;
+
+	if (observer_read_pins(slot, &pins)) {
+		babus_fail_clear();
+		return;
+	}
+	fill_readers(&pins.table, info);
+	if (!fstat(pins.fd, &st))
+		info->bytes_used += (uint64_t)st.st_blocks * 512;
+	observer_free_pins(&pins);
+}
+
+static int fill_pins(babus_slot *slot, struct babus_slot_info *info)
+{
+	struct stat st;
+	int fd = slot_reopen(slot, SLOT_PINS_FILE, O_RDONLY, &st);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	fill_readers(&slot->pin_table, info);
+	info->bytes_used += (uint64_t)st.st_blocks * 512;
+	return 0;
 }
 
 static int fill_files(babus_slot *slot, struct babus_slot_info *info)
@@ -76,12 +114,10 @@ static int fill_files(babus_slot *slot, struct babus_slot_info *info)
 	info->uid = st.st_uid;
 	info->gid = st.st_gid;
 	info->bytes_used = (uint64_t)st.st_blocks * 512;
-	fd = slot_reopen(slot, SLOT_PINS_FILE, O_RDONLY, &st);
-	if (fd < 0)
-		return fd;
-	close(fd);
-	info->bytes_used += (uint64_t)st.st_blocks * 512;
 	info->bytes_max = slot->ring.g.slot_size + slot->ring.g.pins_size;
+	if (!slot->observer)
+		return fill_pins(slot, info);
+	fill_observed(slot, info);
 	return 0;
 }
 
@@ -147,8 +183,6 @@ int babus_slot_info(babus_slot *slot, struct babus_slot_info *result)
 	if (error)
 		return error;
 	info.publishers = count_claims(&slot->token_table, LEASE_OWN);
-	info.readers = count_claims(&slot->pin_table, 0);
-	info.lost = count_lost(slot);
 	info.created_ns = slot->header->head.created_ns;
 	memcpy(info.type, slot->type, sizeof(info.type));
 	memcpy(info.description, slot->header->description, BABUS_DESCRIPTION_MAX);

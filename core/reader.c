@@ -37,7 +37,7 @@ static void move_cursor(babus_reader *reader, uint64_t seq)
 {
 	cursor_move(&reader->cursor, seq);
 	counter_put(&reader->entry->cursor, seq);
-	if (ring_has_after(&reader->slot->ring, seq))
+	if (reader->slot->domain->writable && ring_has_after(&reader->slot->ring, seq))
 		wait_notify(reader->slot->domain_map, reader->slot->place);
 }
 
@@ -136,6 +136,8 @@ static int view(babus_reader *reader, enum babus_which which, struct babus_messa
 	int error = slot_check(reader->slot);
 
 	babus_fail_clear();
+	if (!error)
+		error = slot_check_view(reader->slot);
 	if (error)
 		return error;
 	return slot_view(reader->slot, reader->pin, which, local_get(&reader->cursor), message);

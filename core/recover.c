@@ -31,6 +31,9 @@ int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *b
 	struct stat st;
 	int fd, dead;
 
+	/* It shares no entries with others. */
+	if (slot->observer)
+		return 0;
 	/* The callers go on without it. */
 	error_keep(&detail);
 	fd = slot_reopen(slot, file, O_RDONLY, &st);
@@ -110,6 +113,8 @@ int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *
 
 	babus_fail_clear();
 	error = domain_check_now(domain);
+	if (!error)
+		error = domain_check_writes(domain);
 	if (!error)
 		error = recover_all(&pass);
 	if (error)

@@ -8,6 +8,7 @@
 #include "cancel.h"
 #include "error.h"
 #include "files.h"
+#include "observer.h"
 #include "slot.h"
 
 int babus_domain_remove_slot(babus_domain *domain, const char *name)
@@ -20,6 +21,8 @@ int babus_domain_remove_slot(babus_domain *domain, const char *name)
 
 	babus_fail_clear();
 	error = domain_check_now(domain);
+	if (!error)
+		error = domain_check_writes(domain);
 	if (!error)
 		error = babus_name_check(name);
 	if (error)
@@ -43,6 +46,8 @@ int babus_slot_remove(babus_slot *slot)
 
 	babus_fail_clear();
 	error = slot_check_now(slot);
+	if (!error && slot->observer)
+		error = observer_refuse(slot, "and cannot remove it");
 	if (!error)
 		error = files_remove(slot->domain, slot->name, &own);
 	return error == -ENOENT ? -ENODEV : error;

@@ -17,6 +17,7 @@
 #include "error.h"
 #include "files.h"
 #include "flags.h"
+#include "observer.h"
 #include "shm.h"
 
 void babus_slot_options_init(struct babus_slot_options *opts)
@@ -58,6 +59,11 @@ int slot_check_now(const babus_slot *slot)
 	int error = slot_check(slot);
 
 	return error ? error : domain_check_files(slot->domain);
+}
+
+int slot_refuse_view(const babus_slot *slot)
+{
+	return observer_refuse(slot, "and cannot pin a message: copy it");
 }
 
 /* --- files -------------------------------------------------------------------- */
@@ -128,30 +134,43 @@ close:
 	return error;
 }
 
-static int map_pins(babus_slot *slot)
+int slot_open_pins(babus_slot *slot, int flags, struct layout_pins *header, struct stat *st)
 {
-	struct layout_pins header;
 	char file[NAME_MAX + 1];
-	struct stat st;
 	int fd, error;
 
 	files_name(file, FILES_PINS, slot->name, slot->instance);
-	fd = shm_open_file(slot->domain->dirfd, file, O_RDWR, &st);
+	fd = shm_open_file(slot->domain->dirfd, file, flags, st);
 	/* They go after the mark is set, and come before the slot does. */
 	if (fd == -ENOENT && !flag_get(&slot->header->removed))
 		return babus_fail(-EPROTO, "slot '%s': its file %s is missing", slot->name, file);
 	if (fd < 0)
 		return fd == -ENOENT ? -ENODEV : fd;
-	slot->pins_device = st.st_dev;
-	slot->pins_inode = st.st_ino;
-	error = shm_read_start(fd, file, &header, sizeof(header));
+	error = shm_read_start(fd, file, header, sizeof(*header));
 	if (!error)
-		error = layout_check_pins(&header, (uint64_t)st.st_size, slot->instance,
+		error = layout_check_pins(header, (uint64_t)st->st_size, slot->instance,
 					  &slot->ring.g, file);
 	if (!error)
-		error = check_owner(slot, &st, file);
+		error = check_owner(slot, st, file);
 	if (!error)
-		error = shm_map(fd, slot->ring.g.pins_size, true, (void **)&slot->pins_header);
+		return fd;
+	close(fd);
+	return error;
+}
+
+static int map_pins(babus_slot *slot)
+{
+	struct layout_pins header;
+	struct stat st;
+	int fd = slot_open_pins(slot, O_RDWR, &header, &st);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	slot->pins_device = st.st_dev;
+	slot->pins_inode = st.st_ino;
+	slot->pins_size = slot->ring.g.pins_size;
+	error = shm_map(fd, slot->pins_size, true, (void **)&slot->pins_header);
 	close(fd);
 	return error;
 }
@@ -165,7 +184,7 @@ static void set_tables(babus_slot *slot)
 	slot->pins = (struct layout_lease *)((uint8_t *)pins + LAYOUT_PAGE);
 	slot->pin_table = (struct lease_table){
 	    .entries = slot->pins,
-	    .count = slot->ring.g.pins,
+	    .count = slot->observer ? pins->pins : slot->ring.g.pins,
 	    .next_incarnation = &pins->next_incarnation,
 	    .extent = &pins->extent,
 	    .lost = &pins->lost,
@@ -194,9 +213,9 @@ static int attach(babus_slot *slot)
 	if (!error)
 		error = guard_map(slot->header, slot->ring.g.slot_size, &slot->slot_guard);
 	if (!error)
-		error = map_pins(slot);
+		error = slot->observer ? observer_make_pins(slot) : map_pins(slot);
 	if (!error)
-		error = guard_map(slot->pins_header, slot->ring.g.pins_size, &slot->pins_guard);
+		error = guard_map(slot->pins_header, slot->pins_size, &slot->pins_guard);
 	if (error)
 		return error;
 	ring_attach(&slot->ring, &slot->ring.g, slot->header, slot->pins_header);
@@ -227,7 +246,7 @@ static void destroy(babus_slot *slot)
 	guard_remove(slot->slot_guard);
 	guard_remove(slot->pins_guard);
 	shm_unmap(slot->header, slot->ring.g.slot_size);
-	shm_unmap(slot->pins_header, slot->ring.g.pins_size);
+	shm_unmap(slot->pins_header, slot->pins_size);
 	domain_unref(slot->domain);
 	free(slot->name);
 	free(slot);
@@ -254,6 +273,7 @@ static void retire(const babus_slot *slot)
 
 /* What a slot is opened for. */
 enum purpose {
+	TO_OBSERVE,
 	TO_READ,
 	TO_MAINTAIN, /* to write, without being a publisher */
 	TO_PUBLISH,
@@ -319,6 +339,7 @@ static int open_handle(babus_domain *domain, const char *name, enum purpose purp
 	slot->pid = (uint32_t)getpid();
 	slot->publishes = purpose >= TO_MAINTAIN;
 	local_put(&slot->look_ns, shm_boottime() + SLOT_LOOK_NS);
+	slot->observer = purpose == TO_OBSERVE;
 	slot->name = strdup(name);
 	if (slot->name)
 		error = attach(slot);
@@ -326,7 +347,7 @@ static int open_handle(babus_domain *domain, const char *name, enum purpose purp
 		error = check_fits(slot, request);
 	if (!error && purpose == TO_PUBLISH)
 		error = slot_register_publisher(slot);
-	if (error == -ENODEV && slot->header && flag_get(&slot->header->removed))
+	if (error == -ENODEV && slot->header && flag_get(&slot->header->removed) && !slot->observer)
 		retire(slot);
 	if (error)
 		destroy(slot);
@@ -338,8 +359,11 @@ static int open_handle(babus_domain *domain, const char *name, enum purpose purp
 static int open_existing(babus_domain *domain, const char *name, const struct request *request,
 			 babus_slot **slot)
 {
-	return open_handle(domain, name, request->flags & BABUS_PUBLISH ? TO_PUBLISH : TO_READ,
-			   request, slot);
+	enum purpose purpose = request->flags & BABUS_OBSERVE   ? TO_OBSERVE
+			       : request->flags & BABUS_PUBLISH ? TO_PUBLISH
+								: TO_READ;
+
+	return open_handle(domain, name, purpose, request, slot);
 }
 
 int slot_open_maintenance(babus_domain *domain, const char *name, babus_slot **slot)
@@ -403,6 +427,9 @@ static int try_to_open(babus_domain *domain, const char *name, const struct requ
 		babus_fail_clear();
 		error = open_or_create(domain, name, request, slot);
 	}
+	/* Removed, and nobody has taken its name away yet, which is not for an observer. */
+	if (error == -EAGAIN && request->flags & BABUS_OBSERVE)
+		error = -ENOENT;
 	if (error == -EAGAIN)
 		return babus_fail(-ENODEV, "slot '%s': it is created and removed again and again",
 				  name);
@@ -423,12 +450,16 @@ int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 
 	babus_fail_clear();
 	babus_slot_options_init(&defaults);
+	if (domain->observer)
+		request.flags |= BABUS_OBSERVE;
 	error = domain_check_now(domain);
 	if (!error)
 		error = flags_check(flags,
 				    BABUS_PUBLISH | BABUS_CREATE | BABUS_EXCLUSIVE | BABUS_EXACT |
 					BABUS_OBSERVE,
 				    "slot");
+	if (!error && flags & (BABUS_PUBLISH | BABUS_CREATE))
+		error = domain_check_writes(domain);
 	if (!error)
 		error = babus_name_check(name);
 	if (!error)

@@ -37,6 +37,8 @@ struct babus_slot {
 	struct layout_place place; /* where its waiters look for news */
 	uint32_t pid;
 	bool publishes;
+	bool observer;      /* see observer.h */
+	uint64_t pins_size; /* bytes mapped for the pins */
 	dev_t device, pins_device;
 	ino_t inode, pins_inode;
 	char *name;
@@ -84,6 +86,13 @@ static inline int slot_check(const struct babus_slot *slot)
 /* The same, and whether the domain's files are still there, which costs a system call. */
 int slot_check_now(const babus_slot *slot);
 
+/* Whether messages can be pinned: 0, or -EACCES of an observer. */
+int slot_refuse_view(const babus_slot *slot);
+static inline int slot_check_view(const babus_slot *slot)
+{
+	return __builtin_expect(slot->observer, 0) ? slot_refuse_view(slot) : 0;
+}
+
 /*
  * Open a slot that exists for looking after it: it is written to if that is
  * allowed, but no publisher registers.
@@ -95,6 +104,12 @@ int slot_open_maintenance(babus_domain *domain, const char *name, babus_slot **s
  * descriptor. -ENODEV: it is no longer there under this name.
  */
 int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *st);
+
+/*
+ * Open the slot's pins file and read its header, checked. Returns the descriptor.
+ * -ENODEV: the slot was removed.
+ */
+int slot_open_pins(babus_slot *slot, int flags, struct layout_pins *header, struct stat *st);
 
 /* Take back what dead publishers, or readers, hold. Number of them, or errno. */
 int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *buffers);

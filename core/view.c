@@ -73,6 +73,8 @@ int babus_slot_view(babus_slot *slot, enum babus_which which, uint64_t n,
 
 	babus_fail_clear();
 	if (!error)
+		error = slot_check_view(slot);
+	if (!error)
 		error = view_pin(slot, &pin);
 	return error ? error : slot_view(slot, pin, which, n, message);
 }

@@ -344,6 +344,13 @@ static int get_fd(babus_waiter *waiter)
 	return fd;
 }
 
+/* No publisher would see that we sleep. */
+static int cannot_sleep(const babus_domain *domain)
+{
+	return babus_fail(-EROFS, "%s: its file %s cannot be written: poll with BABUS_NOW",
+			  domain->path, DOMAIN_FILE);
+}
+
 /* Needs fd_lock. Returns the descriptor. */
 static int make_fd(babus_waiter *waiter)
 {
@@ -371,6 +378,8 @@ int babus_waiter_fd(babus_waiter *waiter, int *result)
 	int fd, error = domain_check(waiter->domain);
 
 	babus_fail_clear();
+	if (!error && !waiter->domain->writable)
+		error = cannot_sleep(waiter->domain);
 	if (error)
 		return error;
 	pthread_mutex_lock(&waiter->fd_lock);
@@ -521,5 +530,7 @@ int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_ev
 		return result;
 	if (deadline_ns == BABUS_NOW)
 		return look_last(waiter, events, max);
+	if (!waiter->domain->writable)
+		return cannot_sleep(waiter->domain);
 	return wait_for_news(waiter, deadline_ns, events, max);
 }

@@ -82,7 +82,7 @@ static void add_geometry(struct text *text, const struct babus_slot_info *info)
 	text_number(text, "created_ns", info->created_ns);
 }
 
-static void add_state(struct text *text, struct fs *fs, const struct babus_slot_info *info)
+static void add_state(struct text *text, const struct babus_slot_info *info)
 {
 	text_number(text, "seq", info->seq);
 	text_number(text, "kept", info->kept);
@@ -129,7 +129,7 @@ int render_slot(struct slot *slot, struct text *text)
 	text_open(text, NULL, '{');
 	text_string(text, "slot", slot->name);
 	add_geometry(text, &info);
-	add_state(text, slot->fs, &info);
+	add_state(text, &info);
 	if (alive >= 0)
 		text_bool(text, "publisher_alive", alive);
 	text_real(text, "rate_hz", messages);
@@ -188,7 +188,7 @@ static int visit_slot(void *arg, const char *name)
 	text_string(visit->text, "slot", name);
 	text_number(visit->text, "depth", info.depth);
 	text_number(visit->text, "limit", info.max_size);
-	add_state(visit->text, visit->fs, &info);
+	add_state(visit->text, &info);
 	text_close(visit->text, '}');
 	return 0;
 }

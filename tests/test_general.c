@@ -150,6 +150,7 @@ static int run(void)
 	    CASE(names_of_legal_characters_are_accepted),
 	    CASE(names_with_anything_else_are_refused),
 	    CASE(deadline_is_on_the_monotonic_clock),
+	    CASE(wall_time_is_the_wall_clock_and_stays_the_same),
 	    CASE(deadline_of_a_negative_timeout_is_forever),
 	    CASE(deadline_beyond_the_clock_is_forever),
 	    CASE_ROOT(error_detail_names_what_was_wrong),

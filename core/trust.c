@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "trust.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "domain.h"
+#include "error.h"
+
+bool trust_group(gid_t gid)
+{
+	gid_t *groups;
+	int count = getgroups(0, NULL);
+	bool found = gid == getegid();
+
+	if (found || count <= 0)
+		return found;
+	groups = calloc((size_t)count, sizeof(*groups));
+	if (!groups)
+		return false;
+	count = getgroups(count, groups);
+	for (int i = 0; i < count && !found; i++)
+		found = groups[i] == gid;
+	free(groups);
+	return found;
+}
+
+static bool is_trusted(uid_t owner, uid_t trust_uid)
+{
+	return owner == geteuid() || owner == 0 || owner == trust_uid;
+}
+
+/*
+ * Anybody can make a directory in /dev/shm under the name that we will use
+ * tomorrow.
+ */
+int trust_directory(const struct stat *st, uid_t trust_uid, const char *path)
+{
+	if (is_trusted(st->st_uid, trust_uid))
+		return 0;
+	if (!(st->st_mode & S_IWOTH) && trust_group(st->st_gid))
+		return 0;
+	return babus_fail(-EPERM,
+			  "%s: belongs to user %u and not to one of your groups; expected you, "
+			  "root, or the user named as trusted",
+			  path, (unsigned)st->st_uid);
+}
+
+bool domain_trusts(const babus_domain *domain, uid_t owner)
+{
+	/* Where only trusted people may create files, any owner is trusted. */
+	return !domain->open_to_all || owner == domain->owner ||
+	       is_trusted(owner, domain->trust_uid);
+}

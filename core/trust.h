@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose files are used: see babus_domain_open(). */
+#ifndef BABUS_TRUST_H
+#define BABUS_TRUST_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* Whether it is one of the caller's groups. */
+bool trust_group(gid_t gid);
+
+/* A domain's directory: 0, or -EPERM, with the text. */
+int trust_directory(const struct stat *st, uid_t trust_uid, const char *path);
+
+#endif
