@@ -198,19 +198,20 @@ static void huge_messages_cost_no_memory_until_they_come(void **state)
 	babus_slot_close(slot);
 }
 
-static void other_geometry_is_eexist(void **state)
+static void other_geometry_is_eexist_where_it_must_be_exact(void **state)
 {
 	struct babus_slot_options opts = small_options(4, 100), other;
 	babus_slot *slot = make_slot_with("s", &opts), *second = NULL;
 
 	(void)state;
-#define DIFFERS(field)                                                                     \
-	do {                                                                               \
-		other = opts;                                                              \
-		other.field++;                                                             \
-		assert_int_equal(babus_slot_open(bus, "s", BABUS_CREATE, &other, &second), \
-				 -EEXIST);                                                 \
-		assert_non_null(strstr(babus_error_detail(), "'s'"));                      \
+#define DIFFERS(field)                                                                      \
+	do {                                                                                \
+		other = opts;                                                               \
+		other.field++;                                                              \
+		assert_int_equal(                                                           \
+		    babus_slot_open(bus, "s", BABUS_CREATE | BABUS_EXACT, &other, &second), \
+		    -EEXIST);                                                               \
+		assert_non_null(strstr(babus_error_detail(), "'s'"));                       \
 	} while (0)
 	DIFFERS(depth);
 	DIFFERS(loans);
@@ -228,12 +229,12 @@ static void same_geometry_opens_and_other_options_do_not_matter(void **state)
 	struct babus_slot_info info;
 
 	(void)state;
-	opts.type = "other";
+	opts.description = "other";
 	opts.channel = 3;
 	opts.mode = 0666;
-	assert_int_equal(babus_slot_open(bus, "s", BABUS_CREATE, &opts, &second), 0);
+	assert_int_equal(babus_slot_open(bus, "s", BABUS_CREATE | BABUS_EXACT, &opts, &second), 0);
 	assert_int_equal(babus_slot_info(second, &info), 0);
-	assert_string_equal(info.type, "");
+	assert_string_equal(info.description, "");
 	assert_int_equal(info.mode, 0600);
 	babus_slot_close(first);
 	babus_slot_close(second);
@@ -477,7 +478,7 @@ static int run(void)
 	    CASE(each_limit_of_the_geometry_is_einval_one_beyond),
 	    CASE(largest_geometry_works),
 	    CASE(huge_messages_cost_no_memory_until_they_come),
-	    CASE(other_geometry_is_eexist),
+	    CASE(other_geometry_is_eexist_where_it_must_be_exact),
 	    CASE(same_geometry_opens_and_other_options_do_not_matter),
 	    CASE(existing_slot_opens_without_options_whatever_its_geometry),
 	    CASE(exclusive_create_of_an_existing_slot_is_eexist),
