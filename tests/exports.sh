@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The shared library exports what the headers declare, and nothing else.
+# The shared library exports what the headers declare, each name written down in its
+# version script, and nothing else.
 # Arguments: source, build.
 set -u
+export LC_ALL=C
 library=$2/core/libbabus.so
 list=$(mktemp -d /tmp/babus-test."${BABUS_TEST_MARK:-0}"-XXXXXX) || exit 1
 trap 'rm -rf "$list"' EXIT
@@ -12,7 +14,21 @@ nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 
 cat "$1"/include/babus/*.h | tr '\n' ' ' | grep -oE 'BABUS_API [^;(]*\(' |
 	grep -oE 'babus_[a-z0-9_]+\(' | tr -d '(' | sort -u >"$list/declared"
 
+sed -n '/^global:/,/^local:/{/:$/d;s/[[:space:];]//g;p;}' "$1/core/babus.map" >"$list/named"
+
 failed=0
+if grep '[^a-z0-9_]' "$list/named"; then
+	echo 'FAILED: the version script has a pattern'
+	failed=1
+fi
+if ! sort -u "$list/named" | cmp -s - "$list/named"; then
+	echo 'FAILED: the version script is not in order'
+	failed=1
+fi
+if ! diff "$list/declared" "$list/named"; then
+	echo 'FAILED: < is declared and not in the version script, > there and not declared'
+	failed=1
+fi
 if grep -v '^babus_' "$list/exported"; then
 	echo 'FAILED: exported, and not of babus'
 	failed=1
