@@ -82,6 +82,12 @@ const char *babus_strerror(int error)
 		return "message no longer kept";
 	case EAGAIN:
 		return "not published yet";
+	case EBUSY:
+		return "the slot moved on too fast";
+	case EFBIG:
+		return "larger than this process may make a file (ulimit -f)";
+	case EROFS:
+		return "read-only file system";
 	case EMSGSIZE:
 		return "message too large";
 	case ENOSPC:
@@ -103,7 +109,7 @@ const char *babus_strerror(int error)
 	case EPROTO:
 		return "not a file of this version of babus, or damaged";
 	case EEXIST:
-		return "exists already, or with another geometry";
+		return "exists already, or with another type or geometry";
 	case ECHILD:
 		return "handle belongs to the parent process";
 	case ETIMEDOUT:

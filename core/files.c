@@ -351,10 +351,13 @@ int files_retire(babus_domain *domain, const char *name, dev_t device, ino_t ino
 	return finish_removal(domain, gone, name);
 }
 
-/* A file that is no slot, but has the name of one. */
+/*
+ * A file that is no slot, but has the name of one. Not a slot of another version: it
+ * cannot be marked as removed, and its users would not notice.
+ */
 static int remove_damaged(babus_domain *domain, const char *slot_file)
 {
-	struct layout_slot header;
+	struct layout_slot header = {0};
 	struct stat st;
 	int fd, error = 0;
 
@@ -363,7 +366,8 @@ static int remove_damaged(babus_domain *domain, const char *slot_file)
 	if (fd >= 0) {
 		close(fd);
 		error = -EAGAIN;
-	} else if (fd != -EPROTO) {
+	} else if (fd != -EPROTO ||
+		   (header.head.magic == LAYOUT_SLOT_MAGIC && layout_is_foreign(&header.head))) {
 		error = fd;
 	} else {
 		babus_fail_clear();

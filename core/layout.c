@@ -67,6 +67,26 @@ int layout_geometry(struct layout_geometry *g)
 	return 0;
 }
 
+/* What a slot needs that this library has only heard of. */
+static const char *features_text(uint32_t features)
+{
+	switch (features & (LAYOUT_FEATURE_LOSSLESS | LAYOUT_FEATURE_GROUPS)) {
+	case LAYOUT_FEATURE_LOSSLESS:
+		return " (lossless readers)";
+	case LAYOUT_FEATURE_GROUPS:
+		return " (groups of readers)";
+	case LAYOUT_FEATURE_LOSSLESS | LAYOUT_FEATURE_GROUPS:
+		return " (lossless readers, groups of readers)";
+	}
+	return "";
+}
+
+bool layout_is_foreign(const struct layout_head *head)
+{
+	return head->abi != LAYOUT_ABI ||
+	       head->features_required & ~(uint32_t)LAYOUT_FEATURES_KNOWN;
+}
+
 int layout_check_head(const struct layout_head *head, uint64_t magic, uint64_t instance,
 		      const char *what)
 {
@@ -81,8 +101,9 @@ int layout_check_head(const struct layout_head *head, uint64_t magic, uint64_t i
 				  what, head->abi, LAYOUT_ABI);
 	if (head->features_required & ~(uint32_t)LAYOUT_FEATURES_KNOWN)
 		return babus_fail(-EPROTO,
-				  "%s: needs features %#" PRIx32 ", this library knows %#x", what,
-				  head->features_required, LAYOUT_FEATURES_KNOWN);
+				  "%s: needs features %#" PRIx32 "%s, this library knows %#x", what,
+				  head->features_required, features_text(head->features_required),
+				  LAYOUT_FEATURES_KNOWN);
 	if (instance && head->instance != instance)
 		return babus_fail(-EPROTO,
 				  "%s: belongs to instance %016" PRIx64 ", expected %016" PRIx64,

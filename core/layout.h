@@ -280,6 +280,9 @@ struct layout_geometry {
  */
 int layout_geometry(struct layout_geometry *geometry);
 
+/* Whether another version of this library made the file, in a way not known here. */
+bool layout_is_foreign(const struct layout_head *head);
+
 /*
  * Check a mapped file's first bytes against what we understand. `what` names
  * the file in the error. 0 or -EPROTO. `instance` 0: any.

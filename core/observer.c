@@ -51,7 +51,6 @@ static int read_entries(int fd, uint32_t count, struct layout_lease **entries)
 
 	if (!read)
 		return -ENOMEM;
-	STEP("read_pins");
 	n = pread(fd, read, size, LAYOUT_PAGE);
 	if (n == (ssize_t)size) {
 		*entries = read;
