@@ -182,7 +182,7 @@ static void follow_once(struct actor *actor, babus_reader *reader, struct histor
 	struct babus_message message;
 	int error = babus_reader_next(reader, &message);
 
-	if (error == -EAGAIN) {
+	if (error == -EAGAIN || (error == -EBUSY && actor_slots[index].depth == 1)) {
 		sched_yield();
 		return;
 	}
@@ -251,7 +251,7 @@ static void look_back(struct actor *actor, unsigned index, uint64_t newest)
 		error = babus_slot_view(actor->slots[index], BABUS_SEQ, n, &message);
 		EXPECT(error || message.seq == n);
 	}
-	EXPECT(!error || error == -ESTALE || (error == -EAGAIN && depth == 1));
+	EXPECT(!error || error == -ESTALE || (error == -EBUSY && depth == 1));
 	if (error)
 		return;
 	EXPECT(payload_matches(&message));
@@ -272,7 +272,7 @@ void act_watch(struct actor *actor)
 				: babus_slot_copy(actor->slots[index], BABUS_LATEST, 0, data,
 						  actor_slots[index].max_size, &message);
 
-		if (error == -ENODATA || (error == -EAGAIN && actor_slots[index].depth == 1))
+		if (error == -ENODATA || (error == -EBUSY && actor_slots[index].depth == 1))
 			continue;
 		EXPECT_EQUAL(error, 0);
 		EXPECT(message.seq >= history.seq);
@@ -303,7 +303,7 @@ void act_hold(struct actor *actor)
 		babus_message_release(message);
 		message->data = NULL;
 		error = babus_slot_view(actor->slots[index], BABUS_LATEST, 0, message);
-		EXPECT(!error || error == -ENODATA || error == -EAGAIN);
+		EXPECT(!error || error == -ENODATA || error == -EBUSY);
 		dawdle(actor);
 	}
 	for (turn = 0; turn < HELD; turn++) {

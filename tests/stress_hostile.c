@@ -129,7 +129,7 @@ static void copies(void)
 
 		if (error) {
 			/* Refused a pin, or never let finish. */
-			EXPECT(error == -ENOBUFS || error == -EAGAIN || error == -EPROTO);
+			EXPECT(error == -ENOBUFS || error == -EBUSY || error == -EPROTO);
 			atomic_fetch_add(&tally->refused, 1);
 			continue;
 		}

@@ -152,7 +152,7 @@ static void watch_lengths(void *arg)
 	while (!race->stop) {
 		int error = babus_slot_copy(slot, BABUS_LATEST, 0, copy, sizeof(copy), &message);
 
-		EXPECT(!error || error == -EAGAIN || error == -ENODATA);
+		EXPECT(!error || error == -EBUSY || error == -ENODATA);
 		if (error)
 			continue;
 		EXPECT(payload_matches(&message));

@@ -133,7 +133,8 @@ static void deliver(struct session *s, struct subscription *sub)
 
 	for (int i = 0; i < BATCH && !s->done && out_ok(); i++) {
 		error = next_message(s, sub, &message);
-		if (error == -EAGAIN)
+		/* -EBUSY: it moved on too fast, and is news to the next wait. */
+		if (error == -EAGAIN || error == -EBUSY)
 			return;
 		if (error) {
 			lose_subscription(s, sub, error);
