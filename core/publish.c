@@ -4,18 +4,18 @@
  * is the first three held by the caller; plain publishing is a loan, a copy
  * and a commit.
  */
+#include "publish.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
-#include "cancel.h"
 #include "error.h"
 #include "files.h"
+#include "memory.h"
 #include "shm.h"
-#include "slot.h"
 
 /* --- tokens -------------------------------------------------------------------- */
 
@@ -41,149 +41,6 @@ static void give_token(babus_slot *slot, uint32_t token)
 		lease_give(&slot->token_table, &slot->publisher, token);
 }
 
-/* --- memory --------------------------------------------------------------------- */
-
-/* Before Linux 5.14: through the file, and not into our page table. */
-static int allocate(babus_slot *slot, uint64_t offset, uint64_t size)
-{
-	NO_CANCELLATION;
-	struct stat st;
-	int fd = slot_reopen(slot, SLOT_FILE, O_RDWR, &st);
-	int error;
-
-	if (fd < 0)
-		return fd;
-	error = shm_allocate(fd, offset, size);
-	close(fd);
-	return error;
-}
-
-/* Whether buffers share no pages, so that the memory of each can be given back. */
-static bool has_own_pages(const struct ring *ring)
-{
-	return (ring->g.payload | ring->g.stride) % (uint64_t)sysconf(_SC_PAGESIZE) == 0;
-}
-
-/* Give back the memory of an OWNED buffer beyond its first `keep` bytes. */
-static int give_pages(babus_slot *slot, uint32_t buffer, uint64_t keep)
-{
-	struct ring *ring = &slot->ring;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-
-	keep = (keep + page - 1) & ~(page - 1);
-	if (keep >= ring->g.stride)
-		return 0;
-	/* The mark first: who dies in between leaves memory that is not known of,
-	   which is harmless, and not a mark without memory, which is SIGBUS. */
-	if (record_get(&ring->marks[buffer]) > keep)
-		record_put(&ring->marks[buffer], keep);
-	STEP("give_pages");
-	return madvise(ring_data(ring, buffer) + keep, ring->g.stride - keep, MADV_REMOVE) < 0
-		   ? -errno
-		   : 0;
-}
-
-/* A failed population: is tmpfs full, or has the file been cut off? */
-static int explain(babus_slot *slot, int error)
-{
-	NO_CANCELLATION;
-	struct stat st;
-	int fd;
-
-	if (error != -ENOSPC)
-		return error;
-	fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
-	babus_fail_clear();
-	if (fd < 0)
-		return error;
-	close(fd);
-	return (uint64_t)st.st_size < slot->ring.g.slot_size ? -EIO : error;
-}
-
-/*
- * Make sure that `size` bytes of an OWNED buffer have memory. The mark says how
- * far that is known already, so in the steady state this is one load.
- */
-static int populate(babus_slot *slot, uint32_t buffer, uint64_t size)
-{
-	const struct layout_geometry *g = &slot->ring.g;
-	uint64_t mark = record_get(&slot->ring.marks[buffer]);
-	uint64_t start = g->payload + buffer * g->stride;
-	uint64_t page, from, to;
-	int error;
-
-	if (__builtin_expect(size <= mark, 1))
-		return 0;
-	page = (uint64_t)sysconf(_SC_PAGESIZE);
-	/* Whole pages: neighbours of a small message get theirs early. */
-	from = (start + mark) & ~(page - 1);
-	to = (start + size + page - 1) & ~(page - 1);
-	if (to > g->slot_size)
-		to = g->slot_size;
-	error = shm_populate((uint8_t *)slot->header + from, to - from);
-	if (error == -EOPNOTSUPP)
-		error = allocate(slot, from, to - from);
-	if (error) {
-		/* Others can use the part that there was room for. */
-		if (has_own_pages(&slot->ring))
-			give_pages(slot, buffer, mark);
-		return explain(slot, error);
-	}
-	to -= start;
-	record_put(&slot->ring.marks[buffer], to < g->stride ? to : g->stride);
-	return 0;
-}
-
-/* --- loans ---------------------------------------------------------------------- */
-
-/* Take back what the dead hold, pinned or owned. How many of them there were. */
-static int bury_dead(babus_slot *slot)
-{
-	int readers = slot_recover(slot, SLOT_PINS_FILE, true, NULL);
-	int publishers = slot_recover(slot, SLOT_FILE, true, NULL);
-
-	return (readers > 0 ? readers : 0) + (publishers > 0 ? publishers : 0);
-}
-
-static int take_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
-{
-	struct ring *ring = &slot->ring;
-	uint64_t owner = slot->publisher.incarnation;
-
-	if (!ring_take(ring, owner, size, false, buffer))
-		return 0;
-	/* All warm buffers are in use. Before cold memory is touched: is it the dead that
-	   hold them? Happens once for each buffer more. */
-	if (bury_dead(slot) && !ring_take(ring, owner, size, false, buffer))
-		return 0;
-	return ring_take(ring, owner, size, true, buffer);
-}
-
-/* A buffer with memory for the message. */
-static int get_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
-{
-	struct ring *ring = &slot->ring;
-	int error = take_buffer(slot, size, buffer);
-
-	if (error)
-		return error;
-	error = populate(slot, *buffer, size);
-	if (!error)
-		return 0;
-	ring_discard(ring, *buffer);
-	if (error != -ENOSPC)
-		return error;
-	/* The dead may hold buffers that have memory; so may some be that we never used. */
-	bury_dead(slot);
-	error = ring_take(ring, slot->publisher.incarnation, size, true, buffer);
-	if (error)
-		return error;
-	error = populate(slot, *buffer, size);
-	if (error)
-		ring_discard(ring, *buffer);
-	return error;
-}
-
 static int too_large(const babus_slot *slot, uint64_t size)
 {
 	return babus_fail(-EMSGSIZE, "slot '%s': a message of %" PRIu64 " bytes: at most %" PRIu64,
@@ -202,13 +59,72 @@ static int check_publish(const babus_slot *slot, uint64_t size)
 	return size > slot->ring.g.max_size ? too_large(slot, size) : 0;
 }
 
-static int borrow(babus_slot *slot, uint64_t size, uint32_t *token, uint32_t *buffer)
+int publish_begin(babus_slot *slot, uint64_t size, uint32_t *token)
 {
 	int error = check_publish(slot, size);
 
+	return error ? error : take_token(slot, token);
+}
+
+void publish_end(babus_slot *slot, uint32_t token)
+{
+	give_token(slot, token);
+}
+
+/* --- loans ---------------------------------------------------------------------- */
+
+int publish_bury_dead(babus_slot *slot)
+{
+	int readers = slot_recover(slot, SLOT_PINS_FILE, true, NULL);
+	int publishers = slot_recover(slot, SLOT_FILE, true, NULL);
+
+	return (readers > 0 ? readers : 0) + (publishers > 0 ? publishers : 0);
+}
+
+static int take_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
+{
+	struct ring *ring = &slot->ring;
+	uint64_t owner = slot->publisher.incarnation;
+
+	if (!ring_take(ring, owner, size, false, buffer))
+		return 0;
+	/* All warm buffers are in use. Before cold memory is touched: is it the dead that
+	   hold them? Happens once for each buffer more. */
+	if (publish_bury_dead(slot) && !ring_take(ring, owner, size, false, buffer))
+		return 0;
+	return ring_take(ring, owner, size, true, buffer);
+}
+
+/* A buffer with memory for the message. */
+static int get_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
+{
+	struct ring *ring = &slot->ring;
+	int error = take_buffer(slot, size, buffer);
+
 	if (error)
 		return error;
-	error = take_token(slot, token);
+	error = memory_ensure(slot, *buffer, size);
+	if (!error)
+		return 0;
+	ring_discard(ring, *buffer);
+	if (error != -ENOSPC)
+		return error;
+	/* The dead may hold buffers that have memory; so may some be that we never used. */
+	publish_bury_dead(slot);
+	babus_fail_clear();
+	error = ring_take(ring, slot->publisher.incarnation, size, true, buffer);
+	if (error)
+		return error;
+	error = memory_ensure(slot, *buffer, size);
+	if (error)
+		ring_discard(ring, *buffer);
+	return error;
+}
+
+static int borrow(babus_slot *slot, uint64_t size, uint32_t *token, uint32_t *buffer)
+{
+	int error = publish_begin(slot, size, token);
+
 	if (error)
 		return error;
 	error = get_buffer(slot, size, buffer);
@@ -400,116 +316,5 @@ int babus_slot_publishv(babus_slot *slot, const struct iovec *iov, int count,
 	error = commit(slot, token, buffer, size, stamp, seq);
 	if (error)
 		give_back(slot, token, buffer);
-	return error;
-}
-
-/* --- memory ahead, and back ------------------------------------------------------ */
-
-int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size)
-{
-	NO_CANCELLATION;
-	struct ring *ring = &slot->ring;
-	uint32_t token, done = 0;
-	int error = check_publish(slot, size);
-
-	if (!error)
-		error = take_token(slot, &token);
-	if (error)
-		return error;
-	for (uint32_t i = 0; i < ring->g.buffers && done < count && !error; i++) {
-		uint64_t owned = word_state(STATE_OWNED, slot->publisher.incarnation);
-
-		if (record_get(&ring->marks[i]) < size) {
-			/* One that is in use is being populated by its user, or was. */
-			if (!state_swap(&ring->states[i], STATE_FREE, owned))
-				continue;
-			error = populate(slot, i, size);
-			ring_discard(ring, i);
-		}
-		done += !error;
-	}
-	give_token(slot, token);
-	return slot_was_cut(slot) ? -EIO : error;
-}
-
-/* Bytes that a kept message needs of its buffer, which we own. */
-static uint64_t bytes_needed(const struct ring *ring, uint32_t buffer, uint64_t seq)
-{
-	const struct layout_record *record = &ring->records[buffer];
-	uint64_t size = record_get(&record->size);
-
-	/* Damaged: not for us to make it worse. */
-	return record_get(&record->seq) == seq && size <= ring->g.max_size ? size : ring->g.stride;
-}
-
-/*
- * Owned for a moment, also with a message in it: that is what a publisher leaves
- * who stops right after its message is out, and as harmless to readers, who have
- * no business beyond the message's end.
- */
-static int trim_buffer(babus_slot *slot, uint32_t buffer)
-{
-	struct ring *ring = &slot->ring;
-	shared64 *place = &ring->states[buffer];
-	uint64_t state = state_get(place), keep = 0;
-	int error;
-
-	if (state_kind(state) != STATE_HISTORY && state != STATE_FREE)
-		return 0;
-	if (!state_swap(place, state, word_state(STATE_OWNED, slot->publisher.incarnation)))
-		return 0;
-	if (state_kind(state) == STATE_HISTORY)
-		keep = bytes_needed(ring, buffer, state_value(state));
-	else
-		record_put(&ring->records[buffer].seq, 0);
-	error = give_pages(slot, buffer, keep);
-	state_set(place, state);
-	return error;
-}
-
-/* Bytes of tmpfs that the slot's file has now. */
-static int file_bytes(babus_slot *slot, uint64_t *bytes)
-{
-	struct stat st;
-	int fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
-
-	if (fd < 0)
-		return fd;
-	close(fd);
-	*bytes = (uint64_t)st.st_blocks * 512;
-	return 0;
-}
-
-static int trim_buffers(babus_slot *slot)
-{
-	struct ring *ring = &slot->ring;
-	uint32_t token;
-	int error = take_token(slot, &token);
-
-	if (error)
-		return error;
-	error = ring_reclaim(ring);
-	for (uint32_t i = 0; i < ring->g.buffers && !error; i++)
-		error = trim_buffer(slot, i);
-	local_put(&ring->cursor, 0);
-	give_token(slot, token);
-	/* Cut off meanwhile? Then there was no file behind what we gave back. */
-	return slot_was_cut(slot) ? -EIO : error;
-}
-
-int babus_slot_trim(babus_slot *slot, uint64_t *freed)
-{
-	NO_CANCELLATION;
-	uint64_t before = 0, after = 0;
-	int error = check_publish(slot, 0);
-
-	if (!error && freed)
-		error = file_bytes(slot, &before);
-	if (!error && has_own_pages(&slot->ring))
-		error = trim_buffers(slot);
-	if (!error && freed)
-		error = file_bytes(slot, &after);
-	if (!error && freed)
-		*freed = before > after ? before - after : 0;
 	return error;
 }

@@ -478,6 +478,12 @@ static int take_among(struct ring *ring, const struct request *request, uint32_t
 	return 0;
 }
 
+void ring_keep_warm(struct ring *ring, uint32_t buffer)
+{
+	if (local_get(&ring->window) <= buffer)
+		local_put(&ring->window, buffer + 1);
+}
+
 /* Keep what was used warm; for small messages, make room for a batch more. */
 static void widen(struct ring *ring, uint32_t window, uint32_t buffer)
 {

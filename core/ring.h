@@ -88,6 +88,9 @@ bool ring_still_holds(const struct ring *ring, const struct babus_message *messa
  */
 int ring_take(struct ring *ring, uint64_t owner, uint64_t size, bool cold, uint32_t *buffer);
 
+/* It has memory now: look at it before cold ones. */
+void ring_keep_warm(struct ring *ring, uint32_t buffer);
+
 static inline uint8_t *ring_data(const struct ring *ring, uint32_t buffer)
 {
 	return ring->payload + buffer * ring->g.stride;

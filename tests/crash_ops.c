@@ -200,9 +200,12 @@ static void op_discard(babus_domain *domain)
 static void op_reserve_and_trim(babus_domain *domain)
 {
 	babus_slot *slot = open_s(domain, BABUS_PUBLISH);
+	int count;
 
 	steps_arm();
-	TRY(babus_slot_reserve(slot, 1000, limit(slot)));
+	count = babus_slot_reserve(slot, 1000, limit(slot));
+	TRY(count < 0 ? count : 0);
+	EXPECT(count);
 	TRY(babus_slot_trim(slot, NULL));
 	steps_disarm();
 	babus_slot_close(slot);

@@ -45,7 +45,7 @@ static babus_slot *fill_around_a_slot(void)
 {
 	babus_slot *slot = make_slot("s", 2, LARGEST);
 
-	assert_int_equal(babus_slot_reserve(slot, 5, 4096), 0);
+	assert_int_equal(babus_slot_reserve(slot, 5, 4096), 5);
 	publish_text(slot, "hello");
 	fill_up();
 	return slot;

@@ -222,6 +222,13 @@ static void look_at_all(const struct babus_message *message)
 	EXPECT(sum <= LAYOUT_PAGE * 255);
 }
 
+static int reserve(babus_slot *slot, uint32_t count)
+{
+	int result = babus_slot_reserve(slot, count, 200);
+
+	return result < 0 ? result : 0;
+}
+
 static void publish(uint64_t *random)
 {
 	babus_slot *slot = attach(BABUS_PUBLISH);
@@ -239,7 +246,7 @@ static void publish(uint64_t *random)
 		babus_loan_discard(&loan);
 	}
 	if (slot) {
-		CALL(babus_slot_reserve(slot, 4, 200), PUBLISH_ERRORS);
+		CALL(reserve(slot, 4), PUBLISH_ERRORS);
 		CALL(babus_slot_trim(slot, NULL), PUBLISH_ERRORS);
 	}
 	babus_slot_close(slot);

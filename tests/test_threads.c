@@ -225,7 +225,7 @@ static void *look_after_the_slot(void *arg)
 		EXPECT_EQUAL(babus_slot_clients(slot, see, NULL), 0);
 		EXPECT_EQUAL(babus_slot_set_access(slot, i % 2 ? 0600 : 0640, (uid_t)-1, (gid_t)-1),
 			     0);
-		EXPECT_EQUAL(babus_slot_reserve(slot, 4, SIZE), 0);
+		EXPECT(babus_slot_reserve(slot, 4, SIZE) >= 0);
 		EXPECT_EQUAL(babus_slot_trim(slot, NULL), 0);
 	}
 	return NULL;

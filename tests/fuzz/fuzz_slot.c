@@ -241,6 +241,13 @@ static void read_next(struct bench *bench, struct input *input)
 
 #define PUBLISH_ERRORS -EMSGSIZE, -ENOSPC, -ENOBUFS, -EOVERFLOW, -EPERM
 
+static int reserve(babus_slot *slot, uint32_t count)
+{
+	int result = babus_slot_reserve(slot, count, 200);
+
+	return result < 0 ? result : 0;
+}
+
 static void publish(struct bench *bench, struct input *input)
 {
 	static const unsigned char zeros[512];
@@ -303,7 +310,7 @@ static void ask(struct bench *bench, struct input *input)
 		CALL(babus_slot_trim(bench->slot, NULL), PUBLISH_ERRORS);
 		break;
 	default:
-		CALL(babus_slot_reserve(bench->slot, what / 6, 200), PUBLISH_ERRORS);
+		CALL(reserve(bench->slot, what / 6), PUBLISH_ERRORS);
 	}
 }
 

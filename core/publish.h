@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* What others that own buffers need of publishing. */
+#ifndef BABUS_PUBLISH_H
+#define BABUS_PUBLISH_H
+
+#include "slot.h"
+
+/* Whether the handle may publish so much, and a token, with which it may own a buffer. */
+int publish_begin(babus_slot *slot, uint64_t size, uint32_t *token);
+void publish_end(babus_slot *slot, uint32_t token);
+
+/* Take back what the dead hold, pinned or owned. How many of them there were. */
+int publish_bury_dead(babus_slot *slot);
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * After babus_slot_reserve() the next publishes take no page fault and no memory, whatever
+ * the slot has been through; and it says how much it has done.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support.h"
+
+enum {
+	MIB = 1 << 20,
+	DEPTH = 4,
+	LOANS = 4,
+	PINS = 8,
+	BUFFERS = DEPTH + LOANS + PINS
+};
+
+static char data[MIB];
+
+static long faults(void)
+{
+	struct rusage usage;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return usage.ru_minflt + usage.ru_majflt;
+}
+
+static uint64_t bytes_of_slot(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat(domain_file("s.slot"), &st), 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+static void publish_some(babus_slot *slot, size_t size, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(babus_slot_publish(slot, data, size, NULL, NULL), 0);
+}
+
+/* The odd page that the kernel moves; none for a message. */
+static void assert_no_fault(babus_slot *slot, size_t size, unsigned count)
+{
+	uint64_t bytes = bytes_of_slot();
+	long before = faults();
+
+	publish_some(slot, size, count);
+	assert_in_range(faults() - before, 0, 2);
+	assert_int_equal(bytes_of_slot(), bytes);
+}
+
+/* A handle whose page tables are empty, and one publish elsewhere, so that the code is there. */
+static babus_slot *open_cold(void)
+{
+	static bool warm;
+
+	memset(data, 1, sizeof(data));
+	if (!warm) {
+		babus_slot *other = make_slot("other", 2, MIB);
+
+		publish_some(other, MIB, 3);
+		assert_int_equal(babus_slot_reserve(other, 1, MIB), 1);
+		publish_some(other, MIB, 1);
+		babus_slot_close(other);
+	}
+	warm = true;
+	return open_slot("s", BABUS_PUBLISH);
+}
+
+static void make(size_t max_size)
+{
+	struct babus_slot_options opts = small_options(DEPTH, max_size);
+
+	babus_slot_close(make_slot_with("s", &opts));
+}
+
+static void fresh_slot(void **state)
+{
+	babus_slot *slot;
+
+	(void)state;
+	make(MIB);
+	slot = open_cold();
+	assert_int_equal(babus_slot_reserve(slot, DEPTH + 2, MIB), DEPTH + 2);
+	assert_no_fault(slot, MIB, 40);
+	babus_slot_close(slot);
+}
+
+static void slot_with_a_history_of_small_messages(void **state)
+{
+	babus_slot *slot, *others;
+
+	(void)state;
+	for (unsigned history = 1; history < 12; history++) {
+		make(MIB);
+		others = open_slot("s", BABUS_PUBLISH);
+		publish_some(others, 5000, history);
+		slot = open_cold();
+		assert_int_equal(babus_slot_reserve(slot, DEPTH + 2, MIB), DEPTH + 2);
+		assert_no_fault(slot, MIB, 40);
+		assert_int_equal(babus_slot_remove(slot), 0);
+		babus_slot_close(slot);
+		babus_slot_close(others);
+	}
+}
+
+static void slot_whose_memory_is_there_already(void **state)
+{
+	babus_slot *slot, *others;
+	uint64_t bytes;
+
+	(void)state;
+	make(MIB);
+	others = open_slot("s", BABUS_PUBLISH);
+	assert_int_equal(babus_slot_reserve(others, DEPTH + 2, MIB), DEPTH + 2);
+	publish_some(others, MIB, 11);
+	bytes = bytes_of_slot();
+	slot = open_cold();
+	assert_int_equal(babus_slot_reserve(slot, DEPTH + 2, MIB), DEPTH + 2);
+	assert_int_equal(bytes_of_slot(), bytes);
+	assert_no_fault(slot, MIB, 40);
+	babus_slot_close(slot);
+	babus_slot_close(others);
+}
+
+static void slot_that_was_trimmed(void **state)
+{
+	babus_slot *slot;
+
+	(void)state;
+	if (!support_madvise_works()) {
+		printf("skipped: MADV_REMOVE does nothing here\n");
+		return;
+	}
+	make(MIB);
+	slot = open_cold();
+	for (unsigned i = 1; i < 8; i++) {
+		publish_some(slot, i % 2 ? MIB : 100, i);
+		assert_int_equal(babus_slot_trim(slot, NULL), 0);
+		assert_int_equal(babus_slot_reserve(slot, DEPTH + 2, MIB), DEPTH + 2);
+		assert_no_fault(slot, MIB, 20);
+	}
+	babus_slot_close(slot);
+}
+
+/* Fewer than the slot keeps: so many publishes are without a fault. */
+static void a_few(void **state)
+{
+	babus_slot *slot;
+
+	(void)state;
+	for (unsigned history = 0; history < 10; history++) {
+		for (unsigned count = 1; count <= DEPTH + 2; count++) {
+			make(MIB);
+			slot = open_slot("s", BABUS_PUBLISH);
+			publish_some(slot, 5000, history);
+			babus_slot_close(slot);
+			slot = open_cold();
+			assert_int_equal(babus_slot_reserve(slot, count, MIB), count);
+			assert_no_fault(slot, MIB, count);
+			assert_int_equal(babus_slot_remove(slot), 0);
+			babus_slot_close(slot);
+		}
+	}
+}
+
+static void messages_that_readers_hold(void **state)
+{
+	enum {
+		HELD = 3
+	};
+	struct babus_message held[HELD];
+	babus_slot *slot, *reads;
+
+	(void)state;
+	make(MIB);
+	slot = open_cold();
+	reads = open_slot("s", BABUS_READ);
+	publish_some(slot, 100, 1);
+	for (int i = 0; i < HELD; i++) {
+		assert_int_equal(babus_slot_view(reads, BABUS_LATEST, 0, &held[i]), 0);
+		publish_some(slot, 100, 1);
+	}
+	assert_int_equal(babus_slot_reserve(slot, DEPTH + 2 + HELD, MIB), DEPTH + 2 + HELD);
+	assert_no_fault(slot, MIB, 40);
+	for (int i = 0; i < HELD; i++)
+		babus_message_release(&held[i]);
+	babus_slot_close(reads);
+	babus_slot_close(slot);
+}
+
+static void small_messages_rotate_and_all_they_use_is_there(void **state)
+{
+	static const size_t sizes[] = {64, 500, 1024, 4000, 4096, 9000};
+	struct babus_slot_options opts;
+	babus_slot *slot;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		babus_slot_options_init(&opts);
+		opts.max_size = sizes[i];
+		babus_slot_close(make_slot_with("s", &opts));
+		slot = open_cold();
+		assert_true(babus_slot_reserve(slot, 1, sizes[i]) >= (int)opts.depth + 1);
+		assert_no_fault(slot, sizes[i], 2000);
+		assert_int_equal(babus_slot_remove(slot), 0);
+		babus_slot_close(slot);
+	}
+}
+
+/* --- what it returns ------------------------------------------------------------------- */
+
+static void it_returns_how_many_buffers_are_populated(void **state)
+{
+	babus_slot *slot;
+
+	(void)state;
+	make(MIB);
+	slot = open_slot("s", BABUS_PUBLISH);
+	assert_int_equal(babus_slot_reserve(slot, 0, MIB), 0);
+	assert_int_equal(babus_slot_reserve(slot, 1, MIB), 1);
+	assert_int_equal(babus_slot_reserve(slot, 7, MIB), 7);
+	publish_some(slot, 100, 2 * DEPTH);
+	assert_int_equal(babus_slot_reserve(slot, 1000000, 10), BUFFERS);
+	assert_int_equal(babus_slot_reserve(slot, 1000000, MIB), BUFFERS);
+	assert_true(bytes_of_slot() >= BUFFERS * MIB);
+	babus_slot_close(slot);
+}
+
+static void it_leaves_out_what_others_are_filling(void **state)
+{
+	babus_slot *slot, *others;
+	struct babus_loan loan;
+
+	(void)state;
+	make(MIB);
+	slot = open_slot("s", BABUS_PUBLISH);
+	others = open_slot("s", BABUS_PUBLISH);
+	assert_int_equal(babus_slot_loan(others, 1, &loan), 0);
+	assert_int_equal(babus_slot_reserve(slot, 1000000, MIB), BUFFERS - 1);
+	assert_true(bytes_of_slot() >= (BUFFERS - 1) * MIB);
+	babus_loan_discard(&loan);
+	assert_int_equal(babus_slot_reserve(slot, 1000000, MIB), BUFFERS);
+	babus_slot_close(others);
+	babus_slot_close(slot);
+}
+
+static void messages_survive_it(void **state)
+{
+	struct babus_message message;
+	babus_slot *slot, *reads;
+	babus_reader *reader;
+
+	(void)state;
+	make(MIB);
+	slot = open_slot("s", BABUS_PUBLISH);
+	reads = open_slot("s", BABUS_READ);
+	assert_int_equal(babus_reader_open(reads, BABUS_START_NEXT, 0, &reader), 0);
+	publish_text(slot, "one");
+	publish_text(slot, "two");
+	publish_text(slot, "three");
+	assert_int_equal(babus_slot_reserve(slot, 1000000, MIB), BUFFERS);
+	assert_int_equal(babus_reader_next(reader, &message), 0);
+	assert_text(&message, "one");
+	assert_int_equal(babus_reader_next(reader, &message), 0);
+	assert_text(&message, "two");
+	assert_int_equal(babus_slot_reserve(slot, 1000000, MIB), BUFFERS);
+	assert_int_equal(babus_reader_next(reader, &message), 0);
+	assert_text(&message, "three");
+	babus_reader_close(reader);
+	babus_slot_close(reads);
+	babus_slot_close(slot);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest quiet[] = {
+	    CASE(fresh_slot),
+	    CASE(slot_with_a_history_of_small_messages),
+	    CASE(slot_whose_memory_is_there_already),
+	    CASE(slot_that_was_trimmed),
+	    CASE(a_few),
+	    CASE(messages_that_readers_hold),
+	    CASE(small_messages_rotate_and_all_they_use_is_there),
+	};
+	const struct CMUnitTest counts[] = {
+	    CASE(it_returns_how_many_buffers_are_populated),
+	    CASE(it_leaves_out_what_others_are_filling),
+	    CASE(messages_survive_it),
+	};
+	int failed = 0;
+
+	/* A sanitizer, or an emulator, faults for itself. */
+	if (!SUPPORT_SANITIZED && support_madvise_works())
+		failed = cmocka_run_group_tests_name("publishes_after_a_reserve_do_not_fault",
+						     quiet, NULL, NULL);
+	return failed + cmocka_run_group_tests(counts, NULL, NULL);
+}
+
+int main(void)
+{
+	return support_main(run, 120);
+}
