@@ -22,6 +22,9 @@ static atomic_uint taken;
 static unsigned my_target;
 static const char *act_before;
 static void (*act_once)(void);
+static void (*act_at)(void);
+static _Thread_local bool counting;
+static _Thread_local unsigned counts[STEPS_MAX];
 
 static size_t count_steps(void)
 {
@@ -47,6 +50,7 @@ void steps_set(int signal, unsigned target)
 void steps_arm(void)
 {
 	my_target = steps->target;
+	act_at = NULL;
 	atomic_store(&taken, 0);
 	atomic_store(&armed, true);
 }
@@ -69,6 +73,30 @@ void steps_only_before(const char *name, void (*act)(void))
 	atomic_store(&armed, true);
 }
 
+void steps_act_at(unsigned n, void (*act)(void))
+{
+	my_target = n;
+	act_at = act;
+	atomic_store(&taken, 0);
+	atomic_store(&armed, true);
+}
+
+void steps_count(void)
+{
+	memset(counts, 0, sizeof(counts));
+	counting = true;
+}
+
+unsigned steps_counted(const char *name)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < count_steps(); i++)
+		if (!name || !strcmp(__start_babus_steps[i].name, name))
+			count += counts[i];
+	return count;
+}
+
 static void act_if_here(const struct babus_step *step)
 {
 	void (*act)(void) = act_once;
@@ -83,12 +111,17 @@ static void act_if_here(const struct babus_step *step)
 
 void babus_step(const struct babus_step *step)
 {
+	counts[step - __start_babus_steps] += counting;
 	if (!atomic_load(&armed))
 		return;
 	act_if_here(step);
 	if (atomic_fetch_add(&taken, 1) + 1 != my_target)
 		return;
 	steps_disarm();
+	if (act_at) {
+		act_at();
+		return;
+	}
 	snprintf(steps->name, sizeof(steps->name), "%s", step->name);
 	atomic_fetch_add(&steps->reached[step - __start_babus_steps], 1);
 	kill(getpid(), steps->signal);

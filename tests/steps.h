@@ -46,6 +46,17 @@ void steps_before(const char *name, void (*act)(void));
 /* The same without a step where a signal is raised. */
 void steps_only_before(const char *name, void (*act)(void));
 
+/*
+ * Armed: act before step n, from 1, if it gets there. Then it is disarmed, also in
+ * other threads.
+ */
+void steps_act_at(unsigned n, void (*act)(void));
+
+/* Count the steps of this thread from here on. */
+void steps_count(void);
+/* How many there were by that name; NULL: all. Counting goes on. */
+unsigned steps_counted(const char *name);
+
 /* Assert that a signal was raised at each step of the core; print those that were left out. */
 void steps_assert_all_reached(void);
 
