@@ -158,6 +158,29 @@ static void reader_removed_while_it_sleeps_is_not_heard(void **state)
 	babus_slot_close(two);
 }
 
+static void reader_that_goes_back_while_it_sleeps_is_heard(void **state)
+{
+	babus_slot *slot = make_slot("s", 4, 16);
+	babus_waiter *waiter = open_waiter(0, NO_RECHECK);
+	babus_reader *reader;
+	struct sleeper sleeper;
+
+	(void)state;
+	publish_many(slot, 4);
+	reader = open_reader(slot);
+	assert_int_equal(babus_waiter_add(waiter, reader, NULL), 0);
+	for (int i = 0; i < 50; i++) {
+		start_sleeper(&sleeper, waiter);
+		assert_int_equal(babus_reader_seek(reader, BABUS_START_OLDEST, 0), 0);
+		assert_int_equal(end_sleeper(&sleeper), 1);
+		assert_ptr_equal(sleeper.event.reader, reader);
+		assert_int_equal(babus_reader_seek(reader, BABUS_START_NEXT, 0), 0);
+	}
+	babus_waiter_close(waiter);
+	babus_reader_close(reader);
+	babus_slot_close(slot);
+}
+
 static void set_errors_are_as_documented(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 16);
@@ -220,6 +243,7 @@ static int run(void)
 	    CASE(wake_is_ecanceled_once_now_or_later),
 	    CASE(reader_added_while_it_sleeps_is_heard),
 	    CASE(reader_removed_while_it_sleeps_is_not_heard),
+	    CASE(reader_that_goes_back_while_it_sleeps_is_heard),
 	    CASE(set_errors_are_as_documented),
 	    CASE(domain_watch_reports_slots_that_come_and_go),
 	};

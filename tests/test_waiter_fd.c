@@ -173,6 +173,26 @@ static void domain_watch_makes_it_readable(void **state)
 	end_loop(&loop);
 }
 
+static void reader_that_goes_back_makes_it_readable_at_once(void **state)
+{
+	struct loop loop = make_loop(NO_RECHECK);
+
+	(void)state;
+	publish_many(loop.slot, 3);
+	assert_int_equal(serve(&loop), 3);
+	for (int i = 0; i < 100; i++) {
+		assert_false(readable(loop.fd, 0));
+		assert_int_equal(babus_reader_seek(loop.reader, BABUS_START_SEQ, 2), 0);
+		assert_true(readable(loop.fd, 20000));
+		assert_int_equal(serve(&loop), 2);
+		/* To where it is, and to the end, is no news. */
+		assert_int_equal(babus_reader_seek(loop.reader, BABUS_START_NEXT, 0), 0);
+		assert_int_equal(babus_reader_seek(loop.reader, BABUS_START_SEQ, 4), 0);
+	}
+	assert_false(readable(loop.fd, 10));
+	end_loop(&loop);
+}
+
 static void many_waiters_share_one_thread_that_ends_with_them(void **state)
 {
 	enum {
@@ -302,6 +322,7 @@ static int run(void)
 	    CASE(news_from_before_the_descriptor_makes_it_readable),
 	    CASE(wake_removal_and_added_readers_make_it_readable),
 	    CASE(domain_watch_makes_it_readable),
+	    CASE(reader_that_goes_back_makes_it_readable_at_once),
 	    CASE(no_message_is_missed_by_an_epoll_loop),
 	    CASE(vanished_domain_is_told_though_messages_come),
 	};
