@@ -3,14 +3,17 @@
  * No lost wake-up, step by step. A waiter on its way to sleep is stopped before
  * each of its steps in shared memory, a publisher on its way to wake it before
  * each of its own, and they go on in either order; a second publisher, whose
- * slot shares the channel, takes the mark in between. The re-check is an hour:
+ * slot shares the channel, finds the mark in between. The re-check is an hour:
  * whoever is not woken stays asleep.
+ *
+ * And a publisher that is stopped at any of its steps delays no other's wake-up.
  */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -193,10 +196,121 @@ static void waiter_is_woken_whichever_step_either_is_at(void **state)
 	babus_slot_close(neighbour);
 }
 
+/* --- a publisher that is stopped, and another ---------------------------------------- */
+
+enum {
+	FOLLOWED = 3 /* messages of the other, one at a sleep, while the first is stopped */
+};
+
+static _Atomic unsigned *heard; /* of the other's messages */
+
+static void take_all(babus_reader *reader)
+{
+	struct babus_message message;
+
+	while (!babus_reader_next(reader, &message)) {
+		bool others = *(const char *)message.data == '2';
+
+		babus_message_release(&message);
+		atomic_fetch_add(heard, others);
+	}
+}
+
+/* Sleep until all messages of the other are heard. */
+static void wait_for_the_other(void *arg)
+{
+	static const char *const names[] = {"mine", "neighbour"};
+	struct babus_waiter_options opts = {.recheck_ns = 3600 * SECOND};
+	babus_reader *readers[2];
+	struct babus_event event;
+	babus_domain *domain;
+	babus_waiter *waiter;
+	babus_slot *slot;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
+	for (int i = 0; i < 2; i++) {
+		EXPECT_EQUAL(babus_slot_open(domain, names[i], BABUS_READ, NULL, &slot), 0);
+		EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &readers[i]), 0);
+		EXPECT_EQUAL(babus_waiter_add(waiter, readers[i], NULL), 0);
+	}
+	while (atomic_load(heard) <= FOLLOWED) {
+		EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_FOREVER, &event, 1), 1);
+		EXPECT_EQUAL(event.status, 0);
+		take_all(event.reader);
+	}
+}
+
+/* The other publishes to a waiter that sleeps, which hears it soon. */
+static void publish_and_be_heard(pid_t waiter, babus_slot *slot)
+{
+	unsigned before = atomic_load(heard);
+	int64_t patience;
+
+	assert_int_equal(settle(waiter), ASLEEP);
+	assert_int_equal(babus_slot_publish(slot, "2", 1, NULL, NULL), 0);
+	patience = now_ns() + 5 * SECOND * SUPPORT_SLOWER;
+	while (atomic_load(heard) == before) {
+		assert_true(now_ns() < patience);
+		sched_yield();
+	}
+}
+
+/* False: it has published before that step. */
+static bool follow_one_that_stops(unsigned step, babus_slot *others)
+{
+	enum settled publishes;
+	pid_t waiter, publisher;
+
+	snprintf(support_context, sizeof(support_context), "stopped at step %u, then on %s", step,
+		 babus_slot_name(others));
+	atomic_store(heard, 0);
+	waiter = child_start(wait_for_the_other, NULL);
+	assert_int_equal(settle(waiter), ASLEEP);
+	publisher = start(publish_one, step, &publishes);
+	for (int i = 0; i < FOLLOWED; i++)
+		publish_and_be_heard(waiter, others);
+	/* It goes on late, and takes no mark of a later sleep with it. */
+	assert_int_equal(settle(waiter), ASLEEP);
+	if (publishes == STOPPED) {
+		kill(publisher, SIGCONT);
+		child_join(publisher);
+	}
+	publish_and_be_heard(waiter, others);
+	child_join(waiter);
+	*support_context = '\0';
+	return publishes == STOPPED;
+}
+
+static void publisher_stopped_anywhere_delays_no_others_wake_up(void **state)
+{
+	struct babus_slot_options opts = small_options(4, 16);
+	unsigned stops = 0;
+
+	(void)state;
+	opts.channel = 3;
+	mine = make_slot_with("mine", &opts);
+	neighbour = make_slot_with("neighbour", &opts);
+	heard = mmap(NULL, sizeof(*heard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	assert_true(heard != MAP_FAILED);
+	for (unsigned step = 1; follow_one_that_stops(step, neighbour); step++)
+		stops++;
+	for (unsigned step = 1; follow_one_that_stops(step, mine); step++)
+		stops++;
+	printf("# stopped %u times\n", stops);
+	assert_true(stops > 30);
+	munmap(heard, sizeof(*heard));
+	babus_slot_close(mine);
+	babus_slot_close(neighbour);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(waiter_is_woken_whichever_step_either_is_at),
+	    CASE(publisher_stopped_anywhere_delays_no_others_wake_up),
 	};
 
 	steps_init();
