@@ -136,6 +136,8 @@ static void fill_newest(const babus_slot *slot, struct babus_slot_info *info)
 	record = &ring->records[cell_buffer(cell)];
 	info->size = record_get(&record->size);
 	info->time_ns = record_get(&record->time_ns);
+	info->publisher = record_get(&record->publisher);
+	info->origin = record_get(&record->origin);
 	info->pid = (uint32_t)record_get(&record->pid);
 }
 

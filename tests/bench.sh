@@ -61,6 +61,15 @@ for repeats in '[1.1,2.2,1.1] [1,2,1] met' '[9,2,1] [1,2,1] noisy' '[9,9,9] [1,2
 	"$bench" goals "$work/made" | grep -q "^$5 .* idle readers, to none" ||
 		fail "goals: $3 to $4 is not told as $5"
 done
+# Two builds are compared, here one with itself; floors and babus are both there.
+"$1/tools/bench/compare" --extent smoke --rounds 2 --work call,trip --size 64 "$2" "$2" \
+	>"$work/compared" || fail "compare: exit status $?"
+for row in 'call, publish, 64 B' 'trip, floor, block, 64 B' 'trip, babus, block, 64 B'; do
+	grep -qE "^$row +typical .* [0-9]+\.[0-9]{3}  [0-9.]+\.\.[0-9.]+$" "$work/compared" ||
+		fail "compare: no row $row"
+done
+"$1/tools/bench/compare" /nonexistent "$2" >/dev/null 2>"$work/said" && fail 'compare: of no build'
+[ -s "$work/said" ] || fail 'compare: silent about a build that is not there'
 if command -v gnuplot >/dev/null; then
 	"$bench" plot "$work/json" "$work/plots" || fail "plot: exit status $?"
 	for picture in size-block trip-block image-large; do

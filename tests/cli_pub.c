@@ -91,9 +91,11 @@ static void a_frame_comes_back_byte_by_byte(void **state)
 static void tag_and_source_time_go_with_the_message(void **state)
 {
 	(void)state;
-	cli_gives_json("printf x | babus pub --tag 18446744073709551615 --source-time 12345 s; "
+	cli_gives_json("printf x | babus pub --tag 18446744073709551615 --source-time 12345 "
+		       "--origin 18446744073709551615 s; "
 		       "babus latest --json s",
 		       "assert one[\"tag\"] == 2**64 - 1 and one[\"source_time_ns\"] == 12345\n"
+		       "assert one[\"origin\"] == 2**64 - 1\n"
 		       "assert one[\"text\"] == \"x\" and one[\"seq\"] == 1");
 	cli_gives_json("printf 'a\\nb\\n' | babus pub --lines --tag 0x10 s; "
 		       "babus sub -n 2 --from 2 --json s",

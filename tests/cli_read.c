@@ -206,7 +206,10 @@ static void json_has_every_field(void **state)
 	cli_gives_json("printf 'two words' | babus pub --tag 7 --source-time 8 s; "
 		       "babus latest --json s",
 		       "assert list(one) == [\"slot\", \"seq\", \"size\", \"time_ns\", "
-		       "\"source_time_ns\", \"tag\", \"pid\", \"lost\", \"text\"], one\n"
+		       "\"time_boot_ns\", \"source_time_ns\", \"tag\", \"origin\", \"pid\", "
+		       "\"publisher\", \"lost\", \"text\"], one\n"
+		       "assert one[\"origin\"] == 0 and one[\"publisher\"] > 0\n"
+		       "assert 0 < one[\"time_boot_ns\"] < one[\"time_ns\"]\n"
 		       "assert one[\"slot\"] == \"s\" and one[\"seq\"] == 1\n"
 		       "assert one[\"size\"] == 9 and one[\"text\"] == \"two words\"\n"
 		       "assert one[\"tag\"] == 7 and one[\"source_time_ns\"] == 8\n"

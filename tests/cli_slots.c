@@ -178,7 +178,7 @@ static void every_column_of_the_help_can_be_chosen(void **state)
 		  "grep '^  ' | cut -c 5-16); do babus ls -o $c | head -n 1; done | tr -d ' ' | "
 		  "paste -sd ' '",
 		  "SLOT SEQ KEPT DEPTH LIMIT SIZE AGE PUBS READERS LOST TYPE DESCRIPTION CHANNEL "
-		  "PID USED BOUND MODE OWNER GROUP\n");
+		  "PID PUBLISHER ORIGIN USED BOUND MODE OWNER GROUP\n");
 }
 
 static void ls_in_json_is_one_object(void **state)
@@ -218,7 +218,8 @@ static void info_tells_who_uses_a_slot(void **state)
 	    "assert client[\"role\"] == \"reader\" and client[\"alive\"] is True\n"
 	    "assert client[\"pid\"] > 1 and one[\"readers\"] == 1\n"
 	    "assert client[\"received\"] == client[\"lost\"] == client[\"cursor\"] == 0");
-	cli_gives("babus info s | grep -cE '^ *[0-9]+ +reader +alive +[0-9]+ +0 +0 +0$'", "1\n");
+	cli_gives("babus info s | grep -cE '^ *[0-9]+ +reader +[0-9]+ +alive +[0-9]+ +0 +0 +0$'",
+		  "1\n");
 	kill(job.pid, SIGTERM);
 	cli_finish(&job, -SIGTERM, "", "");
 	cli_gives_json("babus info --json s", "assert one[\"clients\"] == []");
@@ -227,15 +228,35 @@ static void info_tells_who_uses_a_slot(void **state)
 static void info_is_for_people(void **state)
 {
 	(void)state;
-	cli_gives(
-	    "babus create --depth 2 --size 1KiB --type t --mode 0640 --channel 5 s; "
-	    "for i in 1 2 3; do printf xyz | babus pub s; done; "
-	    "babus info s | grep -vE '^(published|created|memory|newest|access)' | tr -s ' '",
-	    "slot s\ntype t\ndescription -\nmessages 3, 2 kept of depth 2\n"
-	    "limit 1024 a message (1024 bytes)\nchannel 5\npublishers 0 live, 64 loans at once\n"
-	    "readers 0 pins of 256\nlost 0\n");
+	cli_gives("babus create --depth 2 --size 1KiB --type t --mode 0640 --channel 5 s; "
+		  "for i in 1 2 3; do printf xyz | babus pub s; done; "
+		  "babus info s | grep -vE '^(published|created|memory|newest|access|publisher )' "
+		  "| tr -s ' '",
+		  "slot s\ntype t\ndescription -\nmessages 3, 2 kept of depth 2\n"
+		  "origin 0 (this machine)\nlimit 1024 a message (1024 bytes)\nchannel "
+		  "5\npublishers 0 live, 64 loans at once\n"
+		  "readers 0 pins of 256\nlost 0\n");
 	cli_gives("babus info s | grep -c -E '^newest +number 3, 3 bytes, by process [0-9]+$'",
 		  "1\n");
+	cli_gives("babus info s | grep -c -E '^publisher +incarnation [1-9][0-9]*, gone$'", "1\n");
+}
+
+static void info_tells_whether_the_publisher_is_there(void **state)
+{
+	(void)state;
+	cli_gives("mkfifo p; exec 3<>p; echo x >&3; babus pub --lines --origin 7 s p & "
+		  "babus latest --wait s; babus info --json s >alive; "
+		  "babus info s | grep -E '^(publisher|origin) ' | tr -d '0-9' | tr -s ' '; "
+		  "{ kill $!; wait $!; } 2>said; [ $? = 143 ]",
+		  "x\npublisher incarnation , alive\norigin \n");
+	cli_gives_json("cat alive",
+		       "publisher, = one[\"clients\"]\n"
+		       "assert publisher[\"incarnation\"] == one[\"publisher\"] > 0\n"
+		       "assert one[\"publisher_alive\"] is True and one[\"origin\"] == 7");
+	cli_gives_json("babus info --json s",
+		       "assert one[\"publisher_alive\"] is False and one[\"publisher\"] > 0");
+	cli_gives_json("babus create empty; babus info --json empty",
+		       "assert one[\"publisher_alive\"] is None and one[\"publisher\"] == 0");
 }
 
 static void info_of_several_slots_is_a_json_object_each(void **state)
@@ -311,6 +332,7 @@ static int run(void)
 	    CLI(ls_goes_on_after_a_slot_that_is_damaged),
 	    CLI(info_tells_who_uses_a_slot),
 	    CLI(info_is_for_people),
+	    CLI(info_tells_whether_the_publisher_is_there),
 	    CLI(info_of_several_slots_is_a_json_object_each),
 	    CLI(info_of_the_domain_adds_up),
 	    CLI(trim_gives_back_what_a_burst_took),

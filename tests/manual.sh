@@ -29,7 +29,8 @@ done
 for key in $(sed -n '/^\[babusfs\]/,$s/^;\([a-z_]*\) =.*/\1/p' "$source/babus.ini"); do
 	printf '%s\n' "$help" | grep -q -- "-o $key" || { echo "--help does not name $key"; missing=1; }
 done
-for text in latest wait stream pub info metrics seq time_ns pid tag source_time_ns type \
+for text in latest wait stream pub info metrics seq time_ns time_boot_ns pid publisher origin tag \
+	source_time_ns type \
 	SIGTERM SIGINT SIGHUP SIGKILL SIGSTOP; do
 	has "$text"
 done
