@@ -172,12 +172,11 @@ static int look_at_group(struct group *group, shared64 *mark, bool set, struct b
 }
 
 /* The bit after `first`, in turn, of those that are set. */
-static uint32_t next_bit(uint64_t bits, uint32_t first, uint32_t size)
+static uint32_t next_bit(uint64_t bits, uint32_t first)
 {
 	uint64_t rest = bits >> first;
 
-	return rest ? first + (uint32_t)__builtin_ctzll(rest)
-		    : (uint32_t)__builtin_ctzll(bits) % size;
+	return rest ? first + (uint32_t)__builtin_ctzll(rest) : (uint32_t)__builtin_ctzll(bits);
 }
 
 static int look_at_channel(struct interest_channel *channel, struct layout_channel *map, bool set,
@@ -195,7 +194,7 @@ static int look_at_channel(struct interest_channel *channel, struct layout_chann
 		struct group *group;
 		int here;
 
-		at = next_bit(left, at, LAYOUT_MARKS);
+		at = next_bit(left, at);
 		group = &channel->groups[at];
 		here = look_at_group(group, &map->marks[at], set, events ? events + found : NULL,
 				     max - found);
@@ -218,7 +217,7 @@ int interest_look(struct interest *interest, struct layout_domain *domain, bool 
 	for (; left && found < max; left &= ~(UINT32_C(1) << at)) {
 		int here;
 
-		at = next_bit(left, at, LAYOUT_CHANNELS);
+		at = next_bit(left, at);
 		here = look_at_channel(interest->channels[at], &domain->channels[at], mark,
 				       events ? events + found : NULL, max - found);
 		found += here;
