@@ -81,7 +81,8 @@ static void assert_ends(pid_t pid)
 	assert_int_equal(settled, ENDED);
 }
 
-static void wait_for_one(void *arg)
+/* `slept`: its channel is marked and quiet before; it stops itself between. */
+static void wait_for_news(bool slept)
 {
 	struct babus_waiter_options opts = {.recheck_ns = 3600 * SECOND};
 	struct babus_event event;
@@ -90,12 +91,16 @@ static void wait_for_one(void *arg)
 	babus_reader *reader;
 	babus_slot *slot;
 
-	(void)arg;
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
 	EXPECT_EQUAL(babus_slot_open(domain, "mine", BABUS_READ, NULL, &slot), 0);
 	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
 	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
 	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
+	if (slept) {
+		EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(1000), &event, 1),
+			     -ETIMEDOUT);
+		raise(SIGSTOP);
+	}
 	steps_arm();
 	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_FOREVER, &event, 1), 1);
 	steps_disarm();
@@ -103,6 +108,18 @@ static void wait_for_one(void *arg)
 	babus_waiter_close(waiter);
 	babus_reader_close(reader);
 	babus_slot_close(slot);
+}
+
+static void wait_for_one(void *arg)
+{
+	(void)arg;
+	wait_for_news(false);
+}
+
+static void wait_for_one_again(void *arg)
+{
+	(void)arg;
+	wait_for_news(true);
 }
 
 static void publish_one(void *arg)
@@ -196,6 +213,73 @@ static void waiter_is_woken_whichever_step_either_is_at(void **state)
 	babus_slot_close(neighbour);
 }
 
+/* Steps of a publisher that has a sleeper to wake, from its message on. */
+static const char *const waking[] = {"cell_set",   "head_raise",  "state_set",
+				     "mark_get",   "mark_news",   "event_bump",
+				     "futex_wake", "futex_woken", "mark_clear"};
+
+static void stop(void)
+{
+	raise(SIGSTOP);
+}
+
+/* How many steps there are before these depends on the publisher: so by name. */
+static void publish_and_stop_before(void *arg)
+{
+	babus_domain *domain;
+	babus_slot *slot;
+
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "mine", BABUS_PUBLISH, NULL, &slot), 0);
+	steps_only_before(arg, stop);
+	EXPECT_EQUAL(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
+	steps_disarm();
+	babus_slot_close(slot);
+}
+
+/*
+ * A waiter whose channel is quiet looks at the count of wake-ups alone. The publisher
+ * is stopped first, then the waiter on its way back to sleep; the publisher ends, and
+ * the waiter goes on. Returns whether the waiter was stopped at its step.
+ */
+static bool meet_again(unsigned waiter_step, const char *publisher_step)
+{
+	pid_t waiter, publisher;
+	enum settled waits;
+	int status;
+
+	snprintf(support_context, sizeof(support_context),
+		 "publisher at %s, then waiter at step %u", publisher_step, waiter_step);
+	waiter = child_start(wait_for_one_again, NULL);
+	assert_true(child_wait_stopped(waiter, &status));
+	publisher = child_start(publish_and_stop_before, (void *)(uintptr_t)publisher_step);
+	assert_true(child_wait_stopped(publisher, &status));
+	steps_set(SIGSTOP, waiter_step);
+	kill(waiter, SIGCONT);
+	waits = settle(waiter);
+	kill(publisher, SIGCONT);
+	child_join(publisher);
+	if (waits != ENDED)
+		assert_ends(waiter);
+	*support_context = '\0';
+	return waits == STOPPED;
+}
+
+static void waiter_that_has_slept_is_woken_whichever_step_either_is_at(void **state)
+{
+	struct babus_slot_options opts = small_options(2, 16);
+	unsigned meetings = 0;
+
+	(void)state;
+	mine = make_slot_with("mine", &opts);
+	for (size_t i = 0; i < sizeof(waking) / sizeof(*waking); i++)
+		for (unsigned step = 1; meet_again(step, waking[i]); step++)
+			meetings++;
+	printf("# %u meetings\n", meetings);
+	assert_true(meetings > 40);
+	babus_slot_close(mine);
+}
+
 /* --- a publisher that is stopped, and another ---------------------------------------- */
 
 enum {
@@ -257,18 +341,32 @@ static void publish_and_be_heard(pid_t waiter, babus_slot *slot)
 	}
 }
 
+/* A publisher that stops: by name if there is one, else before step n. */
+static pid_t start_publisher(const char *name, unsigned n, enum settled *settled)
+{
+	pid_t pid;
+	int status;
+
+	if (!name)
+		return start(publish_one, n, settled);
+	pid = child_start(publish_and_stop_before, (void *)(uintptr_t)name);
+	assert_true(child_wait_stopped(pid, &status));
+	*settled = STOPPED;
+	return pid;
+}
+
 /* False: it has published before that step. */
-static bool follow_one_that_stops(unsigned step, babus_slot *others)
+static bool follow_one_that_stops(const char *name, unsigned step, babus_slot *others)
 {
 	enum settled publishes;
 	pid_t waiter, publisher;
 
-	snprintf(support_context, sizeof(support_context), "stopped at step %u, then on %s", step,
-		 babus_slot_name(others));
+	snprintf(support_context, sizeof(support_context), "stopped at %s step %u, then on %s",
+		 name ? name : "", step, babus_slot_name(others));
 	atomic_store(heard, 0);
 	waiter = child_start(wait_for_the_other, NULL);
 	assert_int_equal(settle(waiter), ASLEEP);
-	publisher = start(publish_one, step, &publishes);
+	publisher = start_publisher(name, step, &publishes);
 	for (int i = 0; i < FOLLOWED; i++)
 		publish_and_be_heard(waiter, others);
 	/* It goes on late, and takes no mark of a later sleep with it. */
@@ -286,6 +384,7 @@ static bool follow_one_that_stops(unsigned step, babus_slot *others)
 static void publisher_stopped_anywhere_delays_no_others_wake_up(void **state)
 {
 	struct babus_slot_options opts = small_options(4, 16);
+	babus_slot *others[2];
 	unsigned stops = 0;
 
 	(void)state;
@@ -295,10 +394,14 @@ static void publisher_stopped_anywhere_delays_no_others_wake_up(void **state)
 	heard = mmap(NULL, sizeof(*heard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		     0);
 	assert_true(heard != MAP_FAILED);
-	for (unsigned step = 1; follow_one_that_stops(step, neighbour); step++)
-		stops++;
-	for (unsigned step = 1; follow_one_that_stops(step, mine); step++)
-		stops++;
+	others[0] = mine;
+	others[1] = neighbour;
+	for (int i = 0; i < 2; i++) {
+		for (unsigned step = 1; follow_one_that_stops(NULL, step, others[i]); step++)
+			stops++;
+		for (size_t n = 0; n < sizeof(waking) / sizeof(*waking); n++)
+			stops += follow_one_that_stops(waking[n], 0, others[i]);
+	}
 	printf("# stopped %u times\n", stops);
 	assert_true(stops > 30);
 	munmap(heard, sizeof(*heard));
@@ -310,6 +413,7 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(waiter_is_woken_whichever_step_either_is_at),
+	    CASE(waiter_that_has_slept_is_woken_whichever_step_either_is_at),
 	    CASE(publisher_stopped_anywhere_delays_no_others_wake_up),
 	};
 
