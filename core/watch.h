@@ -27,6 +27,7 @@ struct watch {
 
 /* Start from what there is now. -EEXIST, or what listing the domain gives. */
 int watch_start(struct watch *watch, babus_domain *domain, void *user);
+/* What was not reported yet never is. */
 void watch_stop(struct watch *watch);
 void watch_free(struct watch *watch);
 
