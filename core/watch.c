@@ -98,8 +98,6 @@ static void find_changes(struct watch *watch, const struct listing *now)
 		old += order <= 0;
 		new += order >= 0;
 	}
-	if (!watch->end)
-		add_news(watch, BABUS_EVENT_CHANGED, "");
 }
 
 /* Needs that all was reported. */
@@ -119,6 +117,9 @@ static int look(struct watch *watch, babus_domain *domain)
 		goto free_listing;
 	watch->news = news;
 	find_changes(watch, &now);
+	/* Each slot that came or went is one: there are others. */
+	if (changes - watch->changes > watch->end)
+		add_news(watch, BABUS_EVENT_CHANGED, "");
 	free(watch->slots);
 	watch->slots = now.slots;
 	watch->count = now.count;

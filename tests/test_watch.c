@@ -114,6 +114,23 @@ static void changed_access_is_a_change(void **state)
 	babus_slot_close(slot);
 }
 
+static void changed_access_is_told_beside_a_new_slot(void **state)
+{
+	babus_slot *slot = make_slot("s", 1, 16);
+	babus_waiter *waiter = open_watcher();
+	struct babus_event events[ROOM];
+
+	(void)state;
+	assert_int_equal(babus_slot_set_access(slot, 0640, (uid_t)-1, (gid_t)-1), 0);
+	make("t");
+	assert_int_equal(babus_waiter_wait(waiter, BABUS_NOW, events, ROOM), 2);
+	assert_event(&events[0], BABUS_EVENT_APPEARED, "t");
+	assert_event(&events[1], BABUS_EVENT_CHANGED, NULL);
+	assert_no_news(waiter);
+	babus_waiter_close(waiter);
+	babus_slot_close(slot);
+}
+
 /* --- many, and for how long -------------------------------------------------------------- */
 
 static void make_many(unsigned count)
@@ -277,6 +294,7 @@ static int run(void)
 	    CASE(slot_created_again_between_looks_is_another),
 	    CASE(slot_that_came_and_went_between_looks_is_a_change),
 	    CASE(changed_access_is_a_change),
+	    CASE(changed_access_is_told_beside_a_new_slot),
 	    CASE(more_than_there_is_room_for_come_with_the_next_waits),
 	    CASE(names_are_valid_until_the_next_wait),
 	    CASE(watching_begins_and_ends_once),
