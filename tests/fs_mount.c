@@ -29,6 +29,9 @@ static void run_privately(const char *text)
 {
 	static const char start[] =
 	    "mount -t tmpfs none /usr/local/sbin; ln -s $B /usr/local/sbin/babusfs;"
+	    /* An installer makes it, debootstrap does not. fusermount3 needs it. */
+	    "test -e /etc/mtab || { test -e $T/etc || cp -a /etc $T/etc;"
+	    "ln -sf /proc/self/mounts $T/etc/mtab; mount --bind $T/etc /etc; };"
 	    "touch $T/fstab; mount --bind $T/fstab /etc/fstab;"
 	    "mkdir -p $T/dev; mount -t tmpfs none $T/dev; mknod -m 666 $T/dev/fuse c 10 229;"
 	    "mount --bind $T/dev/fuse /dev/fuse;"
