@@ -376,6 +376,25 @@ static void op_ask(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
+static void op_observe(babus_domain *domain)
+{
+	babus_slot *slot = open_s(domain, BABUS_PUBLISH), *seen;
+	static char copy[sizeof(data)];
+	struct babus_message message;
+	struct babus_slot_info info;
+
+	publish_one(slot);
+	steps_arm();
+	seen = open_s(domain, BABUS_OBSERVE);
+	TRY(babus_slot_copy(seen, BABUS_LATEST, 0, copy, sizeof(copy), &message));
+	expect_whole(&message);
+	TRY(babus_slot_info(seen, &info));
+	TRY(babus_slot_clients(seen, ignore_client, NULL));
+	babus_slot_close(seen);
+	steps_disarm();
+	babus_slot_close(slot);
+}
+
 const struct crash_op crash_ops[] = {
     {"open", op_open, OP_HOLDS},
     {"publish", op_publish, OP_HOLDS},
@@ -397,6 +416,7 @@ const struct crash_op crash_ops[] = {
     {"close", op_close, OP_HOLDS},
     {"set access", op_set_access, OP_PLAIN},
     {"ask", op_ask, OP_PLAIN},
+    {"observe", op_observe, OP_PLAIN},
     {"recover", op_recover, OP_DEAD},
     {"create", op_create, OP_PLAIN},
     {"create, beaten", op_create_beaten, OP_PLAIN},
