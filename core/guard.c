@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "fork.h"
+#include "shm.h"
 
 /* All there are. Read by the signal handler: grows at the front only. */
 static shared64 guards;
@@ -76,6 +77,25 @@ void guard_remove(struct guard *guard)
 	while (!local_swap(&unused, (uintptr_t)guard->unused, (uintptr_t)guard));
 }
 
+/*
+ * Zero pages in the place of a mapping, in one step for other threads that are in it; and
+ * not populated, also after mlockall(). Elsewhere first; if there is no room, at once.
+ */
+static bool put_zeros(void *base, uint64_t size)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		  both = PROT_READ | PROT_WRITE;
+	void *zeros = mmap(NULL, size, PROT_NONE, flags, -1, 0);
+
+	if (zeros != MAP_FAILED) {
+		if (!shm_settle(zeros, size, both) &&
+		    mremap(zeros, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, base) != MAP_FAILED)
+			return true;
+		munmap(zeros, size);
+	}
+	return mmap(base, size, both, flags | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
 static bool replace(struct guard *g, uintptr_t at)
 {
 	uint64_t base = local_get(&g->base);
@@ -84,8 +104,7 @@ static bool replace(struct guard *g, uintptr_t at)
 	if (!base || at < base || at - base >= size || local_get(&g->base) != base)
 		return false;
 	local_take(&g->hit);
-	return mmap((void *)(uintptr_t)base, size, PROT_READ | PROT_WRITE,
-		    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+	return put_zeros((void *)(uintptr_t)base, size);
 }
 
 static void on_sigbus(int number, siginfo_t *info, void *context)

@@ -29,6 +29,20 @@ static int allocate(babus_slot *slot, uint64_t offset, uint64_t size)
 	return error;
 }
 
+/* Through the file: what cannot be done through the mapping. */
+static int punch(babus_slot *slot, uint64_t offset, uint64_t size)
+{
+	struct stat st;
+	int fd = slot_reopen(slot, SLOT_FILE, O_RDWR, &st);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	error = shm_punch(fd, offset, size);
+	close(fd);
+	return error;
+}
+
 /* Whether buffers share no pages, so that the memory of each can be given back. */
 static bool has_own_pages(const struct ring *ring)
 {
@@ -49,9 +63,12 @@ static int give_pages(babus_slot *slot, uint32_t buffer, uint64_t keep)
 	if (record_get(&ring->marks[buffer]) > keep)
 		record_put(&ring->marks[buffer], keep);
 	STEP("give_pages");
-	return madvise(ring_data(ring, buffer) + keep, ring->g.stride - keep, MADV_REMOVE) < 0
-		   ? -errno
-		   : 0;
+	if (!madvise(ring_data(ring, buffer) + keep, ring->g.stride - keep, MADV_REMOVE))
+		return 0;
+	/* It is locked in memory. */
+	return errno == EINVAL ? punch(slot, ring->g.payload + buffer * ring->g.stride + keep,
+				       ring->g.stride - keep)
+			       : -errno;
 }
 
 /* A failed population: is tmpfs full, or has the file been cut off? */

@@ -100,6 +100,12 @@ int shm_allocate(int fd, uint64_t offset, uint64_t size)
 	return allocate(fd, FALLOC_FL_KEEP_SIZE, offset, size);
 }
 
+int shm_punch(int fd, uint64_t offset, uint64_t size)
+{
+	STEP("punch");
+	return allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
+}
+
 /* Growing a file beyond the limit is a signal, and not an error. */
 static int check_file_size(uint64_t size)
 {
@@ -148,15 +154,50 @@ int shm_link(int fd, int dirfd, const char *name)
 	return linkat(fd, "", dirfd, name, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-int shm_map(int fd, uint64_t size, bool writable, void **address)
+/*
+ * A mapping without access is not populated, whatever mlockall() says. If it is locked,
+ * which only this advice tells, its pages are to be locked as they are touched.
+ */
+int shm_settle(void *address, uint64_t size, int protection)
 {
-	void *p = mmap(NULL, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd,
-		       0);
+	if (madvise(address, size, MADV_DONTNEED) < 0 && errno == EINVAL &&
+	    mlock2(address, size, MLOCK_ONFAULT) < 0)
+		munlock(address, size);
+	return mprotect(address, size, protection) < 0 ? -errno : 0;
+}
+
+/* The only reason for EAGAIN. */
+static int locked_too_much(uint64_t size)
+{
+	struct rlimit limit = {0};
+
+	getrlimit(RLIMIT_MEMLOCK, &limit);
+	return babus_fail(-ENOMEM,
+			  "mapping %" PRIu64
+			  " bytes after mlockall(MCL_FUTURE): all of them count, "
+			  "and %" PRIu64 " may be locked (RLIMIT_MEMLOCK, ulimit -l)",
+			  size, (uint64_t)limit.rlim_cur);
+}
+
+int shm_map_at(int fd, uint64_t offset, uint64_t size, bool writable, void **address)
+{
+	void *p = mmap(NULL, size, PROT_NONE, MAP_SHARED, fd, (off_t)offset);
+	int error;
 
 	if (p == MAP_FAILED)
-		return -errno;
+		return errno == EAGAIN ? locked_too_much(size) : -errno;
+	error = shm_settle(p, size, writable ? PROT_READ | PROT_WRITE : PROT_READ);
+	if (error) {
+		munmap(p, size);
+		return error;
+	}
 	*address = p;
 	return 0;
+}
+
+int shm_map(int fd, uint64_t size, bool writable, void **address)
+{
+	return shm_map_at(fd, 0, size, writable, address);
 }
 
 void shm_unmap(void *address, uint64_t size)
@@ -219,12 +260,11 @@ int shm_life_lock(int fd, uint64_t byte)
 
 int shm_life_keep(int fd, void **life)
 {
-	void *page;
+	void *page = NULL;
 	int error;
 
 	STEP("life_map");
-	page = mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);
-	error = page == MAP_FAILED ? -errno : 0;
+	error = shm_map(fd, 1, false, &page);
 	if (!error && madvise(page, 1, MADV_DONTFORK) < 0) {
 		error = -errno;
 		munmap(page, 1);

@@ -38,7 +38,14 @@ int shm_set_access(int fd, const struct shm_access *access);
 /* Give it its name: the moment from which others see it. -EEXIST. */
 int shm_link(int fd, int dirfd, const char *name);
 
+/*
+ * Map a file, or a part. No page is populated, nor locked before it is touched, also after
+ * mlockall(MCL_FUTURE). -ENOMEM.
+ */
 int shm_map(int fd, uint64_t size, bool writable, void **address);
+int shm_map_at(int fd, uint64_t offset, uint64_t size, bool writable, void **address);
+/* For a new mapping made with PROT_NONE: give it these rights, on the same terms. */
+int shm_settle(void *address, uint64_t size, int protection);
 void shm_unmap(void *address, uint64_t size);
 
 /* Read the first bytes of a file, all of them: -EPROTO if it is shorter. */
@@ -52,6 +59,9 @@ int shm_populate(void *start, size_t size);
 
 /* The same through the file, whose size stays. */
 int shm_allocate(int fd, uint64_t offset, uint64_t size);
+
+/* Give its pages back. */
+int shm_punch(int fd, uint64_t offset, uint64_t size);
 
 /* Nobody's number: locked while a file's creator is about to link it. */
 #define SHM_CREATION_BYTE (UINT64_C(1) << 48)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "payload.h"
@@ -211,6 +212,18 @@ static void op_reserve_and_trim(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
+/* Of a mapping that is locked in memory, whose pages are given back through the file. */
+static void op_trim_locked(babus_domain *domain)
+{
+	babus_slot *slot = open_s(domain, BABUS_PUBLISH);
+
+	EXPECT(!mlock2(slot->header, slot->ring.g.slot_size, MLOCK_ONFAULT));
+	steps_arm();
+	TRY(babus_slot_trim(slot, NULL));
+	steps_disarm();
+	babus_slot_close(slot);
+}
+
 /* Two at once, so that the second needs a pin of its own. */
 static void op_view_and_release(babus_domain *domain)
 {
@@ -407,6 +420,7 @@ const struct crash_op crash_ops[] = {
     {"commit", op_commit, OP_HOLDS},
     {"discard", op_discard, OP_HOLDS},
     {"reserve and trim", op_reserve_and_trim, OP_PLAIN},
+    {"trim, locked", op_trim_locked, OP_PLAIN},
     {"view and release", op_view_and_release, OP_HOLDS},
     {"view, overtaken", op_view_overtaken, OP_PLAIN},
     {"copy", op_copy, OP_PLAIN},
