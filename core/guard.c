@@ -52,7 +52,7 @@ static struct guard *reuse(void)
 	return g;
 }
 
-struct guard *guard_add(void *base, uint64_t size)
+struct guard *guard_add_part(void *base, uint64_t size, struct guard *whole)
 {
 	struct guard *g = reuse();
 
@@ -61,9 +61,15 @@ struct guard *guard_add(void *base, uint64_t size)
 	if (!g)
 		return NULL;
 	local_give(&g->hit);
+	g->whole = whole;
 	local_put(&g->size, size);
 	local_put(&g->base, (uint64_t)(uintptr_t)base);
 	return g;
+}
+
+struct guard *guard_add(void *base, uint64_t size)
+{
+	return guard_add_part(base, size, NULL);
 }
 
 /* Without the lock: also whoever was cloned without fork() may close his handles. */
@@ -104,6 +110,8 @@ static bool replace(struct guard *g, uintptr_t at)
 	if (!base || at < base || at - base >= size || local_get(&g->base) != base)
 		return false;
 	local_take(&g->hit);
+	if (g->whole)
+		local_take(&g->whole->hit);
 	return put_zeros((void *)(uintptr_t)base, size);
 }
 

@@ -14,11 +14,14 @@ struct guard {
 	struct guard *next;   /* constant once linked; nodes are never freed, but reused */
 	struct guard *unused; /* the next one, while this is unused */
 	shared64 base, size;  /* base 0: unused */
+	struct guard *whole;  /* hit when this one is; or NULL. Constant while in use */
 	_Atomic bool hit;     /* set by the handler */
 };
 
 /* Register a mapping. NULL: out of memory. */
 struct guard *guard_add(void *base, uint64_t size);
+/* The same for another part of what `whole` guards. */
+struct guard *guard_add_part(void *base, uint64_t size, struct guard *whole);
 void guard_remove(struct guard *guard);
 
 static inline bool guard_was_hit(const struct guard *guard)

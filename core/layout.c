@@ -63,6 +63,9 @@ int layout_geometry(struct layout_geometry *g)
 	g->tokens = place(&end, g->loans * sizeof(struct layout_lease));
 	g->payload = round_up(end, LAYOUT_PAGE);
 	g->slot_size = round_up(g->payload + buffers * g->stride, LAYOUT_PAGE);
+	g->near = g->stride <= LAYOUT_NEAR_MAX / buffers ? g->buffers
+							 : (uint32_t)(LAYOUT_NEAR_MAX / g->stride);
+	g->near_size = g->near < g->buffers ? g->payload + g->near * g->stride : g->slot_size;
 	g->pins_size = LAYOUT_PAGE + round_up(g->pins * sizeof(struct layout_lease), LAYOUT_PAGE);
 	return 0;
 }

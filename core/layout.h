@@ -46,6 +46,9 @@ enum {
 /* A slot's payload may not be larger than this, all buffers together. */
 #define LAYOUT_PAYLOAD_MAX (UINT64_C(1) << 45)
 
+/* Addresses are few on some machines: at most so much of a payload is mapped at once. */
+#define LAYOUT_NEAR_MAX (UINT64_C(1) << 30)
+
 /*
  * Words. All fit 64 bits, so that each changes in one atomic step.
  *
@@ -272,6 +275,10 @@ struct layout_geometry {
 	uint64_t stride;                                         /* bytes from buffer to buffer */
 	uint64_t cells, states, marks, records, tokens, payload; /* offsets */
 	uint64_t slot_size, pins_size;                           /* of the files */
+
+	/* What a handle maps at once: the tables and the near buffers. */
+	uint32_t near;
+	uint64_t near_size;
 };
 
 /*

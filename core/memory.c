@@ -9,6 +9,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "far.h"
 #include "publish.h"
 #include "shm.h"
 
@@ -54,6 +55,7 @@ static int give_pages(babus_slot *slot, uint32_t buffer, uint64_t keep)
 {
 	struct ring *ring = &slot->ring;
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t size;
 
 	keep = (keep + page - 1) & ~(page - 1);
 	if (keep >= ring->g.stride)
@@ -62,13 +64,16 @@ static int give_pages(babus_slot *slot, uint32_t buffer, uint64_t keep)
 	   which is harmless, and not a mark without memory, which is SIGBUS. */
 	if (record_get(&ring->marks[buffer]) > keep)
 		record_put(&ring->marks[buffer], keep);
+	size = ring->g.stride - keep;
 	STEP("give_pages");
-	if (!madvise(ring_data(ring, buffer) + keep, ring->g.stride - keep, MADV_REMOVE))
-		return 0;
-	/* It is locked in memory. */
-	return errno == EINVAL ? punch(slot, ring->g.payload + buffer * ring->g.stride + keep,
-				       ring->g.stride - keep)
-			       : -errno;
+	if (ring_is_mapped(ring, buffer)) {
+		if (!madvise(ring_data(ring, buffer) + keep, size, MADV_REMOVE))
+			return 0;
+		if (errno != EINVAL)
+			return -errno;
+		/* It is locked in memory. */
+	}
+	return punch(slot, ring->g.payload + buffer * ring->g.stride + keep, size);
 }
 
 /* A failed population: is tmpfs full, or has the file been cut off? */
@@ -105,14 +110,21 @@ static struct span span_of(const struct layout_geometry *g, uint32_t buffer, uin
 	return span;
 }
 
-int memory_populate(babus_slot *slot, uint32_t buffer, uint64_t size)
+static uint8_t *address_of(const struct ring *ring, uint32_t buffer, const struct span *span)
+{
+	uint64_t start = ring->g.payload + buffer * ring->g.stride;
+
+	return (uint8_t *)((uintptr_t)ring_data(ring, buffer) + span->from - start);
+}
+
+static int populate(babus_slot *slot, uint32_t buffer, uint64_t size)
 {
 	const struct layout_geometry *g = &slot->ring.g;
 	uint64_t mark = record_get(&slot->ring.marks[buffer]);
 	/* Whole pages: neighbours of a small message get theirs early. */
 	struct span span = span_of(g, buffer, mark, size);
 	uint64_t known = span.to - (g->payload + buffer * g->stride);
-	int error = shm_populate((uint8_t *)slot->header + span.from, span.to - span.from);
+	int error = shm_populate(address_of(&slot->ring, buffer, &span), span.to - span.from);
 
 	if (error == -EOPNOTSUPP)
 		error = allocate(slot, span.from, span.to - span.from);
@@ -124,6 +136,15 @@ int memory_populate(babus_slot *slot, uint32_t buffer, uint64_t size)
 	}
 	record_put(&slot->ring.marks[buffer], known < g->stride ? known : g->stride);
 	return 0;
+}
+
+int memory_make(babus_slot *slot, uint32_t buffer, uint64_t size)
+{
+	int error = ring_is_mapped(&slot->ring, buffer) ? 0 : far_map(slot);
+
+	if (error || size <= record_get(&slot->ring.marks[buffer]))
+		return error;
+	return populate(slot, buffer, size);
 }
 
 /* --- ahead ------------------------------------------------------------------------- */
@@ -148,7 +169,11 @@ static int prefault_buffer(babus_slot *slot, uint32_t buffer, uint64_t size)
 {
 	struct span span = span_of(&slot->ring.g, buffer, 0, size);
 
-	return size ? prefault((uint8_t *)slot->header + span.from, span.to - span.from) : 0;
+	int error = ring_is_mapped(&slot->ring, buffer) ? 0 : far_map(slot);
+
+	if (error || !size)
+		return error;
+	return prefault(address_of(&slot->ring, buffer, &span), span.to - span.from);
 }
 
 /* Cells, states, marks, records and tokens; and the pins. */
@@ -169,7 +194,7 @@ static int populate_unowned(babus_slot *slot, uint32_t buffer, uint64_t size)
 	if (state_kind(state) == STATE_OWNED ||
 	    !state_swap(place, state, word_state(STATE_OWNED, slot->publisher.incarnation)))
 		return 0;
-	error = memory_populate(slot, buffer, size);
+	error = memory_make(slot, buffer, size);
 	state_set(place, state);
 	return error ? error : 1;
 }
@@ -322,9 +347,12 @@ static int file_bytes(babus_slot *slot, uint64_t *bytes)
 static int trim_buffers(babus_slot *slot)
 {
 	struct ring *ring = &slot->ring;
+	uint32_t limit = ring->g.buffers;
 	int error = ring_reclaim(ring);
 
-	for (uint32_t i = 0; i < ring->g.buffers && !error; i++)
+	if (!ring_is_mapped(ring, limit - 1) && far_is_empty(slot))
+		limit = ring->g.near;
+	for (uint32_t i = 0; i < limit && !error; i++)
 		error = trim_buffer(slot, i);
 	local_put(&ring->cursor, 0);
 	/* Cut off meanwhile? Then there was no file behind what we gave back. */

@@ -10,14 +10,18 @@
 #include "slot.h"
 
 /* The slow half of memory_ensure(). */
-int memory_populate(babus_slot *slot, uint32_t buffer, uint64_t size);
+int memory_make(babus_slot *slot, uint32_t buffer, uint64_t size);
 
-/* Make sure that `size` bytes of an OWNED buffer have memory. Mostly costs one load. */
+/*
+ * Make sure that `size` bytes of an OWNED buffer are mapped and have memory. Mostly costs
+ * one load.
+ */
 static inline int memory_ensure(babus_slot *slot, uint32_t buffer, uint64_t size)
 {
-	if (__builtin_expect(size <= record_get(&slot->ring.marks[buffer]), 1))
+	if (__builtin_expect(
+		buffer < slot->ring.g.near && size <= record_get(&slot->ring.marks[buffer]), 1))
 		return 0;
-	return memory_populate(slot, buffer, size);
+	return memory_make(slot, buffer, size);
 }
 
 #endif

@@ -35,6 +35,7 @@ void ring_attach(struct ring *ring, const struct layout_geometry *g, void *slot,
 	ring->marks = (shared64 *)(base + g->marks);
 	ring->records = (struct layout_record *)(base + g->records);
 	ring->payload = base + g->payload;
+	local_put(&ring->far, 0);
 	ring->newest = &header->newest;
 	ring->pins = (struct layout_lease *)((uint8_t *)pins + LAYOUT_PAGE);
 	ring->pins_extent = &pins_header->extent;
@@ -174,6 +175,8 @@ static int describe(const struct ring *ring, const shared64 *place, uint64_t cel
 	const struct layout_record *record = &ring->records[buffer];
 	uint64_t size = record_get(&record->size);
 
+	if (__builtin_expect(!ring_is_mapped(ring, buffer), 0))
+		return RING_FAR;
 	if (record_get(&record->seq) != cell_seq(cell))
 		return mismatch(place, cell, "a message's record is of another one");
 	/* Beyond the mark there may be no memory, and touching it is SIGBUS. */
@@ -280,14 +283,22 @@ int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uin
 	return error == RING_AGAIN ? -EBUSY : error;
 }
 
+static uint32_t buffer_at(const struct ring *ring, const void *data)
+{
+	uint64_t offset = (uintptr_t)data - (uintptr_t)ring->payload;
+
+	if (offset >= ring->g.near * ring->g.stride)
+		offset = (uintptr_t)data - local_get(&ring->far);
+	return (uint32_t)(offset / ring->g.stride);
+}
+
 /*
  * A cell that names the buffer, or the state that publishing left there: with
  * the message's number in it neither comes back once it is gone.
  */
 bool ring_still_holds(const struct ring *ring, const struct babus_message *message)
 {
-	uint64_t offset = (uint64_t)((const uint8_t *)message->data - ring->payload);
-	uint32_t buffer = (uint32_t)(offset / ring->g.stride);
+	uint32_t buffer = buffer_at(ring, message->data);
 
 	return cell_get(&ring->cells[ring_index(ring, message->seq)]) ==
 		   word_cell(message->seq, buffer) ||

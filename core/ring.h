@@ -30,6 +30,7 @@ struct ring {
 	shared64 *cells, *states, *marks;
 	struct layout_record *records;
 	uint8_t *payload;
+	shared64 far; /* see far.h: where buffer 0 would be if all were there; 0: not mapped */
 	shared64 *newest;
 	const struct layout_lease *pins;
 	const shared32 *pins_extent;
@@ -47,7 +48,21 @@ enum ring_result {
 	RING_PIN_BUSY,  /* the pin is in use: take another */
 	RING_NONE,      /* no such buffer is free */
 	RING_SPENT,     /* the steps that a call has are used up */
+	RING_FAR,       /* the message lies in a buffer that is not mapped yet */
 };
+
+static inline bool ring_is_mapped(const struct ring *ring, uint32_t buffer)
+{
+	return buffer < ring->g.near || local_get(&ring->far);
+}
+
+/* Of a buffer that is mapped. */
+static inline uint8_t *ring_data(const struct ring *ring, uint32_t buffer)
+{
+	if (__builtin_expect(buffer < ring->g.near, 1))
+		return ring->payload + buffer * ring->g.stride;
+	return (uint8_t *)(uintptr_t)(local_get(&ring->far) + buffer * ring->g.stride);
+}
 
 /* Fill in from a slot's mapping and its pins'. */
 void ring_attach(struct ring *ring, const struct layout_geometry *geometry, void *slot, void *pins);
@@ -68,8 +83,8 @@ static inline bool ring_has_after(const struct ring *ring, uint64_t seq)
 }
 
 /*
- * Pin a message with the idle pin `pin` and describe it. RING_PIN_BUSY; else as
- * babus_slot_view().
+ * Pin a message with the idle pin `pin` and describe it. RING_PIN_BUSY, RING_FAR; else
+ * as babus_slot_view().
  */
 int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uint64_t n,
 	     struct babus_message *message);
@@ -90,11 +105,6 @@ int ring_take(struct ring *ring, uint64_t owner, uint64_t size, bool cold, uint3
 
 /* It has memory now: look at it before cold ones. */
 void ring_keep_warm(struct ring *ring, uint32_t buffer);
-
-static inline uint8_t *ring_data(const struct ring *ring, uint32_t buffer)
-{
-	return ring->payload + buffer * ring->g.stride;
-}
 
 /* What a publisher says of a message. */
 struct ring_label {

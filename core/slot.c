@@ -15,6 +15,7 @@
 
 #include "cancel.h"
 #include "error.h"
+#include "far.h"
 #include "files.h"
 #include "flags.h"
 #include "observer.h"
@@ -121,7 +122,7 @@ static int map_slot(babus_slot *slot, const char *file)
 	error = check_owner(slot, &st, file);
 	if (error)
 		goto close;
-	error = shm_map(fd, slot->ring.g.slot_size, slot->publishes, (void **)&slot->header);
+	error = shm_map(fd, slot->ring.g.near_size, slot->publishes, (void **)&slot->header);
 	if (error)
 		goto close;
 	slot->instance = header.head.instance;
@@ -211,7 +212,7 @@ static int attach(babus_slot *slot)
 	files_name(file, FILES_SLOT, slot->name, 0);
 	error = map_slot(slot, file);
 	if (!error)
-		error = guard_map(slot->header, slot->ring.g.slot_size, &slot->slot_guard);
+		error = guard_map(slot->header, slot->ring.g.near_size, &slot->slot_guard);
 	if (!error)
 		error = slot->observer ? observer_make_pins(slot) : map_pins(slot);
 	if (!error)
@@ -245,7 +246,8 @@ static void destroy(babus_slot *slot)
 	}
 	guard_remove(slot->slot_guard);
 	guard_remove(slot->pins_guard);
-	shm_unmap(slot->header, slot->ring.g.slot_size);
+	far_unmap(slot);
+	shm_unmap(slot->header, slot->ring.g.near_size);
 	shm_unmap(slot->pins_header, slot->pins_size);
 	domain_unref(slot->domain);
 	free(slot->name);

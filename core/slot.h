@@ -30,7 +30,7 @@ struct babus_slot {
 	struct layout_slot *header;
 	struct layout_pins *pins_header;
 	struct layout_lease *pins;
-	struct guard *slot_guard, *pins_guard;
+	struct guard *slot_guard, *pins_guard, *far_guard;
 	struct lease_table token_table, pin_table;
 	uint64_t generation;
 	uint64_t instance;

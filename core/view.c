@@ -5,10 +5,24 @@
 #include <string.h>
 
 #include "error.h"
-#include "slot.h"
+#include "far.h"
 
 /* In message->pin: leased for this message alone, to be given back with it. */
 #define PIN_EXTRA (UINT32_C(1) << 31)
+
+/* Through this pin; a message in a far buffer needs a mapping first. */
+static int pin_message(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
+		       struct babus_message *message)
+{
+	int error = ring_pin(&slot->ring, &slot->pins[pin].hold, which, n, message);
+
+	if (__builtin_expect(error == RING_FAR, 0)) {
+		error = far_map(slot);
+		if (!error)
+			error = ring_pin(&slot->ring, &slot->pins[pin].hold, which, n, message);
+	}
+	return error;
+}
 
 static int view_extra(babus_slot *slot, enum babus_which which, uint64_t n,
 		      struct babus_message *message)
@@ -18,7 +32,7 @@ static int view_extra(babus_slot *slot, enum babus_which which, uint64_t n,
 
 	if (error)
 		return error;
-	error = ring_pin(&slot->ring, &slot->pins[pin].hold, which, n, message);
+	error = pin_message(slot, pin, which, n, message);
 	if (error)
 		slot_drop_pin(slot, pin);
 	else
@@ -30,7 +44,7 @@ static int view_extra(babus_slot *slot, enum babus_which which, uint64_t n,
 int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
 	      struct babus_message *message)
 {
-	int error = ring_pin(&slot->ring, &slot->pins[pin].hold, which, n, message);
+	int error = pin_message(slot, pin, which, n, message);
 
 	if (!error)
 		message->pin = pin;
