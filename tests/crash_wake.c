@@ -53,7 +53,7 @@ static enum settled settle(pid_t pid)
 			return ASLEEP;
 		sched_yield();
 	}
-	fail_msg("process %d neither sleeps nor stops nor ends", (int)pid);
+	fail_msg("time limit: process %d neither sleeps nor stops nor ends", (int)pid);
 	return ENDED;
 }
 

@@ -123,6 +123,8 @@ bool mount_await(const char *point, bool mounted, pid_t process)
 	while (!(done = table_names(fds[0].fd, point) == mounted && (!mounted || answers(point)))) {
 		int64_t left = deadline - now_ns();
 
+		if (left <= 0)
+			support_late("a mount point does not change");
 		if (left <= 0 || fds[1].revents)
 			break;
 		if (poll(fds, 2, (int)(left / MILLISECOND) + 1) < 0 && errno != EINTR)
@@ -352,7 +354,7 @@ static int reap_daemon(void)
 	status = child_wait(mount_daemon);
 	mount_daemon = 0;
 	if (hangs)
-		fail_msg("babusfs did not end after SIGTERM");
+		fail_msg("time limit: babusfs did not end after SIGTERM");
 	return status;
 }
 

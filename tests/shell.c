@@ -110,6 +110,7 @@ void job_finish(struct job *job, struct outcome *outcome)
 	if (!late)
 		late = await_end(job->pid, now_ns(), &outcome->status) < 0;
 	if (late) {
+		support_late("a command does not end");
 		child_kill(job->pid);
 		outcome->status = -SIGALRM;
 	}
@@ -253,8 +254,8 @@ static void await_sleep_in(pid_t pid, const char *where, long number)
 	/* The kernel tells nobody that a process went to sleep: look until it has. */
 	while (!sleeps(pid, where, number)) {
 		if (now_ns() > deadline)
-			fail_msg("process %d, in state %c, does not sleep in '%s'", (int)pid,
-				 process_state(pid), where);
+			fail_msg("time limit: process %d, in state %c, does not sleep in '%s'",
+				 (int)pid, process_state(pid), where);
 		poll(NULL, 0, 1);
 	}
 }
@@ -278,6 +279,8 @@ int64_t await_end(pid_t pid, int64_t since, int *status)
 	while (!wait.revents && now_ns() < deadline)
 		poll(&wait, 1, SHELL_TIMEOUT_MS);
 	close(wait.fd);
+	if (!wait.revents)
+		support_late("a process does not end");
 	if (wait.revents) {
 		*status = child_wait(pid);
 		took = now_ns() - since;

@@ -277,6 +277,11 @@ void support_expect_equal(int64_t got, int64_t wanted, const char *what, const c
 	_exit(1);
 }
 
+void support_late(const char *what)
+{
+	fprintf(stderr, "time limit: %s\n", what);
+}
+
 /* A fault of a child's is its own: cmocka's handlers would go on with the cases. */
 static void reset_faults(void)
 {
@@ -369,6 +374,8 @@ void gate_wait(int gate)
 	do
 		ready = poll(&wait, 1, GATE_TIMEOUT_MS);
 	while (ready < 0 && errno == EINTR);
+	if (!ready)
+		support_late("a gate is not posted");
 	EXPECT(ready == 1);
 	EXPECT(!eventfd_read(gate, &one));
 }

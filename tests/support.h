@@ -93,6 +93,12 @@ _Noreturn void support_fail(const char *what, const char *file, int line);
 void support_expect_equal(int64_t got, int64_t wanted, const char *what, const char *file,
 			  int line);
 
+/*
+ * Report that a helper waited in vain until its time limit: such a failure says less than
+ * others, and tests/mutants/run does not count it.
+ */
+void support_late(const char *what);
+
 /* A child that runs fn(arg) and ends with status 0; it is killed with its parent. */
 pid_t child_start(void (*fn)(void *arg), void *arg);
 /* Wait for it and assert that it ended well. */

@@ -53,6 +53,8 @@ static void *sleep_on(void *arg)
 
 	sleeper->result = babus_waiter_wait(sleeper->waiter, babus_deadline(30 * SECOND),
 					    &sleeper->event, 1);
+	if (sleeper->result == -ETIMEDOUT)
+		support_late("a sleeper is not woken");
 	return NULL;
 }
 
@@ -92,6 +94,8 @@ void assert_threads(unsigned count)
 
 	while (count_threads() != count && now_ns() < patience)
 		sched_yield();
+	if (now_ns() >= patience)
+		support_late("threads do not end");
 	assert_int_equal(count_threads(), count);
 }
 

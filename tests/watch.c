@@ -80,7 +80,7 @@ void watch_asleep(pid_t pid)
 	/* The kernel tells nobody that a process went to sleep: look until it has. */
 	while (!each_thread(pid, is_asleep, NULL)) {
 		if (now_ns() > deadline)
-			fail_msg("process %d does not go to sleep", (int)pid);
+			fail_msg("time limit: process %d does not go to sleep", (int)pid);
 		poll(NULL, 0, 1);
 	}
 }
