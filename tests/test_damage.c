@@ -189,11 +189,13 @@ static void cell_that_names_no_buffer_is_eproto(void **state)
 static void message_in_the_wrong_cell_is_eproto(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 100);
+	struct babus_slot_info info;
 
 	(void)state;
 	publish_text(slot, "x");
 	put(domain_file("s.slot"), slot->ring.g.cells + 16, &(uint64_t){word_cell(7, 0)}, 8);
 	assert_damaged(slot);
+	assert_int_equal(babus_slot_info(slot, &info), -EPROTO);
 	assert_int_equal(babus_slot_publish(slot, "y", 1, NULL, NULL), -EPROTO);
 	babus_slot_close(slot);
 }
@@ -213,6 +215,38 @@ static void record_of_another_message_is_eproto(void **state)
 	assert_damaged(slot);
 	record_put(&slot->ring.records[buffer].size, UINT64_MAX);
 	assert_damaged(slot);
+	/* Beyond the mark there may be no memory. */
+	record_put(&slot->ring.records[buffer].size, 100);
+	record_put(&slot->ring.marks[buffer], 99);
+	assert_damaged(slot);
+	babus_slot_close(slot);
+}
+
+/* The cell of the message a lap before the next one is empty. */
+static void publish_after_a_missing_message_is_eproto(void **state)
+{
+	babus_slot *slot = make_slot("s", 4, 100);
+
+	(void)state;
+	publish_many(slot, 6);
+	put(domain_file("s.slot"), slot->ring.g.cells + 24, &(uint64_t){0}, 8);
+	assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), -EPROTO);
+	babus_slot_close(slot);
+}
+
+static void extents_are_never_trusted(void **state)
+{
+	babus_slot *slot = make_slot("s", 1, 64 * 1024);
+	struct babus_slot_info info;
+
+	(void)state;
+	put(pins_file(slot), offsetof(struct layout_pins, extent), &(uint32_t){UINT32_MAX}, 4);
+	put(domain_file("s.slot"), offsetof(struct layout_slot, extent), &(uint32_t){UINT32_MAX},
+	    4);
+	/* Each looks at all pins. */
+	publish_many(slot, 10);
+	assert_int_equal(babus_slot_info(slot, &info), 0);
+	assert_int_equal(info.publishers, 1);
 	babus_slot_close(slot);
 }
 
@@ -279,6 +313,19 @@ static void message_that_left_its_cell_empty_is_eproto(void **state)
 	assert_int_equal(babus_slot_view(slot, BABUS_AFTER, 0, &message), -EPROTO);
 	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
 	babus_message_release(&message);
+	babus_slot_close(slot);
+}
+
+/* Nothing was there before the messages of the first lap. */
+static void message_of_the_first_lap_that_left_its_cell_empty_is_eproto(void **state)
+{
+	babus_slot *slot = make_slot("s", 4, 100);
+	struct babus_message message;
+
+	(void)state;
+	publish_many(slot, 5);
+	put(domain_file("s.slot"), slot->ring.g.cells, &(uint64_t){0}, 8);
+	assert_int_equal(babus_slot_view(slot, BABUS_AFTER, 3, &message), -EPROTO);
 	babus_slot_close(slot);
 }
 
@@ -507,10 +554,13 @@ static int run(void)
 	    CASE(cell_that_names_no_buffer_is_eproto),
 	    CASE(message_in_the_wrong_cell_is_eproto),
 	    CASE(record_of_another_message_is_eproto),
+	    CASE(publish_after_a_missing_message_is_eproto),
+	    CASE(extents_are_never_trusted),
 	    CASE(hint_at_the_newest_is_never_trusted),
 	    CASE(used_up_incarnations_are_eproto),
 	    CASE(message_after_a_missing_one_is_eproto),
 	    CASE(message_that_left_its_cell_empty_is_eproto),
+	    CASE(message_of_the_first_lap_that_left_its_cell_empty_is_eproto),
 	    CASE(claims_of_impossible_clients_are_taken_back),
 	    CASE(publish_where_no_buffer_is_free_fails_soon),
 	    CASE(dead_clients_in_all_entries_are_buried_soon),

@@ -83,11 +83,60 @@ static void it_does_not_take_memory_that_nobody_needs(void **state)
 	babus_slot_close(slot);
 }
 
+/* A pass over the pins notes 8,192 buffers at a time. */
+static void slot_of_many_buffers_goes_round_and_round(void **state)
+{
+	enum {
+		DEPTH = 9000
+	};
+	babus_slot *slot = make_slot("s", DEPTH, 16);
+
+	(void)state;
+	publish_many(slot, 3 * DEPTH);
+	babus_slot_close(slot);
+}
+
+/* They take the first one that is free, whose memory is warm, though others have some. */
+static void large_messages_stay_in_few_buffers(void **state)
+{
+	enum {
+		SIZE = 64 * 1024,
+		LENT = 4,
+		DEPTH = 2
+	};
+	const void *used[DEPTH + 1] = {NULL};
+	struct babus_loan loans[LENT];
+	struct babus_message message;
+	babus_slot *slot = make_slot("s", DEPTH, SIZE);
+	unsigned buffers = 0;
+
+	(void)state;
+	for (int i = 0; i < LENT; i++)
+		assert_int_equal(babus_slot_loan(slot, SIZE, &loans[i]), 0);
+	for (int i = 0; i < LENT; i++)
+		babus_loan_discard(&loans[i]);
+	for (int i = 0; i < 20; i++) {
+		unsigned known = 0;
+
+		assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
+		assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
+		while (known < buffers && used[known] != message.data)
+			known++;
+		assert_true(known < DEPTH + 1);
+		used[known] = message.data;
+		buffers += known == buffers;
+		babus_message_release(&message);
+	}
+	babus_slot_close(slot);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(one_look_at_the_pins_serves_many_small_messages_whoever_holds_some),
 	    CASE(it_does_not_take_memory_that_nobody_needs),
+	    CASE(slot_of_many_buffers_goes_round_and_round),
+	    CASE(large_messages_stay_in_few_buffers),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

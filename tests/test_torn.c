@@ -227,6 +227,13 @@ static void copy_whose_pin_was_taken_away_starts_over(void **state)
 	copy_is_whole_though(use_it_again);
 }
 
+/* Until a copy that does not give up has tried often enough. */
+static void use_it_again_often(void)
+{
+	if (settled < 200)
+		use_it_again();
+}
+
 static void copy_that_is_never_whole_is_ebusy(void **state)
 {
 	static char copied[SIZE];
@@ -236,11 +243,41 @@ static void copy_that_is_never_whole_is_ebusy(void **state)
 	open_both();
 	publish(publishes);
 	act_before = "pin_settle";
-	act_always = use_it_again;
+	act_always = use_it_again_often;
+	settled = 0;
 	assert_int_equal(copy(copied, SIZE, &message), -EBUSY);
+	assert_int_equal(settled, 64);
 	act_always = NULL;
 	assert_int_equal(copy(copied, SIZE, &message), 0);
 	assert_true(payload_matches(&message));
+	babus_slot_close(reads);
+	babus_slot_close(publishes);
+}
+
+/* Each cell is ahead of the last one that was looked at. */
+static void run_ahead(void)
+{
+	static uint64_t seq = 1;
+	static unsigned times;
+
+	for (int i = 0; times < 1 << 20 && i < DEPTH; i++, times++, seq++)
+		counter_put(&publishes->ring.cells[ring_index(&publishes->ring, seq + 1)],
+			    word_cell(seq + 1, 0));
+}
+
+static void numbers_that_run_away_are_eproto(void **state)
+{
+	uint64_t newest;
+
+	(void)state;
+	open_both();
+	publish(publishes);
+	act_before = "cell_get";
+	act_always = run_ahead;
+	atomic_store(&counting, true);
+	assert_int_equal(ring_newest(&publishes->ring, &newest), -EPROTO);
+	atomic_store(&counting, false);
+	act_always = NULL;
 	babus_slot_close(reads);
 	babus_slot_close(publishes);
 }
@@ -269,6 +306,48 @@ static void view_that_is_overtaken_each_time_is_ebusy(void **state)
 	act_always = NULL;
 	assert_int_equal(babus_slot_view(reads, BABUS_AFTER, 0, &message), 0);
 	babus_message_release(&message);
+	babus_slot_close(reads);
+	babus_slot_close(publishes);
+}
+
+static void go_round(void)
+{
+	for (int i = 0; i < DEPTH; i++)
+		publish(publishes);
+}
+
+/* Its pin is honoured, so what the copy has is whole, and it need not start over. */
+static void copy_of_a_message_that_is_displaced_meanwhile_is_whole(void **state)
+{
+	static char copied[SIZE];
+	struct babus_message message;
+	uint64_t seq;
+
+	(void)state;
+	open_both();
+	seq = publish(publishes);
+	act = go_round;
+	look_to_act = 1;
+	assert_int_equal(copy(copied, SIZE, &message), 0);
+	assert_null(act);
+	assert_int_equal(message.seq, seq);
+	assert_true(payload_matches(&message));
+	babus_slot_close(reads);
+	babus_slot_close(publishes);
+}
+
+/* As its publisher leaves it that stops before it says that it is done. */
+static void copy_of_a_message_that_is_owned_is_whole(void **state)
+{
+	static char copied[SIZE];
+	struct babus_message message;
+
+	(void)state;
+	open_both();
+	publish(publishes);
+	state_set(&publishes->ring.states[newest_buffer(reads)], word_state(STATE_OWNED, 12345));
+	assert_int_equal(copy(copied, SIZE, &message), 0);
+	assert_true(payload_matches(&message));
 	babus_slot_close(reads);
 	babus_slot_close(publishes);
 }
@@ -315,6 +394,9 @@ static int run(void)
 	    CASE(copy_whose_pin_was_taken_away_starts_over),
 	    CASE(copy_that_is_never_whole_is_ebusy),
 	    CASE(view_that_is_overtaken_each_time_is_ebusy),
+	    CASE(numbers_that_run_away_are_eproto),
+	    CASE(copy_of_a_message_that_is_displaced_meanwhile_is_whole),
+	    CASE(copy_of_a_message_that_is_owned_is_whole),
 	    CASE(copy_of_an_empty_message_is_checked_as_well),
 	    CASE(copy_is_whole_though_a_publisher_closes_with_the_buffer_in_its_hands),
 	    CASE(copy_is_whole_though_a_publisher_dies_with_the_buffer_in_its_hands),
