@@ -50,15 +50,16 @@ int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n
 		message->pin = pin;
 	else if (error == RING_PIN_BUSY)
 		error = view_extra(slot, which, n, message);
-	if (error)
+	if (!error)
+		message->slot = slot;
+	if (__builtin_expect(!slot_was_cut(slot), 1))
 		return error;
-	message->slot = slot;
-	/* Cut off at that moment? Then no publisher sees the pin. */
-	if (__builtin_expect(slot_was_cut(slot), 0)) {
+	/* Cut off at that moment? Then no publisher sees the pin, or what we found to be
+	   wrong is that all is zeros. */
+	if (!error)
 		babus_message_release(message);
-		return -EIO;
-	}
-	return 0;
+	babus_fail_clear();
+	return -EIO;
 }
 
 /* The pin that the handle keeps for views: leased at the first one. */
