@@ -302,6 +302,92 @@ static void reader_added_to_one_who_is_falling_asleep_is_seen(void **state)
 	babus_slot_close(pair.slot);
 }
 
+/* What is added has no news yet: it comes to one that sleeps by then, or nearly so. */
+static void *add_and_publish_again_and_again(void *arg)
+{
+	struct pair *pair = arg;
+	int64_t end = now_ns() + MOST_SECONDS * SECOND;
+	uint64_t random = 7, n = 1;
+	bool last;
+
+	stay_on_processor(1);
+	do {
+		await_word(&pair->woken, n - 1);
+		EXPECT_EQUAL(babus_waiter_remove(pair->waiter, pair->reader), n > 1 ? 0 : -ENOENT);
+		EXPECT_EQUAL(babus_reader_seek(pair->reader, BABUS_START_NEXT, 0), 0);
+		last = tell_last(pair, n, end);
+		pause_for_a_moment(&random);
+		EXPECT_EQUAL(babus_waiter_add(pair->waiter, pair->reader, (void *)(uintptr_t)n++),
+			     0);
+		pause_for_a_moment(&random);
+		EXPECT_EQUAL(babus_slot_publish(pair->slot, "x", 1, NULL, NULL), 0);
+	} while (!last);
+	return NULL;
+}
+
+/* The same with the watch of a domain in the place of a reader. */
+static void *watch_and_create_again_and_again(void *arg)
+{
+	struct pair *pair = arg;
+	struct babus_slot_options opts = small_options(1, 16);
+	int64_t end = now_ns() + MOST_SECONDS * SECOND;
+	uint64_t random = 7, n = 1;
+	babus_slot *slot;
+	bool last;
+
+	stay_on_processor(1);
+	do {
+		await_word(&pair->woken, n - 1);
+		EXPECT_EQUAL(babus_waiter_unwatch_domain(pair->waiter), n > 1 ? 0 : -ENOENT);
+		EXPECT_EQUAL(babus_domain_remove_slot(bus, "new"), n > 1 ? 0 : -ENOENT);
+		last = tell_last(pair, n, end);
+		pause_for_a_moment(&random);
+		EXPECT_EQUAL(babus_waiter_watch_domain(pair->waiter, (void *)(uintptr_t)n++), 0);
+		pause_for_a_moment(&random);
+		EXPECT_EQUAL(babus_slot_open(bus, "new", BABUS_CREATE, &opts, &slot), 0);
+		babus_slot_close(slot);
+	} while (!last);
+	return NULL;
+}
+
+static void change_of_the_set_is_heard(void *(*change)(void *arg), uint64_t rounds)
+{
+	struct pair pair = {.rounds = scaled(rounds), .slot = make_slot("s", 2, 16)};
+	struct babus_event event;
+	pthread_t thread;
+
+	assert_int_equal(babus_reader_open(pair.slot, BABUS_START_NEXT, 0, &pair.reader), 0);
+	assert_int_equal(babus_waiter_open(bus, &patient, &pair.waiter), 0);
+	stay_on_processor(0);
+	assert_int_equal(pthread_create(&thread, NULL, change, &pair), 0);
+	for (uintptr_t n = 1; n - 1 != atomic_load(&pair.last) || n == 1; n++) {
+		int64_t deadline = babus_deadline(20 * SECOND);
+
+		do
+			assert_int_equal(babus_waiter_wait(pair.waiter, deadline, &event, 1), 1);
+		while ((uintptr_t)event.user != n);
+		/* At the deadline it looks once more, and would find what it missed. */
+		assert_true(now_ns() < deadline);
+		atomic_fetch_add(&pair.woken, 1);
+	}
+	pthread_join(thread, NULL);
+	babus_waiter_close(pair.waiter);
+	babus_reader_close(pair.reader);
+	babus_slot_close(pair.slot);
+}
+
+static void news_of_a_reader_added_to_one_who_is_falling_asleep_are_heard(void **state)
+{
+	(void)state;
+	change_of_the_set_is_heard(add_and_publish_again_and_again, 400000);
+}
+
+static void slot_created_while_a_watcher_is_falling_asleep_is_heard(void **state)
+{
+	(void)state;
+	change_of_the_set_is_heard(watch_and_create_again_and_again, 400000);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -311,6 +397,8 @@ static int run(void)
 	    CASE(waiters_of_more_slots_than_channels_are_woken_each),
 	    CASE(wake_of_one_who_is_falling_asleep_is_not_lost),
 	    CASE(reader_added_to_one_who_is_falling_asleep_is_seen),
+	    CASE(news_of_a_reader_added_to_one_who_is_falling_asleep_are_heard),
+	    CASE(slot_created_while_a_watcher_is_falling_asleep_is_heard),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
