@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Waiting and waking: two publishers, each of a slot of its own, and two
- * waiters on one event word, as core/wait.[hc] and core/waiter.c have them.
- * Waiter 0 looks at both slots, waiter 1 at slot 1. `check` runs it.
+ * waiters on one event word, as core/wait.[hc], core/waiter.c and core/interest.c
+ * have them. Waiter 0 looks at both slots, waiter 1 at slot 1. `check` runs it.
  *
  * One statement or d_step is one access to a shared word or one futex call. A
  * slot is a count of messages: reader_look() sees of it only whether there is
- * one after the cursor. `killer` ends up to CRASHES processes at any point.
+ * one after the cursor. `killer` ends up to CRASHES processes at any point; to the
+ * others one that is dead is one that is stopped for ever.
  *
- * The property is that there is no deadlock: a waiter may leave its sleep for
- * good only when all publishers have finished and it has seen everything, so
- * one that sleeps with news stays where it is for ever. RECHECK lets it look
- * again when nothing else can happen in the system. Without RECHECK, a waiter
- * may also be left asleep by a publisher that was killed after its message and
- * before its wake-up, and by nothing else.
+ * The property is that there is no deadlock. A waiter may leave its sleep for good
+ * only when all publishers have finished or are dead and it has seen every message
+ * whose publish has returned, so one that sleeps with news stays where it is for ever.
+ * A message whose publisher died before its publish returned may be left unseen, and no
+ * other. With RECHECK that one is seen too, by a waiter that looks again when nothing
+ * else can happen in the system.
  *
  * Every access is sequentially consistent, so stores are never late but in
  * mutants, where `memory` makes them visible at any later time.
  *
  * Parameters: CHANNELS (1 or 2) for the two slots; PUBS messages of each
- * publisher; CRASHES, VICTIMS; RECHECK. A mutant is one macro M_..., see `check`.
+ * publisher; CRASHES, VICTIMS; RECHECK; ADD: slot 1 is added to waiter 0's set at any
+ * time; SEEK: the reader of slot 0 goes back by a message at any time; with either,
+ * waiter 0 is alone. A mutant is one macro M_..., see `check`.
  */
 
 #ifndef CHANNELS
@@ -34,31 +37,89 @@
 #ifndef VICTIMS
 #define VICTIMS 15	/* bit for each process that may be killed */
 #endif
+#ifdef SEEK
+#define BRINGERS 3	/* of news */
+#else
+#define BRINGERS 2
+#endif
 
 byte count[2];		/* messages in each slot: the cells */
-byte waiting;		/* layout_domain.waiting: a bit for each channel */
-byte event;		/* layout_domain.event */
+/*
+ * layout_channel.mark and layout_domain.event. Their counters are only ever compared with
+ * what they were, so of each pair that is compared there is a bit that tells whether they
+ * differ. It is set for all who have read the counter when it moves on.
+ */
+bool marked[2];		/* the epoch is odd */
+bool stale[3];		/* it is another one than the publisher (or seeker) saw */
+bool moved[4];		/* the count of news is another one than the waiter saw: MOVED() */
+bool changed[2];	/* the event word is another one than the waiter read */
+#define MOVED(w, c) moved[2 * (w) + (c)]
+
 bool asleep[2];		/* in the kernel's queue on event */
+byte listen[2];		/* and for which channels */
+
+/* The waiters: their cursors, and what is under their locks. */
+byte cursor0[2], cursor1;
+#define CURSOR(w, slot) (w == 0 -> cursor0[slot] : cursor1)
+#ifdef ADD
+byte slots0 = 1;
+#else
+byte slots0 = 3;
+#endif
+bool quiet0[2], quiet1;
+bool kick, lock;	/* of waiter 0 */
 
 byte late_count[2];	/* publishers' store buffers, for mutants */
 byte late_mark[2];	/* waiters' */
 
 /* For the property and the killer; nothing in the protocol reads these. */
 bool alive[4], dead[4];
-bool owes[2];		/* a publisher is between its message and its wake-up */
-bool debt;		/* one was killed there */
-byte finished;		/* publishers that are done, or dead */
+byte told[2];		/* messages whose publish has returned */
+byte finished;		/* bringers that are done, or dead */
 
-#define CHANNEL_BIT(slot) (1 << (slot) % CHANNELS)
-#define LISTEN(w) (w == 0 -> CHANNEL_BIT(0) | CHANNEL_BIT(1) : CHANNEL_BIT(1))
+#define CHANNEL(slot) ((slot) % CHANNELS)
+#define BIT(slot) (1 << CHANNEL(slot))
+#define LOOKS_AT(w, slot) (w == 0 && (slots0 >> (slot) & 1) || w == 1 && slot == 1)
+#define NEWS(w, slot) (LOOKS_AT(w, slot) && count[slot] > CURSOR(w, slot))
+#define MISSES(w, slot) (LOOKS_AT(w, slot) && told[slot] > CURSOR(w, slot))
+
+#ifdef SEEK
+#define ALL_STALE stale[0] = true; stale[1] = true; stale[2] = true
+#else
+#define ALL_STALE stale[0] = true; stale[1] = true
+#endif
+
+/* Always a new odd epoch. Inside a d_step. */
+inline mark_channel(c)
+{
+#ifdef M_SAME_EPOCH
+	if
+	:: !marked[c] -> ALL_STALE
+	:: else
+	fi;
+#else
+	ALL_STALE;
+#endif
+	marked[c] = true
+}
+
+inline event_bump()
+{
+	d_step {
+		changed[0] = true;
+		changed[1] = true
+	}
+}
 
 proctype memory()
 {
 end:	do
 	:: d_step { late_count[0] -> count[0]++; late_count[0] = 0 }
 	:: d_step { late_count[1] -> count[1]++; late_count[1] = 0 }
-	:: d_step { late_mark[0] -> waiting = waiting | late_mark[0]; late_mark[0] = 0 }
-	:: d_step { late_mark[1] -> waiting = waiting | late_mark[1]; late_mark[1] = 0 }
+	:: d_step { late_mark[0] & 1 -> mark_channel(0); late_mark[0] = late_mark[0] & 2 }
+	:: d_step { late_mark[0] & 2 -> mark_channel(1); late_mark[0] = late_mark[0] & 1 }
+	:: d_step { late_mark[1] & 1 -> mark_channel(0); late_mark[1] = late_mark[1] & 2 }
+	:: d_step { late_mark[1] & 2 -> mark_channel(1); late_mark[1] = late_mark[1] & 1 }
 	od
 }
 
@@ -69,9 +130,7 @@ inline kill_process(id)
 		alive[id] = false;
 		dead[id] = true;
 		if
-		:: id < 2 ->
-			debt = debt || owes[(id) & 1];
-			finished++
+		:: id < 2 -> finished++
 		:: else -> asleep[(id) & 1] = false
 		fi
 	}
@@ -102,11 +161,11 @@ inline wake_bits(channels)
 {
 	d_step {
 		if
-		:: asleep[0] && (LISTEN(0) & (channels)) -> asleep[0] = false
+		:: asleep[0] && (listen[0] & (channels)) -> asleep[0] = false
 #ifdef M_WAKE_ONE
 		:: else ->
 			if
-			:: asleep[1] && (LISTEN(1) & (channels)) -> asleep[1] = false
+			:: asleep[1] && (listen[1] & (channels)) -> asleep[1] = false
 			:: else
 			fi
 		fi
@@ -114,51 +173,83 @@ inline wake_bits(channels)
 		:: else
 		fi;
 		if
-		:: asleep[1] && (LISTEN(1) & (channels)) -> asleep[1] = false
+		:: asleep[1] && (listen[1] & (channels)) -> asleep[1] = false
 		:: else
 		fi
 #endif
 	}
 }
 
-/* P3 to P5. */
-inline wait_wake()
+/* One step: tries that fail change nothing, and another count is no reason to give up. */
+inline mark_clear(who, c)
+{
+	d_step {
+		if
+#ifdef M_CLEAR_ANY
+		:: true ->
+#else
+		:: !stale[who] ->
+#endif
+			ALL_STALE;
+			marked[c] = false
+		:: else
+		fi;
+		stale[who] = false
+	}
+}
+
+/* P3 to P6. */
+inline wait_wake(who, slot)
 {
 #ifdef M_BUMP_FIRST
-	event++;
+	event_bump();
 #endif
-	d_step { /* waiting_take */
-		taken = waiting & CHANNEL_BIT(p);
-		waiting = waiting & ~CHANNEL_BIT(p)
+	d_step { /* mark_news */
+#ifndef M_NO_NEWS
+		MOVED(0, CHANNEL(slot)) = true;
+		MOVED(1, CHANNEL(slot)) = true;
+#endif
+		stale[who] = false;
+		set = marked[CHANNEL(slot)];
+#ifdef M_TAKE_FIRST
+		marked[CHANNEL(slot)] = false
+#endif
 	};
 	if
-	:: taken ->
+	:: set ->
 #ifdef M_WAKE_FIRST
-		wake_bits(taken);
+		wake_bits(BIT(slot));
 #endif
 #if !defined(M_BUMP_FIRST) && !defined(M_NO_BUMP)
-		event++;	/* event_bump */
+		event_bump();
+#endif
+#ifdef M_CLEAR_BEFORE_WAKE
+		mark_clear(who, CHANNEL(slot));
 #endif
 #ifndef M_WAKE_FIRST
-		wake_bits(taken);
+		wake_bits(BIT(slot));
 #endif
-		taken = 0
+#if !defined(M_TAKE_FIRST) && !defined(M_CLEAR_BEFORE_WAKE)
+		mark_clear(who, CHANNEL(slot));
+#endif
+		set = false
 	:: else
 	fi
 }
 
 /* P2. */
-inline wait_notify()
+inline wait_notify(who, slot)
 {
 	if
-	:: waiting & CHANNEL_BIT(p) -> wait_wake()
+	:: marked[CHANNEL(slot)] -> wait_wake(who, slot)
 	:: else
 	fi
 }
 
 proctype publisher(byte p)
 {
-	byte n, taken;
+	byte n;
+	bool set;
 
 	{
 		do
@@ -166,24 +257,26 @@ proctype publisher(byte p)
 			d_step { /* P1: cell_set */
 #ifdef M_CELL_LATE
 				late_count[p] == 0 ->
-				late_count[p] = 1;
+				late_count[p] = 1
 #else
-				count[p]++;
+				count[p]++
 #endif
-				owes[p] = true
 			};
-			wait_notify();
-			d_step {
-				owes[p] = false;
-				n++
-			}
-		:: d_step {
-				n == PUBS && late_count[p] == 0 ->
-				alive[p] = false;
-				n = 0;
-				finished++
-			};
-			goto end
+			wait_notify(p, p);
+			if
+			:: d_step {
+					late_count[p] == 0 ->
+					told[p]++;
+					n++;
+					if
+					:: n == PUBS ->
+						alive[p] = false;
+						finished++
+					:: else
+					fi
+				}
+			fi
+		:: n == PUBS -> goto end
 		od
 	} unless {
 		dead[p]
@@ -191,107 +284,239 @@ proctype publisher(byte p)
 end:	skip
 }
 
+/* move_cursor(): if there is a message after it, which is news again. */
+proctype seeker()
+{
+	bool set;
+
+	if
+	:: d_step { cursor0[0] > 0 -> cursor0[0]-- };
+#ifndef M_SEEK_SILENT
+		if
+		:: count[0] > cursor0[0] -> wait_notify(2, 0)
+		:: else
+		fi
+#endif
+	:: skip
+	fi;
+	finished++
+}
+
 /* --- a waiter ---------------------------------------------------------------------- */
 
 #define ID (2 + w)
-#define NEWS(w) (w == 0 && count[0] > seen[0] || count[1] > seen[1])
 
-/* look(): one slot after the other; `found` is 1 + the slot with news. */
-inline look()
+/* babus_waiter_add(). */
+proctype adder()
 {
+	bool tell;
+
+	d_step {
+		!lock ->
+		slots0 = 3;
+#ifndef M_ADD_QUIET
+		quiet0[CHANNEL(1)] = false;
+#endif
+		tell = kick
+	};
 	if
-	:: w == 0 ->
-		if
-		:: count[0] > seen[0] -> found = 1
-		:: else
-		fi
-	:: else
-	fi;
-	if
-	:: found == 0 && count[1] > seen[1] -> found = 2
+	:: tell -> /* wait_kick() */
+		event_bump();
+		wake_bits(BIT(0));
+		tell = false
 	:: else
 	fi
 }
+
+#define QUIET(c) (w == 0 && quiet0[c] || w == 1 && quiet1)
+#define SET_QUIET(c, value) \
+	if \
+	:: w == 0 -> quiet0[c] = value \
+	:: else -> quiet1 = value \
+	fi
+
+#ifdef M_QUIET_BLIND
+#define IS_QUIET(c) QUIET(c)
+#else
+#define IS_QUIET(c) (QUIET(c) && !MOVED(w, c)) /* mark_get */
+#endif
+
+/* Inside a d_step. */
+inline mark_set(c)
+{
+#ifdef M_MARK_BUFFERED
+	late_mark[w] = late_mark[w] | 1 << c;
+#elif !defined(M_MARK_AFTER_LOOK)
+	mark_channel(c);
+#endif
+	MOVED(w, c) = false;
+	SET_QUIET(c, false)
+}
+
+/* reader_look(): what is found is 1 + the slot. Inside a d_step. */
+inline look_at(slot)
+{
+#ifndef M_NO_LOOK
+	if
+	:: NEWS(w, slot) -> found = slot + 1
+	:: else
+	fi
+#else
+	skip
+#endif
+}
+
+/* After the last look at a channel, in the same d_step. */
+inline looked_at(c)
+{
+#ifdef M_MARK_AFTER_LOOK
+	mark_channel(c);
+#endif
+#ifdef M_SEEN_LATE
+	MOVED(w, c) = false;
+#endif
+	if
+	:: found == 0 -> SET_QUIET(c, true)
+	:: else
+	fi
+}
+
+/*
+ * interest_look(), which ends with the first reader that has news: the caller reads one
+ * message of it then.
+ */
+inline interest_look()
+{
+	if
+	:: d_step { IS_QUIET(CHANNEL(w)) -> skip }
+	:: d_step { !IS_QUIET(CHANNEL(w)) -> mark_set(CHANNEL(w)) };
+		if
+		:: d_step {
+				w == 1 ->
+				look_at(1);
+				looked_at(CHANNEL(1))
+			}
+		:: d_step {
+				w == 0 && (CHANNELS == 2 || !(slots0 & 2)) ->
+				look_at(0);
+				looked_at(0)
+			}
+		:: d_step { w == 0 && CHANNELS == 1 && slots0 & 2 -> look_at(0) };
+			d_step {
+				if
+				:: found == 0 -> look_at(1)
+				:: else
+				fi;
+				looked_at(0)
+			}
+		fi
+	fi;
+#if CHANNELS == 2
+	if
+	:: d_step { found || w == 1 || !(slots0 & 2) || IS_QUIET(1) -> skip }
+	:: d_step { !(found || w == 1 || !(slots0 & 2) || IS_QUIET(1)) -> mark_set(1) };
+		d_step {
+			look_at(1);
+			looked_at(1)
+		}
+	fi
+#endif
+}
+
+#define LISTEN(w) (w == 1 -> BIT(1) : (slots0 & 2 -> BIT(0) | BIT(1) : BIT(0)))
 
 inline event_get()
 {
-	word = event
+	changed[w] = false
 }
 
-inline waiting_mark()
-{
-#ifdef M_MARK_BUFFERED
-	late_mark[w] = LISTEN(w)
-#else
-	waiting = waiting | LISTEN(w)
-#endif
-}
-
-/* W1 to W4. */
+/* W1 to W4: all but the sleep under the waiter's lock, which only add() asks for too. */
 inline sleep_once()
 {
-#ifdef M_EVENT_LATE
-	waiting_mark();
-	event_get();
-	look();
-#elif defined(M_MARK_AFTER_LOOK)
-	event_get();
-	look();
-	waiting_mark();
-#else
-	event_get();
-	waiting_mark();
-#ifndef M_NO_LOOK
-	look();
+#ifdef ADD
+	d_step { !lock -> lock = true };
 #endif
+#if !defined(M_EVENT_LATE) && !defined(M_EVENT_UNLOCKED)
+	event_get();
+#endif
+#ifndef M_EVENT_UNLOCKED
+	interest_look();
+#endif
+#ifdef M_EVENT_LATE
+	event_get();
+#endif
+#ifdef ADD
+	d_step {
+		listen[w] = LISTEN(w);
+		lock = false;
+		kick = found == 0
+	};
+#endif
+#ifdef M_EVENT_UNLOCKED
+	event_get();
+	interest_look();
 #endif
 	if
-	:: found == 0 ->
+	:: d_step { /* FUTEX_WAIT_BITSET */
+			found == 0 && !changed[w] ->
+			asleep[w] = true
+		};
 		if
-		:: d_step { word == event -> asleep[w] = true }; /* FUTEX_WAIT_BITSET */
-			if
-			:: !asleep[w]
+		:: !asleep[w]
 #ifdef RECHECK
-			:: d_step { timeout && NEWS(w) -> asleep[w] = false }
+		:: d_step {
+				timeout && !rechecked && (NEWS(w, 0) || NEWS(w, 1)) ->
+				rechecked = true;
+				asleep[w] = false;
+#ifndef M_RECHECK_QUIET
+				if
+				:: w == 0 -> quiet0[0] = false; quiet0[1] = false
+				:: else -> quiet1 = false
+				fi
 #endif
-			:: d_step {
-					asleep[w] && finished == 2 &&
-					late_count[0] + late_count[1] == 0 &&
+			}
+#endif
+		:: d_step {
+				asleep[w] && finished == BRINGERS && slots0 == 3 &&
+				late_count[0] + late_count[1] == 0 &&
 #if defined(RECHECK) || defined(M_NO_RECHECK)
-					!NEWS(w) ->
+				!NEWS(w, 0) && !NEWS(w, 1) ->
 #else
-					(debt || !NEWS(w)) ->
+				!MISSES(w, 0) && !MISSES(w, 1) ->
 #endif
-					asleep[w] = false;
-					alive[ID] = false
-				};
-				goto end
-			fi
-		:: else
-		fi;
-		word = 0
-	:: else -> word = 0
-	fi
+				asleep[w] = false;
+				alive[ID] = false
+			};
+			goto end
+		fi
+	:: d_step { /* the word has changed, or the caller reads what was found */
+			found || changed[w] ->
+			if
+			:: found -> rechecked = false
+			:: else
+			fi;
+			if
+			:: found && w == 0 -> cursor0[found - 1]++
+			:: found && w == 1 -> cursor1++
+			:: else
+			fi;
+			found = 0
+		}
+	fi;
+#ifdef ADD
+	kick = false
+#endif
 }
 
-/* babus_waiter_wait(), and the caller who reads one message at a time. */
+/* babus_waiter_wait(), and the caller. */
 proctype waiter(byte w)
 {
-	byte seen[2], word, found;
+	byte found;
+	bool rechecked;
 
 	{
 		do
-		:: look();
-			if
-			:: found == 0 -> sleep_once()
-			:: else
-			fi;
-			d_step {
-				if
-				:: found -> seen[found - 1]++; found = 0
-				:: else
-				fi
-			}
+		:: sleep_once()
 		od
 	} unless {
 		dead[ID]
@@ -304,11 +529,21 @@ init {
 		alive[0] = true;
 		alive[1] = true;
 		alive[2] = true;
-		alive[3] = true;
+		listen[0] = LISTEN(0);
+		listen[1] = LISTEN(1);
 		run publisher(0);
 		run publisher(1);
 		run waiter(0);
+#ifdef ADD
+		run adder();
+#endif
+#if !defined(ADD) && !defined(SEEK)
+		alive[3] = true;
 		run waiter(1);
+#endif
+#ifdef SEEK
+		run seeker();
+#endif
 #if defined(M_CELL_LATE) || defined(M_MARK_BUFFERED)
 		run memory();
 #endif
