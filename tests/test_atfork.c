@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -222,6 +223,9 @@ static void so_they_do_while_other_threads_register(void **state)
 	pthread_t threads[3];
 
 	(void)state;
+	/* A sanitizer's allocator is not ready to be forked by one of several threads. */
+	if (SUPPORT_SANITIZED)
+		skip();
 	setup();
 	stop = 0;
 	assert_int_equal(pthread_create(&threads[0], NULL, open_read_close, NULL), 0);
@@ -236,33 +240,44 @@ static void so_they_do_while_other_threads_register(void **state)
 }
 
 /* A handler's first view of a handle that another thread is about to view first, too. */
-static babus_slot *fresh;
+static babus_slot *_Atomic fresh;
 
 static void *view_fresh(void *arg)
 {
-	struct babus_message message;
+	while (!stop) {
+		struct babus_message message;
+		babus_slot *slot = fresh;
 
-	EXPECT_EQUAL(babus_slot_view(fresh, BABUS_LATEST, 0, &message), 0);
-	babus_message_release(&message);
+		if (!slot)
+			continue;
+		EXPECT_EQUAL(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
+		babus_message_release(&message);
+		fresh = NULL;
+	}
 	return arg;
 }
 
 static void a_handler_and_a_thread_may_be_first_on_one_handle(void **state)
 {
+	babus_slot *before;
+	pthread_t thread;
+
 	(void)state;
 	setup();
+	before = shared;
+	stop = 0;
+	assert_int_equal(pthread_create(&thread, NULL, view_fresh, NULL), 0);
 	for (int i = 0; i < FORKS; i++) {
-		babus_slot *before = shared;
-		pthread_t thread;
-
-		fresh = open_slot("s", BABUS_PUBLISH);
-		shared = fresh;
-		assert_int_equal(pthread_create(&thread, NULL, view_fresh, NULL), 0);
+		shared = open_slot("s", BABUS_PUBLISH);
+		fresh = shared;
 		fork_once();
-		assert_int_equal(pthread_join(thread, NULL), 0);
-		shared = before;
-		babus_slot_close(fresh);
+		while (fresh)
+			sched_yield();
+		babus_slot_close(shared);
 	}
+	stop = 1;
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	shared = before;
 	cleanup();
 }
 

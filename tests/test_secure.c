@@ -94,5 +94,7 @@ static int run(void)
 
 int main(int argc, char **argv)
 {
-	return argc > 1 && !strcmp(argv[1], "copy") ? run_copy() : support_main(run, 60);
+	if (argc > 1 && !strcmp(argv[1], "copy"))
+		_exit(run_copy());
+	return support_main(run, 60);
 }
