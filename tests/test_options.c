@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the open calls refuse: flags, and options that nobody has filled in. */
+/* What the open calls refuse, flags and options; and what stays zero in results. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -143,6 +143,87 @@ static void domain_options_of_zeros_ask_for_root(void **state)
 	child_join(child_start(create_with_the_options_of_zeros, NULL));
 }
 
+/* --- results ------------------------------------------------------------------------------ */
+
+static bool all_zero(const uint64_t *words, size_t size)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < size / sizeof(*words); i++)
+		bits |= words[i];
+	return !bits;
+}
+
+#define ZEROED(result) assert_true(all_zero((result).reserved, sizeof((result).reserved)))
+
+static int check_client(void *arg, const struct babus_client_info *info)
+{
+	(void)arg;
+	ZEROED(*info);
+	return 0;
+}
+
+/* Whatever was there before, so that they can get a meaning. */
+static void reserved_fields_of_results_are_zero(void **state)
+{
+	babus_slot *slot = make_slot("s", 2, 16);
+	struct babus_reader_stats stats;
+	struct babus_message message;
+	struct babus_report report;
+	struct babus_slot_info info;
+	struct babus_event event;
+	struct babus_loan loan;
+	babus_waiter *waiter;
+	babus_reader *reader;
+	char buffer[16];
+
+	(void)state;
+	assert_int_equal(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
+	assert_int_equal(babus_waiter_open(bus, NULL, &waiter), 0);
+	assert_int_equal(babus_waiter_add(waiter, reader, NULL), 0);
+#define FILLED(result) memset(&(result), 0xa5, sizeof(result))
+	FILLED(loan);
+	assert_int_equal(babus_slot_loan(slot, 1, &loan), 0);
+	ZEROED(loan);
+	ZEROED(loan.stamp);
+	assert_int_equal(loan.stamp.reserved0, 0);
+	assert_int_equal(loan.stamp.tag | loan.stamp.origin | loan.stamp.source_time_ns, 0);
+	assert_int_equal(babus_loan_commit(&loan, NULL), 0);
+	FILLED(event);
+	assert_int_equal(babus_waiter_wait(waiter, BABUS_NOW, &event, 1), 1);
+	ZEROED(event);
+	FILLED(message);
+	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
+	ZEROED(message);
+	babus_message_release(&message);
+	FILLED(message);
+	assert_int_equal(babus_slot_copy(slot, BABUS_LATEST, 0, buffer, 16, &message), 0);
+	ZEROED(message);
+	assert_int_equal(message.skipped, 0);
+	FILLED(message);
+	assert_int_equal(babus_slot_copy(slot, BABUS_LATEST, 0, buffer, 0, &message), -EMSGSIZE);
+	ZEROED(message);
+	FILLED(message);
+	assert_int_equal(babus_reader_latest(reader, &message), 0);
+	ZEROED(message);
+	babus_message_release(&message);
+	FILLED(stats);
+	assert_int_equal(babus_reader_stats(reader, &stats), 0);
+	ZEROED(stats);
+	FILLED(info);
+	assert_int_equal(babus_slot_info(slot, &info), 0);
+	ZEROED(info);
+	FILLED(report);
+	assert_int_equal(babus_domain_recover(bus, 0, &report), 0);
+	ZEROED(report);
+	assert_int_equal(report.reserved0, 0);
+	assert_int_equal(babus_slot_clients(slot, check_client, NULL), 0);
+#undef FILLED
+	babus_waiter_close(waiter);
+	babus_reader_close(reader);
+	babus_slot_close(slot);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -152,6 +233,7 @@ static int run(void)
 	    CASE(each_reserved_field_must_be_zero_and_is_named),
 	    CASE(slot_options_of_zeros_name_the_call_that_is_missing),
 	    CASE(domain_options_of_zeros_ask_for_root),
+	    CASE(reserved_fields_of_results_are_zero),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
