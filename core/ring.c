@@ -177,23 +177,24 @@ static int describe(const struct ring *ring, const shared64 *place, uint64_t cel
 
 	if (__builtin_expect(!ring_is_mapped(ring, buffer), 0))
 		return RING_FAR;
-	if (record_get(&record->seq) != cell_seq(cell))
+	if (__builtin_expect(record_get(&record->seq) != cell_seq(cell), 0))
 		return mismatch(place, cell, "a message's record is of another one");
 	/* Beyond the mark there may be no memory, and touching it is SIGBUS. */
-	if (size > ring->g.max_size || size > record_get(&ring->marks[buffer]))
+	if (__builtin_expect(size > ring->g.max_size || size > record_get(&ring->marks[buffer]), 0))
 		return mismatch(place, cell, "a message longer than its buffer");
-	*message = (struct babus_message){
-	    .data = ring_data(ring, buffer),
-	    .size = size,
-	    .seq = cell_seq(cell),
-	    .lost = lost,
-	    .time_ns = record_get(&record->time_ns),
-	    .source_time_ns = record_get(&record->source_time_ns),
-	    .tag = record_get(&record->tag),
-	    .origin = record_get(&record->origin),
-	    .publisher = record_get(&record->publisher),
-	    .pid = (uint32_t)record_get(&record->pid),
-	};
+	/* Field by field: a whole struct would be made elsewhere and copied. */
+	message->data = ring_data(ring, buffer);
+	message->size = size;
+	message->seq = cell_seq(cell);
+	message->lost = lost;
+	message->skipped = 0;
+	message->time_ns = record_get(&record->time_ns);
+	message->source_time_ns = record_get(&record->source_time_ns);
+	message->tag = record_get(&record->tag);
+	message->origin = record_get(&record->origin);
+	message->publisher = record_get(&record->publisher);
+	message->pid = (uint32_t)record_get(&record->pid);
+	message->reserved[0] = message->reserved[1] = message->reserved[2] = 0;
 	return 0;
 }
 
@@ -298,11 +299,11 @@ static uint32_t buffer_at(const struct ring *ring, const void *data)
  */
 bool ring_still_holds(const struct ring *ring, const struct babus_message *message)
 {
-	uint32_t buffer = buffer_at(ring, message->data);
-
-	return cell_get(&ring->cells[ring_index(ring, message->seq)]) ==
-		   word_cell(message->seq, buffer) ||
-	       state_get(&ring->states[buffer]) == word_state(STATE_HISTORY, message->seq);
+	/* A number is published once, so its cell names no other buffer. */
+	if (cell_seq(cell_get(&ring->cells[ring_index(ring, message->seq)])) == message->seq)
+		return true;
+	return state_get(&ring->states[buffer_at(ring, message->data)]) ==
+	       word_state(STATE_HISTORY, message->seq);
 }
 
 /* --- allocating ------------------------------------------------------------- */

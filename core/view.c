@@ -108,10 +108,11 @@ void babus_message_release(struct babus_message *message)
 }
 
 /*
- * Copy a view's payload to the caller's memory and release it. -EMSGSIZE; RING_AGAIN: it
- * is not whole, nor is what the view says of it.
+ * Copy a view's payload to the caller's memory and release it. -EMSGSIZE: `message`
+ * describes it. RING_AGAIN: it is not whole, nor is what the view says of it.
  */
-static int copy_out(struct babus_message *view, void *buffer, size_t capacity)
+static int copy_out(struct babus_message *view, void *buffer, size_t capacity,
+		    struct babus_message *message)
 {
 	babus_slot *slot = view->slot;
 	int error = view->size > capacity ? -EMSGSIZE : 0;
@@ -124,6 +125,12 @@ static int copy_out(struct babus_message *view, void *buffer, size_t capacity)
 	/* Cut off while we read? Then what we have is zeros. */
 	if (slot_was_cut(slot))
 		error = -EIO;
+	if (!error || error == -EMSGSIZE) {
+		*message = *view;
+		message->data = error ? NULL : buffer;
+		message->pin = 0;
+		message->slot = NULL;
+	}
 	babus_message_release(view);
 	return error;
 }
@@ -148,15 +155,11 @@ int slot_copy(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n
 
 		if (error)
 			return error;
-		error = copy_out(&view, buffer, capacity);
-		if (error == RING_AGAIN)
-			continue;
-		if (error && error != -EMSGSIZE)
+		error = copy_out(&view, buffer, capacity, message);
+		if (error == -EMSGSIZE)
+			return too_small(slot, message, capacity);
+		if (error != RING_AGAIN)
 			return error;
-		*message = view;
-		message->data = error ? NULL : buffer;
-		message->pin = 0;
-		return error ? too_small(slot, &view, capacity) : 0;
 	}
 	return -EBUSY;
 }
