@@ -70,8 +70,7 @@ static bool cells_are_sound(const struct ring *ring, uint64_t newest)
 	return sound;
 }
 
-/* What a mark promises is there: else the next to write into it is killed. */
-static bool marks_have_memory(babus_slot *slot)
+bool accounts_have_memory(babus_slot *slot)
 {
 	const struct layout_geometry *g = &slot->ring.g;
 	struct stat st;
@@ -110,6 +109,6 @@ bool accounts_balance(babus_slot *slot, uint32_t tokens, uint32_t pins)
 	holds &= equal("tokens in use", accounts.tokens, tokens);
 	holds &= equal("pins in use", accounts.pins, pins);
 	holds &= cells_are_sound(ring, newest);
-	holds &= marks_have_memory(slot);
+	holds &= accounts_have_memory(slot);
 	return holds;
 }

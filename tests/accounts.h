@@ -28,4 +28,7 @@ void accounts_take(babus_slot *slot, struct accounts *accounts);
  */
 bool accounts_balance(babus_slot *slot, uint32_t tokens, uint32_t pins);
 
+/* Whether what the marks promise is memory: else who writes into it next is killed. */
+bool accounts_have_memory(babus_slot *slot);
+
 #endif
