@@ -37,7 +37,8 @@ struct c11_program {
 	bool (*holds)(void);
 	bool anytime;
 	bool broken; /* the property does not hold: a program that shows it */
-	bool large;
+	bool costly; /* not to be run for each order that is weakened */
+	bool large;  /* only to be run if there is time */
 };
 
 /* --- for thread functions ----------------------------------------------------------- */

@@ -113,8 +113,8 @@ static uint64_t readers, doubt, kick, armed; /* of the waiter, under its lock */
 static bool saw[2][2];                       /* waiter, slot */
 static bool added, was_armed;
 
-static uint32_t channel_of[2];     /* of a slot */
-static bool (*has_news)(int slot); /* reader_look() */
+static struct layout_place place_of[2]; /* of a slot */
+static bool (*has_news)(int slot);      /* reader_look() */
 
 static void quiet_domain(void)
 {
@@ -126,7 +126,7 @@ static void quiet_domain(void)
 	removed = 0;
 	readers = 1;
 	doubt = kick = armed = 0;
-	channel_of[0] = channel_of[1] = 0;
+	memset(place_of, 0, sizeof(place_of));
 	spurious = false;
 }
 
@@ -155,46 +155,84 @@ static bool cursor_went_back(int slot)
 /* --- the waiter --------------------------------------------------------------------------------
  */
 
-struct channel {
+/* As in core/interest.c: groups are the slots that share a mark. */
+struct group {
 	bool quiet;
 	uint32_t seen;
 };
 
-/* interest_look() with `mark`: whether there is news. */
+struct channel {
+	struct group groups[2];
+	bool quiet;
+	uint64_t seen;
+};
+
+static bool is_in(int slot, uint64_t slots, uint32_t channel, uint32_t mark)
+{
+	return slots >> slot & 1 && place_of[slot].channel == channel &&
+	       place_of[slot].mark == mark;
+}
+
+/* look_at_group(): whether there is news. */
+static bool look_at_group(struct group *group, uint64_t slots, uint32_t channel, uint32_t mark)
+{
+	shared64 *word = &domain.channels[channel].marks[mark];
+	bool news = false;
+
+	if (group->quiet && mark_count(mark_get(word)) == group->seen)
+		return false;
+	group->seen = mark_count(mark_set(word));
+	for (int slot = 0; slot < 2; slot++) {
+		if (!is_in(slot, slots, channel, mark) || !has_news(slot))
+			continue;
+		saw[this_thread()][slot] = true;
+		news = true;
+	}
+	group->quiet = !news;
+	return news;
+}
+
+/* look_at_channel() */
+static bool look_at_channel(struct channel *channel, uint64_t slots, uint32_t c)
+{
+	uint64_t seen = news_get(&domain.channels[c].news);
+	bool news = false;
+
+	if (channel->quiet && seen == channel->seen)
+		return false;
+	channel->quiet = true;
+	for (uint32_t mark = 0; mark < 2; mark++) {
+		if (!is_in(0, slots, c, mark) && !is_in(1, slots, c, mark))
+			continue;
+		news = look_at_group(&channel->groups[mark], slots, c, mark) || news;
+		channel->quiet = channel->quiet && channel->groups[mark].quiet;
+	}
+	channel->seen = seen;
+	return news;
+}
+
+/* interest_look() with `mark` */
 static bool mark_and_look(struct channel *channels, uint64_t slots)
 {
 	bool news = false;
 
-	for (uint32_t c = 0; c < 2; c++) {
-		shared64 *mark = &domain.channels[c].mark;
-		bool here = false, any = false;
-
-		for (int slot = 0; slot < 2; slot++)
-			any = any || (slots >> slot & 1 && channel_of[slot] == c);
-		if (!any || (channels[c].quiet && mark_count(mark_get(mark)) == channels[c].seen))
-			continue;
-		channels[c].seen = mark_count(mark_set(mark));
-		for (int slot = 0; slot < 2; slot++) {
-			if (!(slots >> slot & 1) || channel_of[slot] != c || !has_news(slot))
-				continue;
-			saw[this_thread()][slot] = true;
-			here = true;
-		}
-		channels[c].quiet = !here;
-		news = news || here;
-	}
+	for (uint32_t c = 0; c < 2; c++)
+		if ((slots & 1 && place_of[0].channel == c) ||
+		    (slots & 2 && place_of[1].channel == c))
+			news = look_at_channel(&channels[c], slots, c) || news;
 	return news;
 }
 
 static uint32_t bits_of(uint64_t slots)
 {
-	return (slots & 1 ? 1u << channel_of[0] : 0) | (slots & 2 ? 1u << channel_of[1] : 0);
+	return (slots & 1 ? 1u << place_of[0].channel : 0) |
+	       (slots & 2 ? 1u << place_of[1].channel : 0);
 }
 
 /* sleep_once(), a few times. Who comes to the end does not sleep. */
 static void wait_for(uint64_t slots, int rounds)
 {
-	struct channel channels[2] = {{0}};
+	struct channel channels[2] = {0};
 
 	saw[this_thread()][0] = saw[this_thread()][1] = false;
 	while (rounds--) {
@@ -208,6 +246,11 @@ static void wait_for(uint64_t slots, int rounds)
 static void wait_for_first(void)
 {
 	wait_for(1, 2);
+}
+
+static void wait_thrice_for_first(void)
+{
+	wait_for(1, 3);
 }
 
 static void wait_once_for_first(void)
@@ -235,25 +278,25 @@ static void wait_thrice_for_both(void)
 static void publish_first(void)
 {
 	cell_set(&cells[0], 0, word_cell(1, 0));
-	wait_notify(&domain, channel_of[0]);
+	wait_notify(&domain, place_of[0]);
 }
 
 static void publish_second(void)
 {
 	cell_set(&cells[1], 0, word_cell(1, 0));
-	wait_notify(&domain, channel_of[1]);
+	wait_notify(&domain, place_of[1]);
 }
 
 static void remove_slot(void)
 {
 	flag_raise(&removed, 1);
-	wait_notify(&domain, channel_of[0]);
+	wait_notify(&domain, place_of[0]);
 }
 
 static void change_domain(void)
 {
 	change_bump(&changes);
-	wait_notify(&domain, channel_of[0]);
+	wait_notify(&domain, place_of[0]);
 }
 
 /* move_cursor() */
@@ -261,7 +304,7 @@ static void seek_back(void)
 {
 	cursor_move(&cursor, 0);
 	if (cell_get(&cells[0]))
-		wait_notify(&domain, channel_of[0]);
+		wait_notify(&domain, place_of[0]);
 }
 
 /* --- the waiter's lock --------------------------------------------------------------------------
@@ -281,7 +324,7 @@ static void unlock(void)
 /* sleep_once(): what is changed after the critical section makes it look again. */
 static void wait_with_lock(void)
 {
-	struct channel channels[2] = {{0}};
+	struct channel channels[2] = {0};
 
 	saw[0][0] = saw[0][1] = false;
 	for (int round = 0; round < 2; round++) {
@@ -292,7 +335,8 @@ static void wait_with_lock(void)
 			return;
 		word = event_get(&domain.event);
 		listen = bits_of(plain_read(&readers));
-		channels[0].quiet = channels[0].quiet && !plain_read(&doubt);
+		if (plain_read(&doubt))
+			channels[0].quiet = channels[0].groups[0].quiet = false;
 		news = mark_and_look(channels, plain_read(&readers));
 		plain_write(&kick, !news);
 		unlock();
@@ -321,7 +365,7 @@ static void add_second(void)
 /* serve(), for a waiter that may be armed meanwhile. */
 static void serve(void)
 {
-	struct channel channels[2] = {{0}};
+	struct channel channels[2] = {0};
 
 	saw[0][0] = saw[0][1] = false;
 	for (int round = 0; round < 2; round++) {
@@ -339,7 +383,7 @@ static void serve(void)
 /* arm() */
 static void arm(void)
 {
-	struct channel channels[2] = {{0}};
+	struct channel channels[2] = {0};
 
 	was_armed = false;
 	saw[1][0] = false;
@@ -418,7 +462,13 @@ static void with_cells(void)
 static void with_two_channels(void)
 {
 	with_cells();
-	channel_of[1] = 1;
+	place_of[1].channel = 1;
+}
+
+static void with_two_marks(void)
+{
+	with_cells();
+	place_of[1].mark = 1;
 }
 
 static void with_spurious_wakes(void)
@@ -461,6 +511,11 @@ static void with_cursor_and_message(void)
 	{                                                                                         \
 		"wait", order, claim_, C11_ABSTRACT, setup, {__VA_ARGS__}, holds, .anytime = true \
 	}
+#define COSTLY(order, claim_, setup, holds, ...)                                                   \
+	{                                                                                          \
+		"wait", order, claim_, C11_ABSTRACT, setup, {__VA_ARGS__}, holds, .anytime = true, \
+										  .costly = true   \
+	}
 #define LARGE(order, claim_, setup, holds, ...)                                                    \
 	{                                                                                          \
 		"wait", order, claim_, C11_ABSTRACT, setup, {__VA_ARGS__}, holds, .anytime = true, \
@@ -479,12 +534,14 @@ const struct c11_program wait_programs[] = {
 	 wait_once_for_first, NULL, seek_back, publish_first),
     WAIT("WAKE", "a publisher wakes two waiters", with_cells, each_is_woken, wait_once_for_first,
 	 wait_once_for_first, publish_first),
-    WAIT("EVENT", "two publishers wake a waiter", with_cells, woken_by_two, wait_for_both, NULL,
-	 publish_first, publish_second),
-    WAIT("EVENT", "two publishers wake a waiter on two channels", with_two_channels, woken_by_two,
-	 wait_for_both, NULL, publish_first, publish_second),
+    COSTLY("EVENT", "two publishers wake a waiter", with_cells, woken_by_two, wait_for_both, NULL,
+	   publish_first, publish_second),
+    COSTLY("EVENT", "two publishers wake a waiter on two channels", with_two_channels, woken_by_two,
+	   wait_for_both, NULL, publish_first, publish_second),
+    COSTLY("EVENT", "two publishers wake a waiter on two marks", with_two_marks, woken_by_two,
+	   wait_for_both, NULL, publish_first, publish_second),
     WAIT("EVENT", "a quiet channel is not marked again", with_spurious_wakes, woken_by_one,
-	 wait_for_first, NULL, publish_first),
+	 wait_thrice_for_first, NULL, publish_first),
     WAIT("EVENT", "a reader that is added is looked at", with_second_message, added_is_seen,
 	 wait_with_lock, NULL, add_second),
     WAIT("EVENT", "a descriptor that is armed is served", with_cells, armed_is_served, serve, arm,
@@ -503,6 +560,8 @@ const struct c11_program wait_programs[] = {
 	  wait_thrice_for_both, NULL, publish_first, publish_second),
     LARGE("EVENT", "the same on two channels", with_two_channels, woken_by_two,
 	  wait_thrice_for_both, NULL, publish_first, publish_second),
+    LARGE("EVENT", "the same on two marks", with_two_marks, woken_by_two, wait_thrice_for_both,
+	  NULL, publish_first, publish_second),
     LARGE("EVENT", "two publishers, two waiters", with_cells, each_is_woken_by_its_own,
 	  wait_once_for_first, wait_once_for_second, publish_first, publish_second),
     {0},
