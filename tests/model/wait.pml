@@ -19,14 +19,14 @@
  * Every access is sequentially consistent, so stores are never late but in
  * mutants, where `memory` makes them visible at any later time.
  *
- * Parameters: CHANNELS (1 or 2) for the two slots; PUBS messages of each
- * publisher; CRASHES, VICTIMS; RECHECK; ADD: slot 1 is added to waiter 0's set at any
- * time; SEEK: the reader of slot 0 goes back by a message at any time; with either,
- * waiter 0 is alone. A mutant is one macro M_..., see `check`.
+ * Parameters: PLACES of the two slots: 1, they share a mark; 2, a channel; 3, neither; PUBS
+ * messages of each publisher; CRASHES, VICTIMS; RECHECK; ALONE: there is no waiter 1; ADD:
+ * so, and slot 1 is added to waiter 0's set at any time; SEEK: so, and the reader of slot 0
+ * goes back by a message at any time. A mutant is one macro M_..., see `check`.
  */
 
-#ifndef CHANNELS
-#define CHANNELS 1
+#ifndef PLACES
+#define PLACES 1
 #endif
 #ifndef PUBS
 #define PUBS 2
@@ -37,6 +37,9 @@
 #ifndef VICTIMS
 #define VICTIMS 15	/* bit for each process that may be killed */
 #endif
+#if defined(ADD) || defined(SEEK)
+#define ALONE
+#endif
 #ifdef SEEK
 #define BRINGERS 3	/* of news */
 #else
@@ -45,15 +48,17 @@
 
 byte count[2];		/* messages in each slot: the cells */
 /*
- * layout_channel.mark and layout_domain.event. Their counters are only ever compared with
- * what they were, so of each pair that is compared there is a bit that tells whether they
- * differ. It is set for all who have read the counter when it moves on.
+ * layout_channel.news, .marks and layout_domain.event. Their counters are only ever
+ * compared with what they were, so of each pair that is compared there is a bit that tells
+ * whether they differ. It is set for all who have read the counter when it moves on.
  */
-bool marked[2];		/* the epoch is odd */
+bool marked[2];		/* the mark's epoch is odd */
 bool stale[3];		/* it is another one than the publisher (or seeker) saw */
-bool moved[4];		/* the count of news is another one than the waiter saw: MOVED() */
+bool moved[4];		/* the mark's news are not those the waiter saw: MOVED() */
+bool moved_channel[4];	/* the same of the channel's news: CHANNEL_MOVED() */
 bool changed[2];	/* the event word is another one than the waiter read */
-#define MOVED(w, c) moved[2 * (w) + (c)]
+#define MOVED(w, m) moved[2 * (w) + (m)]
+#define CHANNEL_MOVED(w, c) moved_channel[2 * (w) + (c)]
 
 bool asleep[2];		/* in the kernel's queue on event */
 byte listen[2];		/* and for which channels */
@@ -66,7 +71,9 @@ byte slots0 = 1;
 #else
 byte slots0 = 3;
 #endif
-bool quiet0[2], quiet1;
+bool quiet[4], quiet_channel[4];
+#define QUIET(w, m) quiet[2 * (w) + (m)]
+#define CHANNEL_QUIET(w, c) quiet_channel[2 * (w) + (c)]
 bool kick, lock;	/* of waiter 0 */
 
 byte late_count[2];	/* publishers' store buffers, for mutants */
@@ -77,7 +84,16 @@ bool alive[4], dead[4];
 byte told[2];		/* messages whose publish has returned */
 byte finished;		/* bringers that are done, or dead */
 
-#define CHANNEL(slot) ((slot) % CHANNELS)
+#if PLACES == 1
+#define MARK(slot) 0
+#else
+#define MARK(slot) (slot)
+#endif
+#if PLACES == 3
+#define CHANNEL(slot) (slot)
+#else
+#define CHANNEL(slot) 0
+#endif
 #define BIT(slot) (1 << CHANNEL(slot))
 #define LOOKS_AT(w, slot) (w == 0 && (slots0 >> (slot) & 1) || w == 1 && slot == 1)
 #define NEWS(w, slot) (LOOKS_AT(w, slot) && count[slot] > CURSOR(w, slot))
@@ -90,17 +106,17 @@ byte finished;		/* bringers that are done, or dead */
 #endif
 
 /* Always a new odd epoch. Inside a d_step. */
-inline mark_channel(c)
+inline new_epoch(m)
 {
 #ifdef M_SAME_EPOCH
 	if
-	:: !marked[c] -> ALL_STALE
+	:: !marked[m] -> ALL_STALE
 	:: else
 	fi;
 #else
 	ALL_STALE;
 #endif
-	marked[c] = true
+	marked[m] = true
 }
 
 inline event_bump()
@@ -116,10 +132,10 @@ proctype memory()
 end:	do
 	:: d_step { late_count[0] -> count[0]++; late_count[0] = 0 }
 	:: d_step { late_count[1] -> count[1]++; late_count[1] = 0 }
-	:: d_step { late_mark[0] & 1 -> mark_channel(0); late_mark[0] = late_mark[0] & 2 }
-	:: d_step { late_mark[0] & 2 -> mark_channel(1); late_mark[0] = late_mark[0] & 1 }
-	:: d_step { late_mark[1] & 1 -> mark_channel(0); late_mark[1] = late_mark[1] & 2 }
-	:: d_step { late_mark[1] & 2 -> mark_channel(1); late_mark[1] = late_mark[1] & 1 }
+	:: d_step { late_mark[0] & 1 -> new_epoch(0); late_mark[0] = late_mark[0] & 2 }
+	:: d_step { late_mark[0] & 2 -> new_epoch(1); late_mark[0] = late_mark[0] & 1 }
+	:: d_step { late_mark[1] & 1 -> new_epoch(0); late_mark[1] = late_mark[1] & 2 }
+	:: d_step { late_mark[1] & 2 -> new_epoch(1); late_mark[1] = late_mark[1] & 1 }
 	od
 }
 
@@ -181,7 +197,7 @@ inline wake_bits(channels)
 }
 
 /* One step: tries that fail change nothing, and another count is no reason to give up. */
-inline mark_clear(who, c)
+inline mark_clear(who, m)
 {
 	d_step {
 		if
@@ -191,46 +207,63 @@ inline mark_clear(who, c)
 		:: !stale[who] ->
 #endif
 			ALL_STALE;
-			marked[c] = false
+			marked[m] = false
 		:: else
 		fi;
 		stale[who] = false
 	}
 }
 
-/* P3 to P6. */
+inline news_bump(c)
+{
+	d_step {
+		CHANNEL_MOVED(0, c) = true;
+		CHANNEL_MOVED(1, c) = true
+	}
+}
+
+/* P3 to P7. */
 inline wait_wake(who, slot)
 {
 #ifdef M_BUMP_FIRST
 	event_bump();
 #endif
+#ifdef M_CHANNEL_FIRST
+	news_bump(CHANNEL(slot));
+#endif
 	d_step { /* mark_news */
 #ifndef M_NO_NEWS
-		MOVED(0, CHANNEL(slot)) = true;
-		MOVED(1, CHANNEL(slot)) = true;
+		MOVED(0, MARK(slot)) = true;
+		MOVED(1, MARK(slot)) = true;
 #endif
 		stale[who] = false;
-		set = marked[CHANNEL(slot)];
+		set = marked[MARK(slot)];
 #ifdef M_TAKE_FIRST
-		marked[CHANNEL(slot)] = false
+		marked[MARK(slot)] = false
 #endif
 	};
 	if
 	:: set ->
+#if !defined(M_CHANNEL_FIRST) && !defined(M_CHANNEL_LATE)
+		news_bump(CHANNEL(slot));
+#endif
 #ifdef M_WAKE_FIRST
 		wake_bits(BIT(slot));
 #endif
 #if !defined(M_BUMP_FIRST) && !defined(M_NO_BUMP)
 		event_bump();
 #endif
+#ifdef M_CHANNEL_LATE
+		news_bump(CHANNEL(slot));
+#endif
 #ifdef M_CLEAR_BEFORE_WAKE
-		mark_clear(who, CHANNEL(slot));
+		mark_clear(who, MARK(slot));
 #endif
 #ifndef M_WAKE_FIRST
 		wake_bits(BIT(slot));
 #endif
 #if !defined(M_TAKE_FIRST) && !defined(M_CLEAR_BEFORE_WAKE)
-		mark_clear(who, CHANNEL(slot));
+		mark_clear(who, MARK(slot));
 #endif
 		set = false
 	:: else
@@ -241,7 +274,7 @@ inline wait_wake(who, slot)
 inline wait_notify(who, slot)
 {
 	if
-	:: marked[CHANNEL(slot)] -> wait_wake(who, slot)
+	:: marked[MARK(slot)] -> wait_wake(who, slot)
 	:: else
 	fi
 }
@@ -315,7 +348,10 @@ proctype adder()
 		!lock ->
 		slots0 = 3;
 #ifndef M_ADD_QUIET
-		quiet0[CHANNEL(1)] = false;
+		QUIET(0, MARK(1)) = false;
+#endif
+#ifndef M_ADD_CHANNEL_QUIET
+		CHANNEL_QUIET(0, CHANNEL(1)) = false;
 #endif
 		tell = kick
 	};
@@ -328,29 +364,28 @@ proctype adder()
 	fi
 }
 
-#define QUIET(c) (w == 0 && quiet0[c] || w == 1 && quiet1)
-#define SET_QUIET(c, value) \
-	if \
-	:: w == 0 -> quiet0[c] = value \
-	:: else -> quiet1 = value \
-	fi
-
 #ifdef M_QUIET_BLIND
-#define IS_QUIET(c) QUIET(c)
+#define IS_QUIET(m) QUIET(w, m)
 #else
-#define IS_QUIET(c) (QUIET(c) && !MOVED(w, c)) /* mark_get */
+#define IS_QUIET(m) (QUIET(w, m) && !MOVED(w, m)) /* mark_get */
 #endif
+#ifdef M_CHANNEL_BLIND
+#define IS_CHANNEL_QUIET(c) CHANNEL_QUIET(w, c)
+#else
+#define IS_CHANNEL_QUIET(c) (CHANNEL_QUIET(w, c) && !CHANNEL_MOVED(w, c)) /* news_get */
+#endif
+#define ALSO_SLOT_1 (w == 0 && (slots0 & 2))
 
 /* Inside a d_step. */
-inline mark_set(c)
+inline mark_set(m)
 {
 #ifdef M_MARK_BUFFERED
-	late_mark[w] = late_mark[w] | 1 << c;
+	late_mark[w] = late_mark[w] | 1 << m;
 #elif !defined(M_MARK_AFTER_LOOK)
-	mark_channel(c);
+	new_epoch(m);
 #endif
-	MOVED(w, c) = false;
-	SET_QUIET(c, false)
+	MOVED(w, m) = false;
+	QUIET(w, m) = false
 }
 
 /* reader_look(): what is found is 1 + the slot. Inside a d_step. */
@@ -366,19 +401,71 @@ inline look_at(slot)
 #endif
 }
 
-/* After the last look at a channel, in the same d_step. */
-inline looked_at(c)
+/* After the last look at a group, in the same d_step. */
+inline looked_at(m)
 {
 #ifdef M_MARK_AFTER_LOOK
-	mark_channel(c);
+	new_epoch(m);
 #endif
 #ifdef M_SEEN_LATE
-	MOVED(w, c) = false;
+	MOVED(w, m) = false;
 #endif
+	QUIET(w, m) = found == 0
+}
+
+/* The channel of the first, or only, group: quiet if all its groups are. Inside a d_step. */
+inline looked_at_channel(c)
+{
+#ifdef M_CHANNEL_SEEN_LATE
+	CHANNEL_MOVED(w, c) = false;
+#endif
+#if PLACES == 2
+	CHANNEL_QUIET(w, c) = found == 0 && (w == 1 || QUIET(w, 0)) &&
+			      (w == 0 && !(slots0 & 2) || QUIET(w, 1))
+#else
+	CHANNEL_QUIET(w, c) = found == 0 && QUIET(w, MARK(c))
+#endif
+}
+
+/* look_at_group() of a group of one slot, at the end of its channel or not. */
+inline look_at_group(slot)
+{
 	if
-	:: found == 0 -> SET_QUIET(c, true)
-	:: else
+	:: d_step { IS_QUIET(MARK(slot)) -> looked_at_channel(CHANNEL(slot)) }
+	:: d_step { !IS_QUIET(MARK(slot)) -> mark_set(MARK(slot)) };
+		d_step {
+			look_at(slot);
+			looked_at(MARK(slot));
+			looked_at_channel(CHANNEL(slot))
+		}
 	fi
+}
+
+/* The same, of both slots. */
+inline look_at_both()
+{
+	if
+	:: d_step { IS_QUIET(0) -> looked_at_channel(0) }
+	:: d_step { !IS_QUIET(0) -> mark_set(0) };
+		d_step { look_at(0) };
+		d_step {
+			if
+			:: found == 0 -> look_at(1)
+			:: else
+			fi;
+			looked_at(0);
+			looked_at_channel(0)
+		}
+	fi
+}
+
+/* The count is read first: what is counted after this makes it look again. */
+inline news_get(c)
+{
+#ifndef M_CHANNEL_SEEN_LATE
+	CHANNEL_MOVED(w, c) = false;
+#endif
+	CHANNEL_QUIET(w, c) = false
 }
 
 /*
@@ -388,37 +475,31 @@ inline looked_at(c)
 inline interest_look()
 {
 	if
-	:: d_step { IS_QUIET(CHANNEL(w)) -> skip }
-	:: d_step { !IS_QUIET(CHANNEL(w)) -> mark_set(CHANNEL(w)) };
+	:: d_step { IS_CHANNEL_QUIET(CHANNEL(w)) -> skip }
+	:: d_step { w == 1 && !IS_CHANNEL_QUIET(CHANNEL(1)) -> news_get(CHANNEL(1)) };
+		look_at_group(1)
+#if PLACES == 1
+	:: d_step { ALSO_SLOT_1 && !IS_CHANNEL_QUIET(0) -> news_get(0) };
+		look_at_both()
+	:: d_step { w == 0 && !(slots0 & 2) && !IS_CHANNEL_QUIET(0) -> news_get(0) };
+		look_at_group(0)
+	fi
+#elif PLACES == 2
+	:: d_step { w == 0 && !IS_CHANNEL_QUIET(0) -> news_get(0) };
+		look_at_group(0);
 		if
-		:: d_step {
-				w == 1 ->
-				look_at(1);
-				looked_at(CHANNEL(1))
-			}
-		:: d_step {
-				w == 0 && (CHANNELS == 2 || !(slots0 & 2)) ->
-				look_at(0);
-				looked_at(0)
-			}
-		:: d_step { w == 0 && CHANNELS == 1 && slots0 & 2 -> look_at(0) };
-			d_step {
-				if
-				:: found == 0 -> look_at(1)
-				:: else
-				fi;
-				looked_at(0)
-			}
+		:: ALSO_SLOT_1 && found == 0 -> look_at_group(1)
+		:: else
 		fi
+	fi
+#else
+	:: d_step { w == 0 && !IS_CHANNEL_QUIET(0) -> news_get(0) };
+		look_at_group(0)
 	fi;
-#if CHANNELS == 2
 	if
-	:: d_step { found || w == 1 || !(slots0 & 2) || IS_QUIET(1) -> skip }
-	:: d_step { !(found || w == 1 || !(slots0 & 2) || IS_QUIET(1)) -> mark_set(1) };
-		d_step {
-			look_at(1);
-			looked_at(1)
-		}
+	:: d_step { found || !ALSO_SLOT_1 || IS_CHANNEL_QUIET(1) -> skip }
+	:: d_step { found == 0 && ALSO_SLOT_1 && !IS_CHANNEL_QUIET(1) -> news_get(1) };
+		look_at_group(1)
 	fi
 #endif
 }
@@ -469,10 +550,10 @@ inline sleep_once()
 				rechecked = true;
 				asleep[w] = false;
 #ifndef M_RECHECK_QUIET
-				if
-				:: w == 0 -> quiet0[0] = false; quiet0[1] = false
-				:: else -> quiet1 = false
-				fi
+				QUIET(w, 0) = false;
+				QUIET(w, 1) = false;
+				CHANNEL_QUIET(w, 0) = false;
+				CHANNEL_QUIET(w, 1) = false
 #endif
 			}
 #endif
@@ -537,7 +618,7 @@ init {
 #ifdef ADD
 		run adder();
 #endif
-#if !defined(ADD) && !defined(SEEK)
+#ifndef ALONE
 		alive[3] = true;
 		run waiter(1);
 #endif
