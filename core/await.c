@@ -4,7 +4,6 @@
 
 #include <babus/babus.h>
 
-#include "cancel.h"
 #include "error.h"
 
 static int timed_out(const char *name)
@@ -15,7 +14,6 @@ static int timed_out(const char *name)
 int babus_slot_await(babus_domain *domain, const char *name, unsigned flags,
 		     const struct babus_slot_options *opts, int64_t deadline_ns, babus_slot **slot)
 {
-	NO_CANCELLATION;
 	struct babus_event event;
 	babus_waiter *waiter;
 	int error = babus_slot_open(domain, name, flags, opts, slot);

@@ -240,6 +240,8 @@ static int attach(babus_domain *domain, int rootfd, const char *leaf)
 
 static void destroy(babus_domain *domain)
 {
+	NO_CANCELLATION;
+
 	/* A forked child's may be held by a thread of its parent. */
 	if (fork_page && fork_is_ours(domain->generation))
 		pthread_mutex_destroy(&domain->notifier_lock);
@@ -355,8 +357,6 @@ void domain_unref(babus_domain *domain)
 
 void babus_domain_close(babus_domain *domain)
 {
-	NO_CANCELLATION;
-
 	if (domain)
 		domain_unref(domain);
 }

@@ -275,7 +275,6 @@ static int reserve(struct reservation *r)
 
 int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size)
 {
-	NO_CANCELLATION;
 	struct reservation r = {.slot = slot, .size = size, .wanted = count};
 	uint32_t token;
 	int error = publish_begin(slot, size, &token);

@@ -257,8 +257,6 @@ static void destroy(babus_slot *slot)
 
 void babus_slot_close(babus_slot *slot)
 {
-	NO_CANCELLATION;
-
 	if (slot)
 		destroy(slot);
 }

@@ -61,7 +61,6 @@ static int64_t recheck_after(const babus_waiter *waiter, int64_t now)
 int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *opts,
 		      babus_waiter **result)
 {
-	NO_CANCELLATION;
 	babus_waiter *waiter;
 	int error = domain_check(domain);
 
@@ -163,7 +162,6 @@ int babus_waiter_remove(babus_waiter *waiter, babus_reader *reader)
 
 int babus_waiter_watch_domain(babus_waiter *waiter, void *user)
 {
-	NO_CANCELLATION;
 	int error = domain_check(waiter->domain);
 
 	babus_fail_clear();
