@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cancel.h"
+#include "error.h"
 #include "shm.h"
 
 /* Where they are in the file: from a whole page on, to the end. */
@@ -77,6 +78,7 @@ bool far_is_empty(babus_slot *slot)
 	bool empty;
 	int fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
 
+	babus_fail_clear();
 	if (fd < 0)
 		return false;
 	empty = lseek(fd, (off_t)far_extent(&slot->ring.g).from, SEEK_DATA) < 0 && errno == ENXIO;
