@@ -158,17 +158,8 @@ static int choose(const struct ring *ring, enum babus_which which, uint64_t n, u
 	return babus_fail(-EINVAL, "which message: %d is not known", (int)which);
 }
 
-/*
- * What a record says that does not go with its cell. RING_AGAIN: the cell names another
- * message by now, since somebody took the pin away, so that is no wonder.
- */
-static int mismatch(const shared64 *place, uint64_t cell, const char *what)
-{
-	return cell_get(place) == cell ? damaged(what) : RING_AGAIN;
-}
-
 /* The record and payload of a pinned cell. */
-static int describe(const struct ring *ring, const shared64 *place, uint64_t cell, uint64_t lost,
+static int describe(const struct ring *ring, uint64_t cell, uint64_t lost,
 		    struct babus_message *message)
 {
 	uint32_t buffer = cell_buffer(cell);
@@ -178,10 +169,10 @@ static int describe(const struct ring *ring, const shared64 *place, uint64_t cel
 	if (__builtin_expect(!ring_is_mapped(ring, buffer), 0))
 		return RING_FAR;
 	if (__builtin_expect(record_get(&record->seq) != cell_seq(cell), 0))
-		return mismatch(place, cell, "a message's record is of another one");
+		return damaged("a message's record is of another one");
 	/* Beyond the mark there may be no memory, and touching it is SIGBUS. */
 	if (__builtin_expect(size > ring->g.max_size || size > record_get(&ring->marks[buffer]), 0))
-		return mismatch(place, cell, "a message longer than its buffer");
+		return damaged("a message longer than its buffer");
 	/* Field by field: a whole struct would be made elsewhere and copied. */
 	message->data = ring_data(ring, buffer);
 	message->size = size;
@@ -221,7 +212,16 @@ static int pin_cell(const struct ring *ring, shared64 *pin, const shared64 *plac
 		return RING_PIN_BUSY;
 	expect_reads(ring, cell_seq(cell) + 1);
 	if (cell_get(place) == cell)
-		error = describe(ring, place, cell, lost, message);
+		error = describe(ring, cell, lost, message);
+	/* Not damaged if the cell has moved on since: then somebody took the pin away,
+	   or never saw it, and the record is the next message's. */
+	if (__builtin_expect(error == -EPROTO, 0)) {
+		pin_settle(pin);
+		if (cell_get(place) != cell) {
+			babus_fail_clear();
+			error = RING_AGAIN;
+		}
+	}
 	if (error)
 		pin_clear(pin);
 	return error;
