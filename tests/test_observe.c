@@ -305,6 +305,7 @@ static void look_at_everything(void)
 	struct babus_event event;
 	babus_waiter *waiter;
 	uint64_t changes;
+	int fd;
 
 	observe();
 	EXPECT_EQUAL(babus_domain_check(domain), 0);
@@ -323,6 +324,12 @@ static void look_at_everything(void)
 	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_NOW, &event, 1), 1);
 	EXPECT_EQUAL(babus_waiter_wake(waiter), 0);
 	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_NOW, &event, 1), -ECANCELED);
+	EXPECT_EQUAL(babus_reader_next_copy(reader, buffer, sizeof(buffer), &message), 0);
+	/* No publisher would see that they sleep. */
+	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_FOREVER, &event, 1), -EROFS);
+	EXPECT(strstr(babus_error_detail(), "BABUS_NOW"));
+	EXPECT_EQUAL(babus_waiter_fd(waiter, &fd), -EROFS);
+	EXPECT_EQUAL(babus_reader_wait(reader, babus_deadline(SECOND)), -EROFS);
 	babus_waiter_close(waiter);
 	leave();
 }
