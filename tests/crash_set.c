@@ -18,11 +18,13 @@
 #include <unistd.h>
 
 #include "domain.h"
+#include "marks.h"
 #include "steps.h"
 #include "waiting.h"
 
-static babus_slot *kept_slot, *other_slot, *neighbour_slot; /* the last shares kept's channel */
-static babus_reader *kept, *other, *neighbour;
+/* The last two share the channel of the first, and the mate its mark. */
+static babus_slot *kept_slot, *other_slot, *neighbour_slot, *mate_slot;
+static babus_reader *kept, *other, *neighbour, *mate;
 static babus_waiter *waiter;
 static int user;
 
@@ -48,6 +50,16 @@ static void publish_to_neighbour(void)
 	EXPECT_EQUAL(babus_slot_publish(neighbour_slot, "x", 1, NULL, NULL), 0);
 }
 
+static void add_mate(void)
+{
+	EXPECT_EQUAL(babus_waiter_add(waiter, mate, NULL), 0);
+}
+
+static void publish_to_mate(void)
+{
+	EXPECT_EQUAL(babus_slot_publish(mate_slot, "x", 1, NULL, NULL), 0);
+}
+
 /* What it would report is there already. */
 static void add_late_other(void)
 {
@@ -59,6 +71,12 @@ static void add_late_neighbour(void)
 {
 	EXPECT_EQUAL(babus_reader_seek(neighbour, BABUS_START_OLDEST, 0), 0);
 	add_neighbour();
+}
+
+static void add_late_mate(void)
+{
+	EXPECT_EQUAL(babus_reader_seek(mate, BABUS_START_OLDEST, 0), 0);
+	add_mate();
 }
 
 static void watch(void)
@@ -96,8 +114,10 @@ struct change {
 static const struct change changes[] = {
     {"add", add_other, publish_to_other, &other, 1},
     {"add to its channel", add_neighbour, publish_to_neighbour, &neighbour, 1},
+    {"add to its mark", add_mate, publish_to_mate, &mate, 1},
     {"add with news", add_late_other, NULL, &other, 1},
     {"add with news to its channel", add_late_neighbour, NULL, &neighbour, 1},
+    {"add with news to its mark", add_late_mate, NULL, &mate, 1},
     {"watch", watch, create, NULL, 1},
     {"wake", wake, NULL, NULL, -ECANCELED},
     {"seek", go_back, NULL, &kept, 1},
@@ -241,6 +261,7 @@ static void begin_round(bool by_descriptor, bool quiet)
 	kept = open_reader(kept_slot);
 	other = open_reader(other_slot);
 	neighbour = open_reader(neighbour_slot);
+	mate = open_reader(mate_slot);
 	waiter = open_waiter(0, NO_RECHECK);
 	assert_int_equal(babus_waiter_add(waiter, kept, NULL), 0);
 	if (by_descriptor)
@@ -263,6 +284,7 @@ static void end_round(void)
 	babus_reader_close(kept);
 	babus_reader_close(other);
 	babus_reader_close(neighbour);
+	babus_reader_close(mate);
 	if (change->use == create)
 		assert_int_equal(babus_domain_remove_slot(bus, "new"), 0);
 }
@@ -310,24 +332,35 @@ static bool play_round(bool by_descriptor, bool quiet, unsigned step)
 	return atomic_load(&reached);
 }
 
-static babus_slot *make_on_channel(const char *name, int32_t channel)
+static void make_slots(void)
 {
 	struct babus_slot_options opts = small_options(2, 16);
-	babus_slot *slot;
 
-	opts.channel = channel;
-	slot = make_slot_with(name, &opts);
-	publish_many(slot, 1);
-	return slot;
+	opts.channel = 5;
+	other_slot = make_slot_with("other", &opts);
+	opts.channel = 3;
+	kept_slot = make_slot_with("kept", &opts);
+	neighbour_slot = marks_make_slot("neighbour", &opts, kept_slot, false);
+	mate_slot = marks_make_slot("mate", &opts, kept_slot, true);
+	publish_many(kept_slot, 1);
+	publish_many(other_slot, 1);
+	publish_many(neighbour_slot, 1);
+	publish_many(mate_slot, 1);
+}
+
+static void close_slots(void)
+{
+	babus_slot_close(kept_slot);
+	babus_slot_close(other_slot);
+	babus_slot_close(neighbour_slot);
+	babus_slot_close(mate_slot);
 }
 
 static void play_all(bool by_descriptor)
 {
 	unsigned rounds = 0;
 
-	kept_slot = make_on_channel("kept", 3);
-	other_slot = make_on_channel("other", 5);
-	neighbour_slot = make_on_channel("neighbour", 3);
+	make_slots();
 	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
 		change = &changes[i];
 		for (int quiet = 0; quiet < 2; quiet++)
@@ -336,9 +369,7 @@ static void play_all(bool by_descriptor)
 	}
 	printf("# %u rounds\n", rounds);
 	assert_true(rounds > 60);
-	babus_slot_close(kept_slot);
-	babus_slot_close(other_slot);
-	babus_slot_close(neighbour_slot);
+	close_slots();
 }
 
 static void change_at_any_step_into_sleep_is_noticed(void **state)

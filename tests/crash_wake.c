@@ -3,7 +3,7 @@
  * No lost wake-up, step by step. A waiter on its way to sleep is stopped before
  * each of its steps in shared memory, a publisher on its way to wake it before
  * each of its own, and they go on in either order; a second publisher, whose
- * slot shares the channel, finds the mark in between. The re-check is an hour:
+ * slot shares the mark, or the channel alone, wakes in between. The re-check is an hour:
  * whoever is not woken stays asleep.
  *
  * And a publisher that is stopped at any of its steps delays no other's wake-up.
@@ -18,10 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "marks.h"
 #include "steps.h"
 #include "support.h"
 
-static babus_slot *mine, *neighbour; /* on one channel */
+static babus_slot *mine, *mate, *neighbour; /* on one channel; the first two share a mark */
 
 enum settled {
 	ASLEEP,
@@ -150,11 +151,13 @@ static pid_t start(void (*act)(void *arg), unsigned n, enum settled *settled)
 enum order {
 	WAITER_FIRST,
 	PUBLISHER_FIRST,
-	NEIGHBOUR_BETWEEN, /* then the waiter */
+	MATE_BETWEEN, /* then the waiter */
+	NEIGHBOUR_BETWEEN,
 	ORDERS
 };
 
-static const char *const order_names[] = {"waiter first", "publisher first", "neighbour between"};
+static const char *const order_names[] = {"waiter first", "publisher first", "mate between",
+					  "neighbour between"};
 
 /* One meeting. Returns whether each of them was stopped at its step. */
 static void meet(unsigned waiter_step, unsigned publisher_step, enum order order,
@@ -171,6 +174,8 @@ static void meet(unsigned waiter_step, unsigned publisher_step, enum order order
 	publisher = start(publish_one, publisher_step, &publishes);
 	*waiter_stopped = waits == STOPPED;
 	*publisher_stopped = publishes == STOPPED;
+	if (order == MATE_BETWEEN)
+		publish_many(mate, 1);
 	if (order == NEIGHBOUR_BETWEEN)
 		publish_many(neighbour, 1);
 	if (order == PUBLISHER_FIRST && publishes == STOPPED) {
@@ -195,7 +200,8 @@ static void waiter_is_woken_whichever_step_either_is_at(void **state)
 	(void)state;
 	opts.channel = 3;
 	mine = make_slot_with("mine", &opts);
-	neighbour = make_slot_with("neighbour", &opts);
+	mate = marks_make_slot("mate", &opts, mine, true);
+	neighbour = marks_make_slot("neighbour", &opts, mine, false);
 	for (enum order order = 0; order < ORDERS; order++) {
 		bool waiter_stopped = true;
 
@@ -210,13 +216,14 @@ static void waiter_is_woken_whichever_step_either_is_at(void **state)
 	assert_true(meetings > 100);
 	*support_context = '\0';
 	babus_slot_close(mine);
+	babus_slot_close(mate);
 	babus_slot_close(neighbour);
 }
 
 /* Steps of a publisher that has a sleeper to wake, from its message on. */
-static const char *const waking[] = {"cell_set",   "head_raise",  "state_set",
-				     "mark_get",   "mark_news",   "event_bump",
-				     "futex_wake", "futex_woken", "mark_clear"};
+static const char *const waking[] = {"cell_set",    "head_raise", "state_set",  "mark_get",
+				     "mark_news",   "news_bump",  "event_bump", "futex_wake",
+				     "futex_woken", "mark_clear"};
 
 static void stop(void)
 {
@@ -303,9 +310,9 @@ static void take_all(babus_reader *reader)
 /* Sleep until all messages of the other are heard. */
 static void wait_for_the_other(void *arg)
 {
-	static const char *const names[] = {"mine", "neighbour"};
+	static const char *const names[] = {"mine", "mate", "neighbour"};
 	struct babus_waiter_options opts = {.recheck_ns = 3600 * SECOND};
-	babus_reader *readers[2];
+	babus_reader *readers[3];
 	struct babus_event event;
 	babus_domain *domain;
 	babus_waiter *waiter;
@@ -314,7 +321,7 @@ static void wait_for_the_other(void *arg)
 	(void)arg;
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
 	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		EXPECT_EQUAL(babus_slot_open(domain, names[i], BABUS_READ, NULL, &slot), 0);
 		EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &readers[i]), 0);
 		EXPECT_EQUAL(babus_waiter_add(waiter, readers[i], NULL), 0);
@@ -384,19 +391,21 @@ static bool follow_one_that_stops(const char *name, unsigned step, babus_slot *o
 static void publisher_stopped_anywhere_delays_no_others_wake_up(void **state)
 {
 	struct babus_slot_options opts = small_options(4, 16);
-	babus_slot *others[2];
+	babus_slot *others[3];
 	unsigned stops = 0;
 
 	(void)state;
 	opts.channel = 3;
 	mine = make_slot_with("mine", &opts);
-	neighbour = make_slot_with("neighbour", &opts);
+	mate = marks_make_slot("mate", &opts, mine, true);
+	neighbour = marks_make_slot("neighbour", &opts, mine, false);
 	heard = mmap(NULL, sizeof(*heard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		     0);
 	assert_true(heard != MAP_FAILED);
 	others[0] = mine;
-	others[1] = neighbour;
-	for (int i = 0; i < 2; i++) {
+	others[1] = mate;
+	others[2] = neighbour;
+	for (int i = 0; i < 3; i++) {
 		for (unsigned step = 1; follow_one_that_stops(NULL, step, others[i]); step++)
 			stops++;
 		for (size_t n = 0; n < sizeof(waking) / sizeof(*waking); n++)
@@ -406,6 +415,7 @@ static void publisher_stopped_anywhere_delays_no_others_wake_up(void **state)
 	assert_true(stops > 30);
 	munmap(heard, sizeof(*heard));
 	babus_slot_close(mine);
+	babus_slot_close(mate);
 	babus_slot_close(neighbour);
 }
 
