@@ -181,9 +181,15 @@ static void others_bury(void)
 	ring_bury_owners(&others->ring, &(struct lease_set){(uint64_t[]){DEAD}, 1});
 }
 
-static void (*const acts[])(void) = {others_read, others_publish_one,    others_go_round,
-				     others_lend, others_hold_what_goes, others_trim,
-				     others_bury, others_use_all_buffers};
+static void others_use_what_they_bury(void)
+{
+	others_bury();
+	publish(others, others_data);
+}
+
+static void (*const acts[])(void) = {
+    others_read,           others_publish_one, others_go_round,           others_lend,
+    others_hold_what_goes, others_trim,        others_use_what_they_bury, others_use_all_buffers};
 
 /* --- the operations -------------------------------------------------------------------- */
 

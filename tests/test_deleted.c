@@ -246,12 +246,12 @@ static void publisher_makes_two_calls_a_second_and_none_in_between(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
+	    CASE(publisher_makes_two_calls_a_second_and_none_in_between),
 	    CASE(publisher_learns_that_the_domain_was_deleted),
 	    CASE(publisher_learns_that_the_slot_was_deleted),
 	    CASE(publisher_learns_that_another_slot_has_the_name),
 	    CASE(loan_is_still_held_when_its_slot_was_deleted),
 	    CASE(the_publisher_that_finds_out_wakes_all),
-	    CASE(publisher_makes_two_calls_a_second_and_none_in_between),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

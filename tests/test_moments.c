@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What holds at each step of an operation, and what the words of the dead mean. */
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "accounts.h"
 #include "slot.h"
@@ -69,26 +71,39 @@ static void look_at_memory(void)
 	EXPECT(accounts_have_memory(others));
 }
 
-static bool has_token(uint64_t incarnation)
+static unsigned count_tokens(uint64_t incarnation)
 {
 	const struct lease_table *table = &others->token_table;
+	unsigned count = 0;
 
 	for (uint32_t i = 0; i < table->count; i++)
-		if (claim_get(&table->entries[i].claim) == incarnation)
-			return true;
-	return false;
+		count += claim_get(&table->entries[i].claim) == incarnation;
+	return count;
 }
 
-/* Else nobody would find what it holds if it died there. */
+static unsigned count_owned(uint64_t incarnation)
+{
+	const struct ring *ring = &others->ring;
+	unsigned count = 0;
+
+	for (uint32_t i = 0; i < ring->g.buffers; i++)
+		count += state_get(&ring->states[i]) == word_state(STATE_OWNED, incarnation);
+	return count;
+}
+
+/*
+ * Each has at least as many tokens as buffers: else there may be no buffer for one that
+ * has a token, and nobody finds what it holds if it dies there.
+ */
 static void look_at_tokens(void)
 {
 	const struct ring *ring = &others->ring;
 
 	for (uint32_t i = 0; i < ring->g.buffers; i++) {
-		uint64_t owned = state_get(&ring->states[i]);
+		uint64_t state = state_get(&ring->states[i]), owner = state_value(state);
 
-		if (state_kind(owned) == STATE_OWNED)
-			EXPECT(has_token(state_value(owned)));
+		if (state_kind(state) == STATE_OWNED)
+			EXPECT(count_tokens(owner) >= count_owned(owner));
 	}
 }
 
@@ -97,8 +112,9 @@ static void use_all_calls_that_own(void)
 	struct babus_loan loan, lost;
 
 	assert_int_equal(babus_slot_publish(mine, data, SIZE, NULL, NULL), 0);
-	assert_int_equal(babus_slot_loan(mine, SIZE, &loan), 0);
+	/* With the handle's own token, and never given back. */
 	assert_int_equal(babus_slot_loan(mine, SIZE, &lost), 0);
+	assert_int_equal(babus_slot_loan(mine, SIZE, &loan), 0);
 	assert_int_equal(babus_loan_commit(&loan, NULL), 0);
 	assert_int_equal(babus_slot_loan(mine, SIZE, &loan), 0);
 	babus_loan_discard(&loan);
@@ -106,6 +122,7 @@ static void use_all_calls_that_own(void)
 	assert_int_equal(babus_slot_trim(mine, NULL), 0);
 	assert_int_equal(babus_slot_publish(mine, data, SIZE, NULL, NULL), 0);
 	babus_slot_close(mine);
+	look();
 }
 
 static void a_mark_never_promises_memory_that_is_not_there(void **state)
@@ -118,7 +135,7 @@ static void a_mark_never_promises_memory_that_is_not_there(void **state)
 	babus_slot_close(others);
 }
 
-static void who_owns_a_buffer_has_a_token(void **state)
+static void who_owns_buffers_has_as_many_tokens(void **state)
 {
 	(void)state;
 	open_both();
@@ -209,14 +226,160 @@ static void a_pin_that_nobody_claims_keeps_nothing(void **state)
 	babus_slot_close(others);
 }
 
+/* --- who is alive ------------------------------------------------------------------------- */
+
+static bool lives(enum slot_file file, uint64_t incarnation)
+{
+	struct stat st;
+	int fd = slot_reopen(others, file, O_RDONLY, &st);
+	int alive;
+
+	EXPECT(fd >= 0);
+	alive = lease_alive(fd, incarnation);
+	close(fd);
+	return alive == 1;
+}
+
+static void look_at_claims(void)
+{
+	const struct lease_table *tables[] = {&others->token_table, &others->pin_table};
+
+	for (uint32_t n = 0; n < 2; n++) {
+		for (uint32_t i = 0; i < tables[n]->count; i++) {
+			uint64_t claim = claim_get(&tables[n]->entries[i].claim);
+
+			if (claim)
+				EXPECT(lives(n ? SLOT_PINS_FILE : SLOT_FILE, claim));
+		}
+	}
+}
+
+/* Else it would be taken for dead, and what it holds from it. */
+static void an_entry_is_of_one_that_lives_from_the_first_step_to_the_last(void **state)
+{
+	struct babus_message message;
+
+	(void)state;
+	others = make_slot("s", DEPTH, SIZE);
+	publish_frames(others, 1);
+	look_by(look_at_claims);
+	mine = open_slot("s", BABUS_PUBLISH);
+	assert_int_equal(babus_slot_view(mine, BABUS_LATEST, 0, &message), 0);
+	babus_message_release(&message);
+	babus_slot_close(mine);
+	look_no_more();
+	babus_slot_close(others);
+}
+
+static void a_number_of_a_client_is_never_used_again(void **state)
+{
+	uint64_t last;
+
+	(void)state;
+	open_both();
+	for (int i = 0; i < 20; i++) {
+		last = mine->publisher.incarnation;
+		babus_slot_close(mine);
+		mine = open_slot("s", BABUS_PUBLISH);
+		assert_true(mine->publisher.incarnation > last);
+	}
+	babus_slot_close(mine);
+	babus_slot_close(others);
+}
+
+/* Who may only read the file can place read locks. */
+static void a_read_lock_feigns_no_life(void **state)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
+	uint64_t dead;
+	int fd;
+
+	(void)state;
+	open_both();
+	dead = mine->publisher.incarnation;
+	assert_true(lives(SLOT_FILE, dead));
+	babus_slot_close(mine);
+	fd = open(domain_file("s.slot"), O_RDONLY);
+	lock.l_start = (off_t)dead;
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+	assert_false(lives(SLOT_FILE, dead));
+	close(fd);
+	babus_slot_close(others);
+}
+
+/* --- others are faster -------------------------------------------------------------------- */
+
+static struct babus_loan their_loan;
+static unsigned lend_at;
+
+static void lend_to_others(void)
+{
+	if (looks == lend_at)
+		EXPECT_EQUAL(babus_slot_loan(others, SIZE, &their_loan), 0);
+}
+
+static void two_loans_never_share_a_token(void **state)
+{
+	struct babus_loan first, loan, other;
+
+	(void)state;
+	open_both();
+	/* With the tokens that each handle has for itself. */
+	assert_int_equal(babus_slot_loan(mine, SIZE, &first), 0);
+	assert_int_equal(babus_slot_loan(others, SIZE, &other), 0);
+	do {
+		lend_at++;
+		their_loan.slot = NULL;
+		look_by(lend_to_others);
+		assert_int_equal(babus_slot_loan(mine, SIZE, &loan), 0);
+		atomic_store(&looking, false);
+		if (their_loan.slot)
+			assert_int_not_equal(loan.token, their_loan.token);
+		babus_loan_discard(&loan);
+		babus_loan_discard(&their_loan);
+	} while (looks >= lend_at);
+	assert_true(lend_at > 10);
+	babus_loan_discard(&first);
+	babus_loan_discard(&other);
+	babus_slot_close(mine);
+	babus_slot_close(others);
+}
+
+static void look_at_their_loan(void)
+{
+	EXPECT_EQUAL(state_get(&others->ring.states[their_loan.buffer]),
+		     word_state(STATE_OWNED, others->publisher.incarnation));
+}
+
+static void what_others_own_stays_theirs(void **state)
+{
+	(void)state;
+	open_both();
+	publish_frames(mine, 1);
+	/* With little memory, so that there is something to do. */
+	assert_int_equal(babus_slot_loan(others, 1, &their_loan), 0);
+	look_by(look_at_their_loan);
+	assert_true(babus_slot_reserve(mine, mine->ring.g.buffers, SIZE) > 0);
+	assert_int_equal(babus_slot_trim(mine, NULL), 0);
+	look_no_more();
+	babus_loan_discard(&their_loan);
+	babus_slot_close(mine);
+	babus_slot_close(others);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(a_mark_never_promises_memory_that_is_not_there),
-	    CASE(who_owns_a_buffer_has_a_token),
+	    CASE(who_owns_buffers_has_as_many_tokens),
 	    CASE(recovery_takes_what_the_dead_own_before_their_tokens),
 	    CASE(a_dead_owners_buffer_is_free_unless_its_number_was_published),
 	    CASE(a_pin_that_nobody_claims_keeps_nothing),
+	    CASE(an_entry_is_of_one_that_lives_from_the_first_step_to_the_last),
+	    CASE(a_number_of_a_client_is_never_used_again),
+	    CASE(a_read_lock_feigns_no_life),
+	    CASE(two_loans_never_share_a_token),
+	    CASE(what_others_own_stays_theirs),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

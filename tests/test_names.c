@@ -373,7 +373,7 @@ static void others_may_do_anything_at_any_step(void **state)
 	close(others);
 	child_join(child);
 	printf("# %u rounds\n", rounds);
-	assert_true(rounds > 1000);
+	assert_true(rounds > 500);
 }
 
 static int run(void)

@@ -158,6 +158,41 @@ static void buffers_pinned_by_the_dead_come_back_before_cold_ones_are_used(void 
 	babus_slot_close(slot);
 }
 
+static void hold_the_newest(void *arg)
+{
+	struct babus_message message;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_slot_view(open_in_child(BABUS_READ), BABUS_LATEST, 0, &message), 0);
+	gate_post(gate, 1);
+	pause();
+}
+
+/* Pins are left for all of them, so that no reader that comes looks for the dead. */
+static void reader_that_dies_again_and_again_takes_no_memory(void **state)
+{
+	struct babus_slot_options opts = small_options(2, 1 << 20);
+	static char data[1 << 20];
+	struct babus_slot_info before, after;
+	babus_slot *slot;
+
+	(void)state;
+	opts.pins = 64;
+	slot = make_slot_with("s", &opts);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(babus_slot_publish(slot, data, sizeof(data), NULL, NULL), 0);
+	assert_int_equal(babus_slot_info(slot, &before), 0);
+	for (int round = 0; round < 20; round++) {
+		child_kill(start_holder(hold_the_newest));
+		for (int i = 0; i < 5; i++)
+			assert_int_equal(babus_slot_publish(slot, data, sizeof(data), NULL, NULL),
+					 0);
+	}
+	assert_int_equal(babus_slot_info(slot, &after), 0);
+	assert_true(after.bytes_used <= before.bytes_used + (1 << 20));
+	babus_slot_close(slot);
+}
+
 static void recover_counts_without_repair_and_gives_back_with_it(void **state)
 {
 	struct babus_report report;
@@ -368,6 +403,7 @@ static int run(void)
 	    CASE(loans_of_the_dead_come_back_to_one_who_opens),
 	    CASE(pins_of_the_dead_come_back_to_a_reader_that_needs_them),
 	    CASE(buffers_pinned_by_the_dead_come_back_before_cold_ones_are_used),
+	    CASE(reader_that_dies_again_and_again_takes_no_memory),
 	    CASE(recover_counts_without_repair_and_gives_back_with_it),
 	    CASE(stopped_client_is_alive),
 	    CASE(clients_tell_the_dead_from_the_living),
