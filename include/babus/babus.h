@@ -91,10 +91,11 @@
  * end a wait with babus_waiter_wake(). Asynchronous cancellation is not supported.
  *
  * Real time: under mlockall(MCL_FUTURE) a slot's pages are locked as they are
- * touched; nothing is populated ahead. The kernel counts the whole mapping against
- * RLIMIT_MEMLOCK (bytes_max of babus_slot_info()): above the limit the open fails
- * with -EAGAIN from mmap(), reported as -ENOMEM. babus_slot_reserve() takes page
- * faults out of the first publishes.
+ * touched; nothing is populated ahead. mlockall(MCL_CURRENT) populates the slots
+ * that are open already: open them after it, or add MCL_ONFAULT. The kernel counts
+ * each mapping as a whole (a slot's tables, and up to 1 GiB of its payload) against
+ * RLIMIT_MEMLOCK; above that limit the open fails with -ENOMEM.
+ * babus_slot_reserve() takes page faults out of the first publishes.
  *
  * Limits: a slot larger than RLIMIT_FSIZE is not created: -EFBIG. A call needs less
  * than 8 KiB of stack: a thread with PTHREAD_STACK_MIN may publish, read and wait.
