@@ -259,6 +259,42 @@ static void op_view_overtaken(babus_domain *domain)
 	babus_slot_close(rivals);
 }
 
+/* Whose pin the rival takes away. */
+static babus_slot *pinning;
+
+/* Until the buffer that was pinned is another message's, or about to be. */
+static void rival_unpins_and_displaces(void)
+{
+	shared64 *pin = &pinning->pins[pinning->view_pin - 1].hold;
+	uint64_t cell = *pin;
+	const struct layout_record *record = &pinning->ring.records[cell_buffer(cell)];
+
+	EXPECT(cell != 0);
+	pin_clear(pin);
+	while (record->seq == cell_seq(cell))
+		publish_one(rivals);
+}
+
+/* What it has just pinned: a hostile subscriber can do that. */
+static void op_view_unpinned(babus_domain *domain)
+{
+	struct babus_message message;
+
+	rivals = open_s(domain, BABUS_PUBLISH);
+	pinning = open_s(domain, BABUS_READ);
+	/* The first view leases the pin. */
+	TRY(babus_slot_view(pinning, BABUS_LATEST, 0, &message));
+	babus_message_release(&message);
+	steps_before("record_get", rival_unpins_and_displaces);
+	steps_arm();
+	TRY(babus_slot_view(pinning, BABUS_LATEST, 0, &message));
+	expect_whole(&message);
+	babus_message_release(&message);
+	steps_disarm();
+	babus_slot_close(pinning);
+	babus_slot_close(rivals);
+}
+
 static void op_copy(babus_domain *domain)
 {
 	babus_slot *slot = open_s(domain, BABUS_PUBLISH);
@@ -423,6 +459,7 @@ const struct crash_op crash_ops[] = {
     {"trim, locked", op_trim_locked, OP_PLAIN},
     {"view and release", op_view_and_release, OP_HOLDS},
     {"view, overtaken", op_view_overtaken, OP_PLAIN},
+    {"view, unpinned", op_view_unpinned, OP_PLAIN},
     {"copy", op_copy, OP_PLAIN},
     {"read in order", op_read_in_order, OP_HOLDS},
     {"wait", op_wait, OP_PLAIN},
