@@ -351,6 +351,27 @@ static void op_wait(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
+/* A wake-up for a slot of another mark: its own group stays quiet. */
+static void op_wait_beside_news(babus_domain *domain)
+{
+	babus_slot *slot = open_s(domain, BABUS_READ);
+	struct babus_event event;
+	babus_waiter *waiter;
+	babus_reader *reader;
+
+	TRY(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader));
+	TRY(babus_waiter_open(domain, NULL, &waiter));
+	TRY(babus_waiter_add(waiter, reader, NULL));
+	expect_waited(babus_waiter_wait(waiter, babus_deadline(MILLISECOND), &event, 1));
+	news_bump(&slot->domain_map->channels[slot->place.channel].news);
+	steps_arm();
+	expect_waited(babus_waiter_wait(waiter, babus_deadline(MILLISECOND), &event, 1));
+	steps_disarm();
+	babus_waiter_close(waiter);
+	babus_reader_close(reader);
+	babus_slot_close(slot);
+}
+
 /* From making the descriptor to its end, with the thread that serves it. */
 static void op_descriptor(babus_domain *domain)
 {
@@ -463,6 +484,7 @@ const struct crash_op crash_ops[] = {
     {"copy", op_copy, OP_PLAIN},
     {"read in order", op_read_in_order, OP_HOLDS},
     {"wait", op_wait, OP_PLAIN},
+    {"wait, beside news", op_wait_beside_news, OP_PLAIN},
     {"descriptor", op_descriptor, OP_PLAIN},
     {"close", op_close, OP_HOLDS},
     {"set access", op_set_access, OP_PLAIN},
