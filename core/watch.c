@@ -87,8 +87,10 @@ static void find_changes(struct watch *watch, const struct listing *now)
 	size_t old = 0, new = 0;
 
 	while (old < watch->count || new < now->count) {
-		const struct watch_slot *was = &watch->slots[old], *is = &now->slots[new];
-		int order = old == watch->count ? 1 : new == now->count ? -1 : compare(was, is);
+		/* NULL: the list has ended, or there never was one. */
+		const struct watch_slot *was = old < watch->count ? &watch->slots[old] : NULL;
+		const struct watch_slot *is = new < now->count ? &now->slots[new] : NULL;
+		int order = !was ? 1 : !is ? -1 : compare(was, is);
 		bool same = !order && was->inode == is->inode;
 
 		if (order <= 0 && !same)
