@@ -7,13 +7,16 @@
  * a program does that finds its slots one after the other. `check` runs it.
  *
  * One statement or d_step is one access to a shared word, one call, or what is
- * done under the waiter's lock. The property is that there is no deadlock: the
- * program may leave its poll for good only when all publishers have finished,
- * both readers are there, and everything is seen. `killer` ends a publisher at
- * any point; if that was between its message and its wake-up, and only then,
- * there is the notifier's re-check when nothing else can happen.
+ * done under the waiter's lock without looking at a shared word. The property is that
+ * there is no deadlock: the program may leave its poll for good only when all publishers
+ * have finished or are dead, both readers are there, and every message whose publish has
+ * returned is seen. `killer` ends a publisher at any point. With RECHECK the notifier looks
+ * again when nothing else can happen, and the dead one's message must be seen as well.
  *
- * Parameters: PUBS messages of each publisher; CRASHES. A mutant is one macro
+ * Each slot has a mark and a channel of its own, and a channel's count is left out: wait.pml
+ * has both.
+ *
+ * Parameters: PUBS messages of each publisher; CRASHES; RECHECK. A mutant is one macro
  * M_..., see `check`.
  */
 
@@ -27,24 +30,29 @@
 #define CONTROL 4	/* the bit of WAIT_CONTROL_CHANNEL; a slot's is 1 << slot */
 
 byte count[2];		/* messages in each slot: the cells */
-byte waiting;		/* layout_domain.waiting */
-byte event;		/* layout_domain.event */
+
+/* Marks and the event word, as bits that tell whether a counter moved on: see wait.pml. */
+bool marked[2], stale[2], moved[2];
+bool changed;		/* since the notifier read it */
 
 /* The notifier's thread in the kernel's queue on event, and for what. */
 bool asleep, deadline;
 byte asleep_for;
 
 /* struct babus_waiter, and the eventfd's state. */
+bool lock;
 byte channels = 1;
+bool quiet[2];
 bool armed, readable = true;
 byte seen[2];		/* the readers' cursors */
 
 bool alive[2], dead[2];
-bool owes[2];		/* a publisher is between its message and its wake-up */
-bool debt;		/* one was killed there */
+byte told[2];		/* messages whose publish has returned */
 byte finished;
+bool rechecked;		/* and nothing was found since */
 
-#define NEWS (count[0] > seen[0] || (channels & 2) && count[1] > seen[1])
+#define NEWS(slot) ((channels >> (slot) & 1) && count[slot] > seen[slot])
+#define MISSES(slot) (told[slot] > seen[slot])
 
 inline kill_process(id)
 {
@@ -52,7 +60,6 @@ inline kill_process(id)
 		alive[id] ->
 		alive[id] = false;
 		dead[id] = true;
-		debt = debt || owes[id];
 		finished++
 	}
 }
@@ -76,38 +83,56 @@ inline wake_bits(bits)
 	}
 }
 
+/* P3 to P7. */
+inline wait_wake()
+{
+	d_step { /* mark_news */
+		moved[p] = true;
+		stale[p] = false;
+		set = marked[p]
+	};
+	if
+	:: set ->
+		changed = true;	/* event_bump */
+		wake_bits(1 << p);
+		d_step { /* mark_clear */
+			if
+			:: !stale[p] -> marked[p] = false
+			:: else
+			fi;
+			stale[p] = false;
+			set = false
+		}
+	:: else
+	fi
+}
+
 proctype publisher(byte p)
 {
 	byte n;
+	bool set;
 
 	{
 		do
 		:: n < PUBS ->
-			d_step { /* cell_set */
-				count[p]++;
-				owes[p] = true
-			};
+			count[p]++; /* cell_set */
 			if /* wait_notify() */
-			:: waiting & 1 << p ->
-				if /* wait_wake() */
-				:: d_step { waiting & 1 << p -> waiting = waiting & ~(1 << p) };
-					event++;
-					wake_bits(1 << p)
-				:: else
-				fi
+			:: marked[p] -> wait_wake()
 			:: else
 			fi;
-			d_step {
-				owes[p] = false;
-				n++
-			}
-		:: d_step {
-				n == PUBS ->
-				alive[p] = false;
-				n = 0;
-				finished++
-			};
-			goto end
+			if
+			:: d_step {
+					told[p]++;
+					n++;
+					if
+					:: n == PUBS ->
+						alive[p] = false;
+						finished++
+					:: else
+					fi
+				}
+			fi
+		:: n == PUBS -> goto end
 		od
 	} unless {
 		dead[p]
@@ -115,36 +140,83 @@ proctype publisher(byte p)
 end:	skip
 }
 
+/* --- interest.c ---------------------------------------------------------------------- */
+
+/* look_at_group() with `set`, of one slot. What is found is 1 + the slot. */
+inline look_at(slot)
+{
+	if
+	:: d_step { found || !(channels >> slot & 1) || quiet[slot] && !moved[slot] -> skip }
+	:: d_step {
+			found == 0 && (channels >> slot & 1) && !(quiet[slot] && !moved[slot]) ->
+#ifndef M_NO_MARK
+			marked[slot] = true;
+			stale[slot] = true;
+#endif
+			moved[slot] = false;
+			quiet[slot] = false
+		};
+		d_step {
+#ifndef M_NO_LOOK
+			if
+			:: NEWS(slot) -> found = slot + 1
+			:: else
+			fi;
+#endif
+			quiet[slot] = found == 0
+		}
+	fi
+}
+
+/* prepare() in waiter.c, under the waiter's lock. */
+inline prepare()
+{
+	look_at(0);
+	look_at(1)
+}
+
 /* --- notifier.c -------------------------------------------------------------------- */
 
 /* serve(), over and over. */
 proctype notifier()
 {
-	byte word, listen, mark;
-	bool any;
+	byte found, listen;
+	bool any, doubt;
 
 	do
-	:: word = event;
-		d_step { /* waiter_channels() */
-			listen = CONTROL | channels;
-			mark = (armed -> channels : 0)
-		};
-		d_step {
-			waiting = waiting | mark;
-			mark = 0
-		};
-		d_step { /* waiter_signal() */
+	:: changed = false; /* event_get */
+		d_step { /* waiter_serve() */
+			!lock ->
+			lock = true;
 			if
-			:: armed && NEWS ->
+			:: doubt && armed -> /* is_in_doubt() */
+#ifndef M_RECHECK_QUIET
+				quiet[0] = false;
+				quiet[1] = false;
+#endif
+				doubt = false
+			:: else
+			fi
+		};
+		if
+		:: armed -> prepare()
+		:: else
+		fi;
+		d_step {
+			listen = CONTROL | channels;
+			if
+			:: found -> /* make_readable() */
 				armed = false;
 				readable = true
 			:: else
 			fi;
-			any = armed
+			any = armed;
+			found = 0;
+			lock = false
 		};
 		if
 		:: d_step { /* wait_sleep() */
-				word == event ->
+				!changed ->
 				asleep = true;
 				asleep_for = listen;
 #ifdef M_DEADLINE_IF_ARMED
@@ -155,8 +227,13 @@ proctype notifier()
 			};
 end:			if
 			:: !asleep
-#ifndef M_NO_RECHECK
-			:: d_step { timeout && debt && deadline && armed && NEWS -> asleep = false }
+#if defined(RECHECK) && !defined(M_NO_RECHECK)
+			:: d_step {
+					timeout && !rechecked && deadline && armed && (NEWS(0) || NEWS(1)) ->
+					asleep = false;
+					rechecked = true;
+					doubt = true
+				}
 #endif
 			fi
 		:: else
@@ -165,29 +242,20 @@ end:			if
 			asleep_for = 0;
 			deadline = false;
 			listen = 0;
-			any = false;
-			word = 0
+			any = false
 		}
 	od
 }
 
 /* --- waiter.c, and the program --------------------------------------------------------- */
 
-inline consume()
-{
-	d_step {
-		if
-		:: count[0] > seen[0] -> seen[0]++
-		:: else -> seen[1]++
-		fi
-	}
-}
-
 /* babus_waiter_add(): the notifier must listen to the new channel. */
 inline waiter_add()
 {
 	d_step {
+		!lock ->
 		channels = channels | 2;
+		quiet[1] = false;
 #ifdef M_KICK_IF_ARMED
 		kick = armed
 #else
@@ -195,49 +263,58 @@ inline waiter_add()
 #endif
 	};
 	if
-	:: kick ->
-		event++; /* wait_kick() */
+	:: kick -> /* wait_kick() */
+		changed = true;
 		wake_bits(CONTROL);
 		kick = false
 	:: else
 	fi
 }
 
-/* babus_waiter_wait(BABUS_NOW) after the look found nothing. */
+/*
+ * babus_waiter_wait(BABUS_NOW), and the caller, who reads one message of a reader that has
+ * news. The look that comes before it may find news, and else changes nothing.
+ */
 inline arm()
 {
 	d_step {
+		!lock ->
+		lock = true;
 		readable = false;
 		armed = true
 	};
-#ifndef M_NO_MARK
-	waiting = waiting | channels;
-#endif
-#ifndef M_NO_LOOK
-	if
-	:: NEWS ->
-		d_step { /* make_readable() */
+	prepare();
+	d_step {
+		if
+		:: found -> /* make_readable() */
 			armed = false;
-			readable = true
-		}
-	:: else
-	fi
-#endif
+			readable = true;
+			seen[found - 1]++;
+			rechecked = false
+		:: else
+		fi;
+		found = 0;
+		lock = false
+	}
 }
 
 proctype program()
 {
+	byte found;
 	bool kick;
 
 	do
 	:: !(channels & 2) -> waiter_add()
-	:: readable -> /* poll */
-		do
-		:: NEWS -> consume()
-		:: else -> break
-		od;
-		arm()
-	:: d_step { !readable && channels == 3 && finished == 2 && !NEWS -> skip } ->
+	:: readable -> arm() /* poll */
+	:: d_step {
+			!readable && channels == 3 && finished == 2 &&
+#ifdef RECHECK
+			!NEWS(0) && !NEWS(1) ->
+#else
+			!MISSES(0) && !MISSES(1) ->
+#endif
+			skip
+		} ->
 		break
 	od
 }

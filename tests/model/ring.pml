@@ -652,7 +652,7 @@ inline register_token()
 
 /*
  * take_buffer(): ring_take() until there is one, as a slot of large messages
- * does it, a reclaim and then the first one that is FREE; and when there is
+ * does it, a reclaim, the first one that is FREE, whose number is cleared; and when there is
  * none, recovery of the readers. That a buffer can always be found is asserted
  * whenever a pass has found none.
  */
@@ -681,7 +681,7 @@ inline take_buffer()
 		od;
 		recover_pins()
 	od;
-taken:	skip
+taken:	recs[buffer] = 0	/* record_put: nothing is written before that */
 }
 
 #define MINE (states[buffer] == OWNED + word[p])
