@@ -217,7 +217,7 @@ static void *go_to_sleep(void *arg)
 static bool one_sleeps(void)
 {
 	/* No step of ours: those that are counted are the sleeper's. */
-	uint32_t value = *(const uint32_t *)(const void *)&bus->map->event;
+	uint32_t value = atomic_load(&bus->map->event);
 	DIR *dir = opendir("/proc/self/task");
 	struct dirent *entry;
 	bool found = false;
