@@ -18,7 +18,7 @@
  *              release: pin_clear            acquire: pin_get
  *   OWN      what an owner did to a buffer, and the allocator's proof that
  *            nobody uses it, come before the next owner's first write.
- *              release: state_set, state_swap   acquire: state_get, state_swap
+ *              release: state_set, state_swap   acquire: state_swap
  *   COPY     a copy of a payload is read before the look that tells whether
  *            it was whole.
  *              pin_settle, then cell_get, state_get
@@ -41,9 +41,9 @@
  *              claim_swap on both sides
  *
  * PIN and WAKE are store-then-load on both sides, which only the single total
- * order of sequentially consistent operations gives; for the others release and
- * acquire would do. No stand-alone fence is used, so ThreadSanitizer checks the
- * very orders that run.
+ * order of sequentially consistent operations gives; the others are release and
+ * acquire. tests/model/orders shows that each order is needed, and enough. No stand-alone fence is
+ * used, so ThreadSanitizer checks the very orders that run.
  *
  * A crash-test build defines BABUS_STEPS: each operation then first calls
  * babus_step() with its name, where the process may be killed or stopped. A
@@ -103,7 +103,7 @@ static inline bool cell_set(shared64 *cell, uint64_t expected, uint64_t value)
 {
 	STEP("cell_set");
 	return atomic_compare_exchange_strong_explicit(cell, &expected, value, memory_order_seq_cst,
-						       memory_order_seq_cst);
+						       memory_order_relaxed);
 }
 
 /* --- head: a hint at the newest sequence, never more ---------------------- */
@@ -128,11 +128,11 @@ static inline void head_raise(shared64 *head, uint64_t seq)
 
 /* --- buffer states --------------------------------------------------------- */
 
-/* OWN acquire. */
+/* What it says is acted on by a state_swap only, or was ordered before (COPY). */
 static inline uint64_t state_get(const shared64 *state)
 {
 	STEP("state_get");
-	return atomic_load_explicit(state, memory_order_acquire);
+	return atomic_load_explicit(state, memory_order_relaxed);
 }
 
 /* OWN release; only by the buffer's live owner. */
@@ -173,7 +173,7 @@ static inline void pin_clear(shared64 *pin)
 static inline void pin_settle(shared64 *pin)
 {
 	STEP("pin_settle");
-	atomic_fetch_or_explicit(pin, 0, memory_order_seq_cst);
+	atomic_fetch_or_explicit(pin, 0, memory_order_release);
 }
 
 /* PIN, second half, on the allocator's side; UNPIN acquire. */
@@ -233,7 +233,7 @@ static inline void extent_raise(shared32 *extent, uint32_t count)
 	STEP("extent_raise");
 	for (int i = 0; old < count && i < RAISE_TRIES; i++)
 		if (atomic_compare_exchange_strong_explicit(
-			extent, &old, count, memory_order_seq_cst, memory_order_relaxed))
+			extent, &old, count, memory_order_seq_cst, memory_order_seq_cst))
 			return;
 }
 
@@ -275,7 +275,7 @@ static inline uint64_t mark_set(shared64 *mark)
 static inline uint64_t mark_news(shared64 *mark)
 {
 	STEP("mark_news");
-	return atomic_fetch_add_explicit(mark, UINT64_C(1) << 32, memory_order_seq_cst) +
+	return atomic_fetch_add_explicit(mark, UINT64_C(1) << 32, memory_order_relaxed) +
 	       (UINT64_C(1) << 32);
 }
 
@@ -283,13 +283,13 @@ static inline uint64_t mark_news(shared64 *mark)
 static inline void news_bump(shared64 *news)
 {
 	STEP("news_bump");
-	atomic_fetch_add_explicit(news, 1, memory_order_seq_cst);
+	atomic_fetch_add_explicit(news, 1, memory_order_release);
 }
 
 static inline uint64_t news_get(const shared64 *news)
 {
 	STEP("news_get");
-	return atomic_load_explicit(news, memory_order_seq_cst);
+	return atomic_load_explicit(news, memory_order_acquire);
 }
 
 /* After the wake-up: clear the mark, unless a waiter has set it again meanwhile. */
@@ -301,7 +301,7 @@ static inline void mark_clear(shared64 *mark, uint64_t seen)
 	for (int i = 0; i < RAISE_TRIES && (uint32_t)old == (uint32_t)seen; i++)
 		if (atomic_compare_exchange_strong_explicit(
 			mark, &old, (old & ~(uint64_t)UINT32_MAX) | (uint32_t)(old + 1),
-			memory_order_seq_cst, memory_order_relaxed))
+			memory_order_relaxed, memory_order_relaxed))
 			return;
 }
 
@@ -309,14 +309,14 @@ static inline void mark_clear(shared64 *mark, uint64_t seen)
 static inline uint32_t event_get(const shared32 *event)
 {
 	STEP("event_get");
-	return atomic_load_explicit(event, memory_order_seq_cst);
+	return atomic_load_explicit(event, memory_order_acquire);
 }
 
 /* EVENT: after mark_news, before the futex call. */
 static inline void event_bump(shared32 *event)
 {
 	STEP("event_bump");
-	atomic_fetch_add_explicit(event, 1, memory_order_seq_cst);
+	atomic_fetch_add_explicit(event, 1, memory_order_release);
 }
 
 /* --- plain facts ------------------------------------------------------------- */
