@@ -22,9 +22,10 @@ struct group {
 
 struct interest_channel {
 	struct group groups[LAYOUT_MARKS];
-	uint64_t bits; /* groups with readers */
-	uint32_t turn; /* the group to look at first */
-	uint64_t seen; /* the channel's count when we found all groups quiet */
+	uint64_t bits;  /* groups with readers */
+	uint64_t doubt; /* groups to look at though they are quiet */
+	uint32_t turn;  /* the group to look at first */
+	uint64_t seen;  /* the channel's count when we found all groups quiet */
 	bool quiet;
 };
 
@@ -70,6 +71,7 @@ int interest_add(struct interest *interest, babus_reader *reader, void *user)
 	error = append(&(*channel)->groups[place.mark], reader, user);
 	if (error)
 		return error;
+	interest->count++;
 	(*channel)->quiet = false;
 	(*channel)->bits |= UINT64_C(1) << place.mark;
 	interest->bits |= UINT32_C(1) << place.channel;
@@ -86,6 +88,7 @@ int interest_remove(struct interest *interest, babus_reader *reader)
 	if (!group || i == group->count)
 		return -ENOENT;
 	group->entries[i] = group->entries[--group->count];
+	interest->count--;
 	if (!group->count)
 		channel->bits &= ~(UINT64_C(1) << place.mark);
 	if (!channel->bits)
@@ -106,13 +109,9 @@ void interest_free(struct interest *interest)
 
 void interest_doubt(struct interest *interest)
 {
-	for (size_t i = 0; i < LAYOUT_CHANNELS; i++) {
-		if (!interest->channels[i])
-			continue;
-		interest->channels[i]->quiet = false;
-		for (size_t j = 0; j < LAYOUT_MARKS; j++)
-			interest->channels[i]->groups[j].quiet = false;
-	}
+	for (size_t i = 0; i < LAYOUT_CHANNELS; i++)
+		if (interest->channels[i])
+			interest->channels[i]->doubt = UINT64_MAX;
 }
 
 /* --- looking ---------------------------------------------------------------------- */
@@ -156,18 +155,20 @@ static int look_at_entries(struct group *group, struct babus_event *events, int 
  * it; and a publisher that counts it from now on changes the event word after that, which
  * we have read before (EVENT).
  */
-static int look_at_group(struct group *group, shared64 *mark, bool set, struct babus_event *events,
-			 int max)
+static int look_at_group(struct group *group, shared64 *mark, bool set, bool doubted,
+			 struct babus_event *events, int max)
 {
+	bool quiet = group->quiet && mark_count(mark_get(mark)) == group->seen;
 	int found;
 
-	if (group->quiet && mark_count(mark_get(mark)) == group->seen)
+	if (quiet && !doubted)
 		return 0;
-	group->quiet = false;
-	if (set)
+	if (!quiet && set) {
 		group->seen = mark_count(mark_set(mark));
+		quiet = true;
+	}
 	found = look_at_entries(group, events, max);
-	group->quiet = set && !found;
+	group->quiet = quiet && !found;
 	return found;
 }
 
@@ -188,7 +189,7 @@ static int look_at_channel(struct interest_channel *channel, struct layout_chann
 	bool quiet = true;
 	int found = 0;
 
-	if (channel->quiet && news == channel->seen)
+	if (channel->quiet && news == channel->seen && !(channel->doubt & channel->bits))
 		return 0;
 	for (; left && found < max; left &= ~(UINT64_C(1) << at)) {
 		struct group *group;
@@ -196,8 +197,9 @@ static int look_at_channel(struct interest_channel *channel, struct layout_chann
 
 		at = next_bit(left, at);
 		group = &channel->groups[at];
-		here = look_at_group(group, &map->marks[at], set, events ? events + found : NULL,
-				     max - found);
+		here = look_at_group(group, &map->marks[at], set, channel->doubt >> at & 1,
+				     events ? events + found : NULL, max - found);
+		channel->doubt &= ~(UINT64_C(1) << at);
 		quiet = quiet && group->quiet;
 		found += here;
 		if (events && here)

@@ -22,6 +22,7 @@ struct interest_channel;
 struct interest {
 	struct interest_channel *channels[LAYOUT_CHANNELS]; /* NULL: not used yet */
 	uint32_t bits;                                      /* channels with readers */
+	size_t count;                                       /* readers */
 	uint32_t turn;                                      /* the channel to look at first */
 };
 
@@ -31,7 +32,10 @@ int interest_add(struct interest *interest, babus_reader *reader, void *user);
 int interest_remove(struct interest *interest, babus_reader *reader);
 void interest_free(struct interest *interest);
 
-/* Look at all readers the next time, whatever the marks say. */
+/*
+ * Look at each reader once more, however quiet its group is: a publisher may have died
+ * between its message and its wake-up. The looks that follow do so as they pass.
+ */
 void interest_doubt(struct interest *interest);
 
 /*

@@ -318,6 +318,11 @@ int64_t shm_monotonic(void)
 	return (int64_t)clock_ns(CLOCK_MONOTONIC);
 }
 
+int64_t shm_monotonic_coarse(void)
+{
+	return (int64_t)clock_ns(CLOCK_MONOTONIC_COARSE);
+}
+
 int shm_random(uint64_t *number)
 {
 	do {

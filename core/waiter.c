@@ -30,14 +30,13 @@
 
 enum {
 	RECHECK_NS = 1000000000,
-	LOOKS = 64 /* between looks at the clock while there always is news */
+	MANY = 256, /* readers */
 };
 
 struct babus_waiter {
 	babus_domain *domain;
 	uint64_t recheck_ns;
 	int64_t check_files_ns; /* when to look at the domain's files next; the waiting thread's */
-	unsigned looks;         /* the waiting thread's */
 	struct spin spin;       /* the waiting thread's */
 
 	pthread_mutex_t fd_lock; /* making fd; taken before the notifier's locks */
@@ -53,9 +52,12 @@ struct babus_waiter {
 
 static int64_t recheck_after(const babus_waiter *waiter, int64_t now)
 {
+	/* Somewhat earlier, so that it does not end a sleep at the very moment at which the
+	   handler of a timer of so many seconds runs: that would not be seen. */
+	uint64_t after = waiter->recheck_ns - waiter->recheck_ns / 37;
 	int64_t at;
 
-	return __builtin_add_overflow(now, (int64_t)waiter->recheck_ns, &at) ? INT64_MAX : at;
+	return __builtin_add_overflow(now, (int64_t)after, &at) ? INT64_MAX : at;
 }
 
 int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *opts,
@@ -221,10 +223,15 @@ static int look_locked(babus_waiter *waiter, bool mark, struct babus_event *even
 		return -ECANCELED;
 	}
 	found = watch_report(&waiter->watch, waiter->domain, events, max);
-	if (found >= 0 && found < max)
+	/* A domain that cannot be listed now does not hold up the readers. */
+	if (found < 0) {
+		error = found;
+		found = 0;
+	}
+	if (found < max)
 		found += interest_look(&waiter->interest, waiter->domain->map, mark, events + found,
 				       max - found);
-	return found ? found : -EAGAIN;
+	return found ? found : error ? error : -EAGAIN;
 }
 
 static int look(babus_waiter *waiter, struct babus_event *events, int max)
@@ -245,7 +252,7 @@ static bool has_news(babus_waiter *waiter, bool mark)
 	       interest_look(&waiter->interest, waiter->domain->map, mark, NULL, 1);
 }
 
-/* The re-check: whether it is time to look at readers of quiet channels too. Needs the lock. */
+/* The re-check: whether it is time to look at what no wake-up was begun for. Needs the lock. */
 static bool is_in_doubt(babus_waiter *waiter)
 {
 	int64_t now = shm_monotonic();
@@ -254,6 +261,7 @@ static bool is_in_doubt(babus_waiter *waiter)
 		return false;
 	waiter->recheck_at_ns = recheck_after(waiter, now);
 	interest_doubt(&waiter->interest);
+	watch_doubt(&waiter->watch, waiter->domain);
 	return true;
 }
 
@@ -272,6 +280,15 @@ static int prepare(babus_waiter *waiter, struct babus_event *events, int max)
 	if (events)
 		return look_locked(waiter, true, events, max);
 	return has_news(waiter, true) ? 1 : -EAGAIN;
+}
+
+/*
+ * Looking at so many readers each time costs more than what marks cost their publishers,
+ * a needless system call for each message: so mark them, though we do not sleep.
+ */
+static bool has_many(const babus_waiter *waiter)
+{
+	return waiter->interest.count > MANY && waiter->domain->writable;
 }
 
 /* --- the descriptor ---------------------------------------------------------------- */
@@ -326,6 +343,8 @@ static int look_last(babus_waiter *waiter, struct babus_event *events, int max)
 	pthread_mutex_lock(&waiter->lock);
 	if (waiter->fd >= 0)
 		result = arm(waiter, events, max);
+	else if (has_many(waiter))
+		result = prepare(waiter, events, max);
 	else if (is_in_doubt(waiter))
 		result = look_locked(waiter, false, events, max);
 	pthread_mutex_unlock(&waiter->lock);
@@ -402,8 +421,14 @@ static int64_t sooner(int64_t a, int64_t b)
 /* Look for a while without telling anybody, so that nobody has to wake us. */
 static int look_until(babus_waiter *waiter, int64_t until, struct babus_event *events, int max)
 {
-	int result;
+	int result = -EAGAIN;
 
+	pthread_mutex_lock(&waiter->lock);
+	if (has_many(waiter))
+		result = prepare(waiter, events, max);
+	pthread_mutex_unlock(&waiter->lock);
+	if (result != -EAGAIN)
+		return result;
 	do {
 		for (int i = 0; i < 8; i++) {
 			result = look(waiter, events, max);
@@ -504,8 +529,8 @@ static int look_first(babus_waiter *waiter, struct babus_event *events, int max)
 
 	pthread_mutex_lock(&waiter->lock);
 	watch_forget_reported(&waiter->watch);
-	/* A wait that always finds news elsewhere must not forget the quiet channels. */
-	if (!(++waiter->looks % LOOKS))
+	/* A wait that always finds news must not forget what is quiet. */
+	if (shm_monotonic_coarse() >= waiter->recheck_at_ns)
 		is_in_doubt(waiter);
 	result = look_locked(waiter, false, events, max);
 	pthread_mutex_unlock(&waiter->lock);
@@ -519,7 +544,7 @@ int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_ev
 
 	babus_fail_clear();
 	if (max < 1)
-		return -EINVAL;
+		return babus_fail(-EINVAL, "%d events: expected 1 or more", max);
 	/* A forked child's lock may be held by a thread of its parent. */
 	if (!fork_is_ours(waiter->domain->generation))
 		return -ECHILD;

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cancel.h"
 #include "domain.h"
 #include "files.h"
+#include "shm.h"
 
 struct watch_slot {
 	char name[BABUS_NAME_MAX + 1];
@@ -102,11 +104,30 @@ static void find_changes(struct watch *watch, const struct listing *now)
 	}
 }
 
+/*
+ * When the directory was last changed. 0 if that was so short a time ago that a later
+ * change may have the same time.
+ */
+static uint64_t changed_at(const babus_domain *domain)
+{
+	enum {
+		TICK_NS = 20000000
+	};
+	struct stat st;
+	uint64_t at;
+
+	if (fstat(domain->dirfd, &st) < 0)
+		return 0;
+	at = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	return shm_realtime() - at > TICK_NS ? at : 0;
+}
+
 /* Needs that all was reported. */
 static int look(struct watch *watch, babus_domain *domain)
 {
 	/* Before the listing: what changes after this is found the next time. */
 	uint64_t changes = change_get(&domain->map->changes);
+	uint64_t time_ns = changed_at(domain);
 	struct listing now = {0};
 	struct watch_news *news;
 	int error = list(domain, &now);
@@ -126,6 +147,8 @@ static int look(struct watch *watch, babus_domain *domain)
 	watch->slots = now.slots;
 	watch->count = now.count;
 	watch->changes = changes;
+	watch->time_ns = time_ns;
+	watch->stale = false;
 	return 0;
 free_listing:
 	free(now.slots);
@@ -137,6 +160,7 @@ free_listing:
 int watch_start(struct watch *watch, babus_domain *domain, void *user)
 {
 	uint64_t changes = change_get(&domain->map->changes);
+	uint64_t time_ns = changed_at(domain);
 	struct listing now = {0};
 	int error;
 
@@ -150,6 +174,8 @@ int watch_start(struct watch *watch, babus_domain *domain, void *user)
 	watch->on = true;
 	watch->user = user;
 	watch->changes = changes;
+	watch->time_ns = time_ns;
+	watch->stale = false;
 	watch->slots = now.slots;
 	watch->count = now.count;
 	return 0;
@@ -173,8 +199,14 @@ void watch_free(struct watch *watch)
 
 bool watch_has_news(const struct watch *watch, const babus_domain *domain)
 {
-	return watch->on &&
-	       (watch->next < watch->end || change_get(&domain->map->changes) != watch->changes);
+	return watch->on && (watch->next < watch->end || watch->stale ||
+			     change_get(&domain->map->changes) != watch->changes);
+}
+
+void watch_doubt(struct watch *watch, const babus_domain *domain)
+{
+	if (watch->on && (!watch->time_ns || changed_at(domain) != watch->time_ns))
+		watch->stale = true;
 }
 
 void watch_forget_reported(struct watch *watch)

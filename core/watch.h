@@ -19,6 +19,8 @@ struct watch {
 	bool on;
 	void *user;
 	uint64_t changes; /* of the domain, as of `slots` */
+	uint64_t time_ns; /* when the directory was last changed, as of `slots`; 0: unknown */
+	bool stale;       /* the directory has changed, though no change was announced */
 	struct watch_slot *slots;
 	size_t count;
 	struct watch_news *news; /* to be reported: next..end; before that, already reported */
@@ -33,6 +35,12 @@ void watch_free(struct watch *watch);
 
 /* Whether there is something to report. One load. */
 bool watch_has_news(const struct watch *watch, const babus_domain *domain);
+
+/*
+ * Look whether the directory has changed: one that creates or removes a slot may die
+ * before it announces that. One system call.
+ */
+void watch_doubt(struct watch *watch, const babus_domain *domain);
 
 /* Forget what was reported: names in events are valid until then. */
 void watch_forget_reported(struct watch *watch);
