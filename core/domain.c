@@ -136,6 +136,7 @@ static int create(int rootfd, const char *leaf, const char *path,
 	struct shm_access access = {opts->mode ? opts->mode : 0700, opts->uid, opts->gid};
 	struct stat st;
 	int dirfd, error = make_directory(rootfd, leaf);
+	bool made = !error;
 
 	if (error && error != -EEXIST)
 		return babus_fail(error, "%s: cannot create it: %s", path,
@@ -161,6 +162,10 @@ static int create(int rootfd, const char *leaf, const char *path,
 	if (error && error != -EEXIST && !*babus_error_detail())
 		babus_fail(error, "%s: cannot create the domain: %s", path, reason(error));
 	close(dirfd);
+	if (made && error && error != -EEXIST) {
+		STEP("remove_made_directory");
+		unlinkat(rootfd, leaf, AT_REMOVEDIR);
+	}
 	return error;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "error.h"
 #include "guard.h"
 #include "name.h"
@@ -152,8 +153,8 @@ static int fill_slot(babus_domain *domain, int fd, uint64_t instance,
 	return 0;
 }
 
-int files_create(babus_domain *domain, const char *name, const struct babus_slot_options *opts,
-		 const struct layout_geometry *g)
+static int create(babus_domain *domain, const char *name, const struct babus_slot_options *opts,
+		  const struct layout_geometry *g)
 {
 	struct shm_access access = {opts->mode & 0777, opts->uid, opts->gid};
 	char slot_file[NAME_MAX + 1], pins_file[NAME_MAX + 1];
@@ -206,6 +207,17 @@ out:
 		babus_fail(error, "slot '%s': you may not give its file to that owner or group",
 			   name);
 	return error;
+}
+
+int files_create(babus_domain *domain, const char *name, const struct babus_slot_options *opts,
+		 const struct layout_geometry *g)
+{
+	int error = create(domain, name, opts, g);
+
+	if (error != -ENOSPC || !files_make_room(domain))
+		return error;
+	babus_fail_clear();
+	return create(domain, name, opts, g);
 }
 
 /* --- removing ----------------------------------------------------------------- */
@@ -486,4 +498,16 @@ int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers, uint32
 	closedir(dir);
 	error_restore(&first);
 	return 0;
+}
+
+bool files_make_room(babus_domain *domain)
+{
+	NO_CANCELLATION;
+	uint32_t leftovers = 0, foreign = 0;
+	struct error_kept detail;
+
+	error_keep(&detail);
+	files_recover(domain, true, &leftovers, &foreign);
+	error_restore(&detail);
+	return leftovers > 0;
 }

@@ -40,6 +40,12 @@ int files_count_foreign(int dirfd, const char *except);
 /* The permissions of the pins that go with a slot's: who may read it may pin. */
 mode_t files_pins_mode(mode_t slot);
 
+/*
+ * Finish interrupted creations and removals, whose files may be what fills the tmpfs.
+ * Whether there were any. Leaves the detail alone.
+ */
+bool files_make_room(babus_domain *domain);
+
 /* Create a slot's files. -EEXIST: there is one, possibly of another creator. */
 int files_create(babus_domain *domain, const char *name, const struct babus_slot_options *opts,
 		 const struct layout_geometry *geometry);

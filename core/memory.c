@@ -33,6 +33,7 @@ static int allocate(babus_slot *slot, uint64_t offset, uint64_t size)
 /* Through the file: what cannot be done through the mapping. */
 static int punch(babus_slot *slot, uint64_t offset, uint64_t size)
 {
+	NO_CANCELLATION;
 	struct stat st;
 	int fd = slot_reopen(slot, SLOT_FILE, O_RDWR, &st);
 	int error;
@@ -252,6 +253,22 @@ static int reserve_any(struct reservation *r)
 }
 
 /*
+ * Publishes prefer buffers with memory, also such as readers or other publishers hold
+ * now. Not counted, since nothing is known of when they are free.
+ */
+static int prefault_rest(struct reservation *r)
+{
+	const struct ring *ring = &r->slot->ring;
+	int error = 0;
+
+	for (uint32_t i = 0; i < ring->g.buffers && r->done && !error; i++)
+		if (!r->seen[i] && ring_is_mapped(ring, i) &&
+		    record_get(&ring->marks[i]) >= r->size)
+			error = prefault_buffer(r->slot, i, r->size);
+	return error;
+}
+
+/*
  * In the order in which publishes come to them: what is free and warm, what messages
  * hold, what is free and cold; then what readers hold, and what others have given
  * memory already.
@@ -270,7 +287,9 @@ static int reserve(struct reservation *r)
 		error = reserve_kept(r);
 	if (!error)
 		error = reserve_free(r, ring->g.buffers);
-	return error ? error : reserve_any(r);
+	if (!error)
+		error = reserve_any(r);
+	return error ? error : prefault_rest(r);
 }
 
 int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size)
@@ -286,6 +305,7 @@ int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size)
 		r.wanted = (uint32_t)local_get(&slot->ring.window);
 	r.seen = calloc(slot->ring.g.buffers, 1);
 	error = r.seen ? reserve(&r) : -ENOMEM;
+	error = explain(slot, error);
 	free(r.seen);
 	publish_end(slot, token);
 	if (slot_was_cut(slot))
@@ -330,7 +350,7 @@ static int trim_buffer(babus_slot *slot, uint32_t buffer)
 	return error;
 }
 
-/* Bytes of tmpfs that the slot's file has now. */
+/* Bytes of tmpfs that the slot's file has now. -EIO: it was truncated. */
 static int file_bytes(babus_slot *slot, uint64_t *bytes)
 {
 	struct stat st;
@@ -339,6 +359,8 @@ static int file_bytes(babus_slot *slot, uint64_t *bytes)
 	if (fd < 0)
 		return fd;
 	close(fd);
+	if ((uint64_t)st.st_size < slot->ring.g.slot_size)
+		return -EIO;
 	*bytes = (uint64_t)st.st_blocks * 512;
 	return 0;
 }
@@ -367,8 +389,7 @@ int babus_slot_trim(babus_slot *slot, uint64_t *freed)
 
 	if (error)
 		return error;
-	if (freed)
-		error = file_bytes(slot, &before);
+	error = file_bytes(slot, &before);
 	if (!error && has_own_pages(&slot->ring))
 		error = trim_buffers(slot);
 	if (!error && freed)

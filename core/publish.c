@@ -95,6 +95,15 @@ static int take_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
 	return ring_take(ring, owner, size, true, buffer);
 }
 
+/* Once a second: it looks at all files of the domain. */
+static void make_room(babus_slot *slot)
+{
+	uint64_t now_ns = shm_boottime(), due = local_get(&slot->room_ns);
+
+	if (now_ns >= due && local_swap(&slot->room_ns, due, now_ns + SLOT_LOOK_NS))
+		files_make_room(slot->domain);
+}
+
 /* A buffer with memory for the message. */
 static int get_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
 {
@@ -109,8 +118,10 @@ static int get_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
 	ring_discard(ring, *buffer);
 	if (error != -ENOSPC)
 		return error;
-	/* The dead may hold buffers that have memory; so may some be that we never used. */
+	/* The dead may hold buffers that have memory, or have left files behind; and there
+	   may be buffers with memory that we never used. */
 	publish_bury_dead(slot);
+	make_room(slot);
 	babus_fail_clear();
 	error = ring_take(ring, slot->publisher.incarnation, size, true, buffer);
 	if (error)
@@ -164,6 +175,25 @@ static int check_file(const babus_slot *slot)
 }
 
 /*
+ * The slot's users look at the removed mark, and not for its file. A name that is away
+ * for a moment only, since a remover was stopped and gives it back, is no deletion.
+ */
+static void tell_deleted(babus_slot *slot, uint64_t now_ns)
+{
+	enum {
+		MOMENT_NS = 100000000
+	};
+	uint64_t since = local_get(&slot->deleted_ns);
+
+	if (!since) {
+		local_put(&slot->deleted_ns, now_ns);
+	} else if (now_ns - since > MOMENT_NS) {
+		flag_raise(&slot->header->removed, 1);
+		wait_notify(slot->domain_map, slot->place);
+	}
+}
+
+/*
  * A publisher makes no call that would tell it that the files were deleted. So it looks
  * once a second, by the clock that it reads anyway; one thread for all. Once they are
  * gone each publish looks.
@@ -180,6 +210,10 @@ static int look_for_files(babus_slot *slot, uint64_t now_ns)
 		error = check_file(slot);
 	if (error)
 		local_put(&slot->look_ns, 0);
+	if (error == -ENODEV)
+		tell_deleted(slot, now_ns);
+	else
+		local_put(&slot->deleted_ns, 0);
 	return error;
 }
 

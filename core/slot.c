@@ -262,13 +262,15 @@ void babus_slot_close(babus_slot *slot)
 }
 
 /* Somebody was interrupted who removed it: finish that. */
-static void retire(const babus_slot *slot)
+static int retire(const babus_slot *slot)
 {
 	struct error_kept detail;
+	int error;
 
 	error_keep(&detail);
-	files_retire(slot->domain, slot->name, slot->device, slot->inode);
+	error = files_retire(slot->domain, slot->name, slot->device, slot->inode);
 	error_restore(&detail);
+	return error;
 }
 
 /* What a slot is opened for. */
@@ -347,8 +349,10 @@ static int open_handle(babus_domain *domain, const char *name, enum purpose purp
 		error = check_fits(slot, request);
 	if (!error && purpose == TO_PUBLISH)
 		error = slot_register_publisher(slot);
-	if (error == -ENODEV && slot->header && flag_get(&slot->header->removed) && !slot->observer)
-		retire(slot);
+	/* If that is not for us, there is no slot all the same. */
+	if (error == -ENODEV && slot->header && flag_get(&slot->header->removed) &&
+	    !slot->observer && retire(slot))
+		error = -ENOENT;
 	if (error)
 		destroy(slot);
 	else
@@ -431,7 +435,9 @@ static int try_to_open(babus_domain *domain, const char *name, const struct requ
 	if (error == -EAGAIN && request->flags & BABUS_OBSERVE)
 		error = -ENOENT;
 	if (error == -EAGAIN)
-		return babus_fail(-ENODEV, "slot '%s': it is created and removed again and again",
+		return babus_fail(-ENODEV,
+				  "slot '%s': a removed slot keeps the name, or it is created and "
+				  "removed again and again",
 				  name);
 	if (error == -ENOENT && domain_check_files(domain))
 		return -ENODEV;

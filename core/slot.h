@@ -47,6 +47,8 @@ struct babus_slot {
 	struct lease_client publisher; /* constant once open */
 	_Atomic bool token_busy;       /* the publisher's own token */
 	shared64 look_ns;              /* when a publish looks for the files again */
+	shared64 deleted_ns; /* when its file was first found to be gone; 0: it is there */
+	shared64 room_ns;    /* when to look again for what fills the tmpfs */
 
 	shared64 reads;             /* 1: registered as a reading client */
 	struct lease_client reader; /* constant from then on */
