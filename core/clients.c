@@ -206,7 +206,9 @@ int babus_slot_publisher_alive(babus_slot *slot, uint64_t publisher)
 	result = slot_check_now(slot);
 	if (result)
 		return result;
-	if (publisher < 1 || publisher > CLAIM_INCARNATION_MAX)
+	/* A number that no publisher has drawn yet is none. */
+	if (publisher < 1 || publisher > CLAIM_INCARNATION_MAX ||
+	    publisher >= counter_get(slot->token_table.next_incarnation))
 		return babus_fail(-EINVAL, "publisher %" PRIu64 ": no such number", publisher);
 	fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
 	if (fd < 0)

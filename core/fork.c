@@ -84,8 +84,9 @@ static int make_page(void)
 	if (fork_page)
 		return 0;
 	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* EAGAIN: more than RLIMIT_MEMLOCK would be locked. */
 	if (page == MAP_FAILED)
-		return -errno;
+		return errno == EAGAIN ? -ENOMEM : -errno;
 	if (madvise(page, 4096, MADV_WIPEONFORK) < 0) {
 		int error = -errno;
 

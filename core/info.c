@@ -15,7 +15,7 @@
 int babus_slot_set_access(babus_slot *slot, mode_t mode, uid_t uid, gid_t gid)
 {
 	NO_CANCELLATION;
-	struct shm_access access = {mode == (mode_t)-1 ? mode : mode & 0777, uid, gid};
+	struct shm_access access = {mode, uid, gid};
 	struct stat st;
 	int slot_fd, pins_fd, error;
 
@@ -23,6 +23,8 @@ int babus_slot_set_access(babus_slot *slot, mode_t mode, uid_t uid, gid_t gid)
 	error = slot_check_now(slot);
 	if (!error && slot->observer)
 		error = observer_refuse(slot, "and cannot change its access");
+	if (!error && mode != (mode_t)-1 && mode & ~(mode_t)0777)
+		error = babus_fail(-EINVAL, "slot mode %#o: expected 0 to 0777", (unsigned)mode);
 	if (error)
 		return error;
 	slot_fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);

@@ -226,7 +226,7 @@ struct layout_lease {
 	shared64 lost;     /* readers */
 	shared64 pid;      /* as the owner sees itself, with LEASE_ flags */
 	shared64 group;    /* readers: 0; else see LAYOUT_FEATURE_GROUPS */
-	uint64_t spare;
+	shared64 prepared; /* the claim for which the other fields were set */
 };
 
 #define LEASE_READER   (UINT64_C(1) << 32) /* in pid: a reader with a cursor */

@@ -19,7 +19,7 @@ uint32_t lease_extent(const struct lease_table *table)
 /* --- entries ---------------------------------------------------------------------- */
 
 /* A fresh entry, before its owner holds anything through it. */
-static void prepare(const struct lease_table *table, uint32_t i, uint32_t pid)
+static void prepare(const struct lease_table *table, uint32_t i, const struct lease_client *client)
 {
 	struct layout_lease *entry = &table->entries[i];
 
@@ -27,7 +27,8 @@ static void prepare(const struct lease_table *table, uint32_t i, uint32_t pid)
 	counter_put(&entry->cursor, 0);
 	counter_put(&entry->received, 0);
 	counter_put(&entry->lost, 0);
-	counter_put(&entry->pid, pid);
+	counter_put(&entry->pid, client->pid);
+	counter_put(&entry->prepared, client->incarnation);
 	extent_raise(table->extent, i + 1);
 }
 
@@ -37,7 +38,7 @@ int lease_take(const struct lease_table *table, const struct lease_client *clien
 		if (claim_get(&table->entries[i].claim) ||
 		    !claim_swap(&table->entries[i].claim, 0, client->incarnation))
 			continue;
-		prepare(table, i, client->pid);
+		prepare(table, i, client);
 		*entry = i;
 		return 0;
 	}
@@ -48,7 +49,10 @@ int lease_take(const struct lease_table *table, const struct lease_client *clien
 static void free_entry(const struct lease_table *table, uint32_t i, uint64_t incarnation)
 {
 	struct layout_lease *entry = &table->entries[i];
-	bool reader = table->lost && counter_get(&entry->pid) & LEASE_READER;
+	/* One that died as soon as it had claimed the entry left what the holder before it
+	   had lost, which is counted already. */
+	bool reader = table->lost && counter_get(&entry->pid) & LEASE_READER &&
+		      counter_get(&entry->prepared) == incarnation;
 	uint64_t lost = reader ? counter_get(&entry->lost) : 0;
 
 	/* What was read above is the last holder's, if it holds the entry until here: of

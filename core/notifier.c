@@ -85,7 +85,7 @@ static int start(struct notifier *notifier)
 	error = pthread_create(&notifier->thread, NULL, run, notifier);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
-		return babus_fail(-error,
+		return babus_fail(error == EAGAIN ? -ENOMEM : -error,
 				  "a thread for the descriptor: %s (ulimit -u, "
 				  "kernel.threads-max, pids.max of the cgroup)",
 				  strerror(error));

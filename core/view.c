@@ -11,8 +11,8 @@
 #define PIN_EXTRA (UINT32_C(1) << 31)
 
 /* Through this pin; a message in a far buffer needs a mapping first. */
-static int pin_message(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
-		       struct babus_message *message)
+static inline int pin_message(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
+			      struct babus_message *message)
 {
 	int error = ring_pin(&slot->ring, &slot->pins[pin].hold, which, n, message);
 
@@ -41,8 +41,9 @@ static int view_extra(babus_slot *slot, enum babus_which which, uint64_t n,
 	return error == RING_PIN_BUSY ? -ENOBUFS : error;
 }
 
-int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
-	      struct babus_message *message)
+/* Through `pin` if that is idle, else through a further one. */
+static inline int view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
+		       struct babus_message *message)
 {
 	int error = pin_message(slot, pin, which, n, message);
 
@@ -52,14 +53,27 @@ int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n
 		error = view_extra(slot, which, n, message);
 	if (!error)
 		message->slot = slot;
-	if (__builtin_expect(!slot_was_cut(slot), 1))
-		return error;
-	/* Cut off at that moment? Then no publisher sees the pin, or what we found to be
-	   wrong is that all is zeros. */
+	return error;
+}
+
+/* Cut off at that moment? Then no publisher sees the pin, or what was wrong is zeros. */
+static int cut_off(struct babus_message *message, int error)
+{
 	if (!error)
 		babus_message_release(message);
 	babus_fail_clear();
 	return -EIO;
+}
+
+int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
+	      struct babus_message *message)
+{
+	int error = view(slot, pin, which, n, message);
+
+	/* Nothing new: if that is since it was cut off, the next call finds out. */
+	if (error == -EAGAIN || __builtin_expect(!slot_was_cut(slot), 1))
+		return error;
+	return cut_off(message, error);
 }
 
 /* The pin that the handle keeps for views: leased at the first one. */
@@ -147,15 +161,15 @@ int slot_copy(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n
 	enum {
 		TRIES = 64
 	};
-	struct babus_message view;
+	struct babus_message seen;
 
 	/* Pins are honoured, unless a subscriber is hostile: once is enough. */
 	for (int i = 0; i < TRIES; i++) {
-		int error = slot_view(slot, pin, which, n, &view);
+		int error = view(slot, pin, which, n, &seen);
 
 		if (error)
-			return error;
-		error = copy_out(&view, buffer, capacity, message);
+			return slot_was_cut(slot) ? cut_off(&seen, error) : error;
+		error = copy_out(&seen, buffer, capacity, message);
 		if (error == -EMSGSIZE)
 			return too_small(slot, message, capacity);
 		if (error != RING_AGAIN)

@@ -106,7 +106,7 @@ LEFT static void call_slot(struct own *own)
 	done(own, babus_slot_trim(own->slot, &freed), 0);
 	done(own, babus_slot_info(own->slot, &info), 0);
 	done(own, babus_slot_clients(own->slot, no_client, NULL), 0);
-	done(own, babus_slot_publisher_alive(own->slot, UINT64_C(1) << 45), 0);
+	done(own, babus_slot_publisher_alive(own->slot, info.publisher) < 0, 0);
 	done(own, babus_slot_set_access(own->slot, 0600, (uid_t)-1, (gid_t)-1), 0);
 }
 
