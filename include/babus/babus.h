@@ -178,8 +178,8 @@ BABUS_API const char *babus_strerror(int error);
 /*
  * Details of this thread's last call, if it failed: what was found, where, and
  * what was expected. "" if the error says it all, or if the call succeeded. Calls
- * that close, release or discard, and those that return a name or a text, leave it
- * alone. Valid until the thread's next call.
+ * that close, release or discard, and those that return a name, a text or a time, leave
+ * it alone. Valid until the thread's next call.
  */
 BABUS_API const char *babus_error_detail(void);
 
@@ -483,7 +483,8 @@ BABUS_API int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size);
  * nobody; later messages pay for new memory. Slots with a max_size below a page
  * have nothing to give. `freed` may be NULL: bytes by which the slot's file
  * shrank, less what others took meanwhile.
- * -EACCES (opened without BABUS_PUBLISH), -ENOBUFS, -ENODEV, -EIO, -ECHILD.
+ * -EACCES (opened without BABUS_PUBLISH), -ENOBUFS, -ENODEV, -EIO, -ECHILD,
+ * resources: it opens the file.
  */
 BABUS_API int babus_slot_trim(babus_slot *slot, uint64_t *freed);
 
@@ -733,7 +734,9 @@ struct babus_event {
  * or slot, the readers in turn, and returns how many. A reader is reported again until
  * its cursor catches up, one whose slot is gone until it is removed.
  *
- * What a wait costs depends on the readers of the channels with news, not on all.
+ * What a wait costs depends on the readers that share a channel with news, not on all.
+ * A waiter of more than 256 readers that only polls, with BABUS_NOW and without a
+ * descriptor, costs publishers of its slots what a sleeping one does.
  *
  * `deadline_ns` is a moment, not a span, see babus_deadline(): it does not move with
  * what wakes the waiter meanwhile, and no wait gives -ETIMEDOUT before it. A past
@@ -741,13 +744,15 @@ struct babus_event {
  *
  * A signal handler that runs while this sleeps ends it with -EINTR, with SA_RESTART
  * or without; nothing is lost: what comes at the same moment is reported instead, or
- * by the next call. A handler that runs before it sleeps does not end it (where that
- * matters use the descriptor, with ppoll() or a signalfd), nor does a signal without
- * a handler: the wait of a stopped and continued process goes on.
+ * by the next call. A handler does not end the wait if it runs before the sleep, or at
+ * the very moment at which a re-check or another slot's news ends the sleep; where that
+ * matters use the descriptor, with ppoll() or a signalfd. Nor does a signal without a
+ * handler: the wait of a stopped and continued process goes on.
  *
  * Errors: -ETIMEDOUT, -EINTR, -ECANCELED (babus_waiter_wake()), -ENODEV (the domain
- * vanished), -EIO (it was truncated), -EINVAL (max), -ENOMEM (a watched domain
- * changed), -EROFS (an observer that cannot sleep), -ECHILD.
+ * vanished), -EIO (it was truncated), -EINVAL (max), -ENOMEM, -EMFILE, -ENFILE (a
+ * watched domain changed and cannot be listed), -EROFS (an observer that cannot sleep),
+ * -ECHILD.
  */
 BABUS_API int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns,
 				struct babus_event *events, int max);
