@@ -200,7 +200,7 @@ static void news_of_the_dead_are_found_at_the_re_check(void **state)
 		publish_without_a_wake_up();
 		began = now_ns();
 		assert_int_equal(
-		    babus_waiter_wait(crowd.waiter, babus_deadline(60 * SECOND), &event, 1), 1);
+		    babus_waiter_wait(crowd.waiter, babus_deadline(10 * SECOND), &event, 1), 1);
 		assert_ptr_equal(event.reader, only_reader());
 		assert_true(now_ns() - began < 30 * SECOND);
 		take_next(only_reader());

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What comes just as a waiter falls asleep: before a step of its way there, which the
+ * core tells of, others act.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+#include "domain.h"
+#include "slot.h"
+#include "steps.h"
+#include "waiting.h"
+
+static babus_slot *slot;
+static babus_waiter *waiter;
+static babus_reader *reader;
+
+static void open_all(void)
+{
+	slot = make_slot("s", 4, 16);
+	waiter = open_waiter(0, NO_RECHECK);
+	reader = open_reader(slot);
+	assert_int_equal(babus_waiter_add(waiter, reader, NULL), 0);
+}
+
+static void close_all(void)
+{
+	babus_waiter_close(waiter);
+	babus_reader_close(reader);
+	babus_slot_close(slot);
+}
+
+static void publish_one(void)
+{
+	EXPECT_EQUAL(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
+}
+
+/* Once it was reported, and was not read. */
+static void assert_reported_again(void)
+{
+	struct babus_event event;
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(babus_waiter_wait(waiter, BABUS_NOW, &event, 1), 1);
+	take_next(reader);
+	assert_no_news(waiter);
+}
+
+static void message_found_after_the_mark_is_reported_until_it_is_read(void **state)
+{
+	struct babus_event event;
+
+	(void)state;
+	open_all();
+	steps_only_before("mark_set", publish_one);
+	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(10 * SECOND), &event, 1), 1);
+	steps_disarm();
+	assert_reported_again();
+	close_all();
+}
+
+static void publish_after_the_sleep(void)
+{
+	steps_before("flag_get", publish_one);
+}
+
+static void message_that_comes_as_the_wait_ends_is_reported(void **state)
+{
+	struct babus_event event;
+
+	(void)state;
+	open_all();
+	steps_only_before("futex_wait", publish_after_the_sleep);
+	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(MILLISECOND), &event, 1), 1);
+	steps_disarm();
+	close_all();
+}
+
+static bool readable(int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+	return poll(&wait, 1, 0) == 1;
+}
+
+static void message_found_while_it_is_armed_leaves_the_descriptor_readable(void **state)
+{
+	struct babus_event event;
+	int fd;
+
+	(void)state;
+	open_all();
+	assert_int_equal(babus_waiter_fd(waiter, &fd), 0);
+	steps_only_before("mark_set", publish_one);
+	assert_int_equal(babus_waiter_wait(waiter, BABUS_NOW, &event, 1), 1);
+	steps_disarm();
+	assert_true(readable(fd));
+	assert_reported_again();
+	assert_false(readable(fd));
+	close_all();
+}
+
+/* --- the domain ----------------------------------------------------------------------------- */
+
+static void expect_mark(void)
+{
+	EXPECT(mark_is_set(mark_get(wait_mark(bus->map, WAIT_CONTROL))));
+}
+
+static void who_watches_the_domain_sleeps_with_its_mark_set(void **state)
+{
+	struct babus_event event;
+
+	(void)state;
+	open_all();
+	assert_int_equal(babus_waiter_watch_domain(waiter, NULL), 0);
+	steps_only_before("futex_wait", expect_mark);
+	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(MILLISECOND), &event, 1),
+			 -ETIMEDOUT);
+	steps_disarm();
+	close_all();
+}
+
+static babus_slot *late;
+
+static void make_late_slot(void)
+{
+	struct babus_slot_options opts = small_options(2, 16);
+
+	EXPECT_EQUAL(babus_slot_open(bus, "late", BABUS_CREATE, &opts, &late), 0);
+}
+
+static bool reports_late_slot(void)
+{
+	struct babus_event event;
+
+	while (babus_waiter_wait(waiter, BABUS_NOW, &event, 1) == 1)
+		if (event.kind == BABUS_EVENT_APPEARED && !strcmp(event.slot, "late"))
+			return true;
+	return false;
+}
+
+static void slot_that_appears_at_any_step_of_a_look_is_reported(void **state)
+{
+	unsigned at = 0;
+
+	(void)state;
+	open_all();
+	assert_int_equal(babus_waiter_watch_domain(waiter, NULL), 0);
+	do {
+		babus_slot *other = make_slot("other", 2, 16);
+		bool reported;
+
+		late = NULL;
+		/* There is a change, so that it looks for what has changed. */
+		steps_act_at(++at, make_late_slot);
+		reported = reports_late_slot();
+		steps_disarm();
+		if (late)
+			assert_true(reported || reports_late_slot());
+		babus_slot_close(late);
+		babus_slot_close(other);
+		assert_int_equal(babus_domain_remove_slot(bus, "other"), 0);
+		if (late)
+			assert_int_equal(babus_domain_remove_slot(bus, "late"), 0);
+		reports_late_slot();
+	} while (late);
+	assert_true(at > 5);
+	close_all();
+}
+
+/* --- all of them --------------------------------------------------------------------------- */
+
+enum {
+	SLEEPERS = 3
+};
+
+struct dreamer {
+	pthread_t thread;
+	babus_waiter *waiter;
+	babus_reader *reader;
+	int result;
+};
+
+static void *dream(void *arg)
+{
+	struct dreamer *dreamer = arg;
+	struct babus_event event;
+
+	dreamer->result = babus_waiter_wait(dreamer->waiter, babus_deadline(10 * SECOND), &event,
+					    1);
+	return NULL;
+}
+
+static bool all_are_marked(void)
+{
+	/* Each that sets the mark makes a new epoch: 1, 3, 5. */
+	return (uint32_t)mark_get(wait_mark(slot->domain_map, slot->place)) >= 2 * SLEEPERS - 1;
+}
+
+static void one_message_wakes_all_sleepers(void **state)
+{
+	struct dreamer dreamers[SLEEPERS];
+
+	(void)state;
+	slot = make_slot("s", 4, 16);
+	for (int i = 0; i < SLEEPERS; i++) {
+		struct dreamer *dreamer = &dreamers[i];
+
+		dreamer->waiter = open_waiter(0, NO_RECHECK);
+		dreamer->reader = open_reader(slot);
+		assert_int_equal(babus_waiter_add(dreamer->waiter, dreamer->reader, NULL), 0);
+		assert_int_equal(pthread_create(&dreamer->thread, NULL, dream, dreamer), 0);
+	}
+	while (!all_are_marked())
+		sched_yield();
+	publish_one();
+	for (int i = 0; i < SLEEPERS; i++)
+		assert_int_equal(pthread_join(dreamers[i].thread, NULL), 0);
+	for (int i = 0; i < SLEEPERS; i++) {
+		assert_int_equal(dreamers[i].result, 1);
+		babus_waiter_close(dreamers[i].waiter);
+		babus_reader_close(dreamers[i].reader);
+	}
+	babus_slot_close(slot);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest cases[] = {
+	    CASE(message_found_after_the_mark_is_reported_until_it_is_read),
+	    CASE(message_that_comes_as_the_wait_ends_is_reported),
+	    CASE(message_found_while_it_is_armed_leaves_the_descriptor_readable),
+	    CASE(who_watches_the_domain_sleeps_with_its_mark_set),
+	    CASE(slot_that_appears_at_any_step_of_a_look_is_reported),
+	    CASE(one_message_wakes_all_sleepers),
+	};
+
+	steps_init();
+	return cmocka_run_group_tests(cases, NULL, NULL);
+}
+
+int main(void)
+{
+	return support_main(run, 60);
+}
