@@ -172,6 +172,27 @@ static void slot_that_appears_at_any_step_of_a_look_is_reported(void **state)
 	close_all();
 }
 
+static void slot_that_appears_at_any_step_of_its_opener_is_opened(void **state)
+{
+	unsigned at = 0;
+	babus_slot *found;
+	int error;
+
+	(void)state;
+	do {
+		late = found = NULL;
+		steps_act_at(++at, make_late_slot);
+		error = babus_slot_await(bus, "late", 0, NULL, babus_deadline(SECOND / 2), &found);
+		steps_disarm();
+		assert_int_equal(error, late ? 0 : -ETIMEDOUT);
+		babus_slot_close(found);
+		babus_slot_close(late);
+		if (late)
+			assert_int_equal(babus_domain_remove_slot(bus, "late"), 0);
+	} while (late);
+	assert_true(at > 10);
+}
+
 /* --- all of them --------------------------------------------------------------------------- */
 
 enum {
@@ -236,6 +257,7 @@ static int run(void)
 	    CASE(message_found_while_it_is_armed_leaves_the_descriptor_readable),
 	    CASE(who_watches_the_domain_sleeps_with_its_mark_set),
 	    CASE(slot_that_appears_at_any_step_of_a_look_is_reported),
+	    CASE(slot_that_appears_at_any_step_of_its_opener_is_opened),
 	    CASE(one_message_wakes_all_sleepers),
 	};
 
