@@ -7,7 +7,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "domain.h"
 #include "slot.h"
@@ -103,6 +107,99 @@ static void message_found_while_it_is_armed_leaves_the_descriptor_readable(void 
 	close_all();
 }
 
+/* --- a publisher between its steps -------------------------------------------------------- */
+
+/* By somebody, and not at its deadline, when it looks once more. */
+static bool is_woken(babus_waiter *sleeper)
+{
+	int64_t deadline = babus_deadline(10 * SECOND);
+	struct babus_event event;
+
+	return babus_waiter_wait(sleeper, deadline, &event, 1) == 1 && now_ns() < deadline;
+}
+
+static int held_up, go_on;
+static pid_t sleeper_thread;
+
+static void hold_up(void)
+{
+	sleeper_thread = gettid();
+	gate_post(held_up, 1);
+	gate_wait(go_on);
+}
+
+static bool sleeps_in_the_kernel(pid_t thread)
+{
+	char path[64], call[16];
+	FILE *file;
+	bool asleep;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", (int)thread);
+	file = fopen(path, "r");
+	asleep = file && fgets(call, sizeof(call), file) && atoi(call) == SYS_futex;
+	if (file)
+		fclose(file);
+	return asleep;
+}
+
+static void let_it_sleep(void)
+{
+	gate_post(go_on, 1);
+	while (!sleeps_in_the_kernel(sleeper_thread))
+		sched_yield();
+}
+
+static void *wait_for_it(void *arg)
+{
+	*(bool *)arg = is_woken(waiter);
+	return NULL;
+}
+
+/* It looked, and sees in the kernel only whether the event word has changed since. */
+static void waiter_that_falls_asleep_before_the_event_word_changes_is_woken(void **state)
+{
+	pthread_t thread;
+	bool woken = false;
+
+	(void)state;
+	open_all();
+	held_up = gate_open();
+	go_on = gate_open();
+	steps_only_before("futex_wait", hold_up);
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_it, &woken), 0);
+	gate_wait(held_up);
+	steps_only_before("event_bump", let_it_sleep);
+	publish_one();
+	pthread_join(thread, NULL);
+	steps_disarm();
+	assert_true(woken);
+	gate_close(held_up);
+	gate_close(go_on);
+	close_all();
+}
+
+/* The library's thread that serves descriptors. */
+static void message_that_comes_as_the_librarys_thread_looks_makes_the_descriptor_readable(
+    void **state)
+{
+	babus_slot *other = make_slot("other", 4, 16);
+	babus_reader *another = open_reader(other);
+	struct pollfd wait = {.events = POLLIN};
+
+	(void)state;
+	open_all();
+	assert_int_equal(babus_waiter_fd(waiter, &wait.fd), 0);
+	assert_no_news(waiter);
+	steps_only_before("event_get", publish_one);
+	/* It looks again. */
+	assert_int_equal(babus_waiter_add(waiter, another, NULL), 0);
+	assert_int_equal(poll(&wait, 1, 10000), 1);
+	steps_disarm();
+	close_all();
+	babus_reader_close(another);
+	babus_slot_close(other);
+}
+
 /* --- the domain ----------------------------------------------------------------------------- */
 
 static void expect_mark(void)
@@ -122,6 +219,18 @@ static void who_watches_the_domain_sleeps_with_its_mark_set(void **state)
 			 -ETIMEDOUT);
 	steps_disarm();
 	close_all();
+}
+
+static void change_of_the_domain_wakes_those_who_set_its_mark(void **state)
+{
+	uint32_t before = event_get(&bus->map->event);
+
+	(void)state;
+	babus_slot_close(make_slot("s", 2, 16));
+	assert_int_equal(event_get(&bus->map->event), before);
+	mark_set(wait_mark(bus->map, WAIT_CONTROL));
+	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
+	assert_int_not_equal(event_get(&bus->map->event), before);
 }
 
 static babus_slot *late;
@@ -203,16 +312,14 @@ struct dreamer {
 	pthread_t thread;
 	babus_waiter *waiter;
 	babus_reader *reader;
-	int result;
+	bool woken;
 };
 
 static void *dream(void *arg)
 {
 	struct dreamer *dreamer = arg;
-	struct babus_event event;
 
-	dreamer->result = babus_waiter_wait(dreamer->waiter, babus_deadline(10 * SECOND), &event,
-					    1);
+	dreamer->woken = is_woken(dreamer->waiter);
 	return NULL;
 }
 
@@ -242,7 +349,7 @@ static void one_message_wakes_all_sleepers(void **state)
 	for (int i = 0; i < SLEEPERS; i++)
 		assert_int_equal(pthread_join(dreamers[i].thread, NULL), 0);
 	for (int i = 0; i < SLEEPERS; i++) {
-		assert_int_equal(dreamers[i].result, 1);
+		assert_true(dreamers[i].woken);
 		babus_waiter_close(dreamers[i].waiter);
 		babus_reader_close(dreamers[i].reader);
 	}
@@ -255,6 +362,9 @@ static int run(void)
 	    CASE(message_found_after_the_mark_is_reported_until_it_is_read),
 	    CASE(message_that_comes_as_the_wait_ends_is_reported),
 	    CASE(message_found_while_it_is_armed_leaves_the_descriptor_readable),
+	    CASE(waiter_that_falls_asleep_before_the_event_word_changes_is_woken),
+	    CASE(message_that_comes_as_the_librarys_thread_looks_makes_the_descriptor_readable),
+	    CASE(change_of_the_domain_wakes_those_who_set_its_mark),
 	    CASE(who_watches_the_domain_sleeps_with_its_mark_set),
 	    CASE(slot_that_appears_at_any_step_of_a_look_is_reported),
 	    CASE(slot_that_appears_at_any_step_of_its_opener_is_opened),
