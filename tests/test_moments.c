@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "accounts.h"
@@ -367,6 +368,39 @@ static void what_others_own_stays_theirs(void **state)
 	babus_slot_close(others);
 }
 
+/* --- access -------------------------------------------------------------------------------- */
+
+enum {
+	OLD_MODE = 0664,
+	NEW_MODE = 0640,
+	NEW_GROUP = 54321
+};
+
+static void look_at_access(void)
+{
+	struct stat st;
+
+	EXPECT(!stat(domain_file("s.slot"), &st));
+	EXPECT(st.st_gid != NEW_GROUP || (st.st_mode & 0777) == NEW_MODE);
+	EXPECT(!stat(pins_file(others), &st));
+	EXPECT(st.st_gid != NEW_GROUP || (st.st_mode & 0002) == 0);
+}
+
+static void a_new_group_never_has_the_rights_of_the_old_one(void **state)
+{
+	struct babus_slot_options opts = small_options(DEPTH, SIZE);
+
+	(void)state;
+	opts.mode = OLD_MODE;
+	others = make_slot_with("s", &opts);
+	look_by(look_at_access);
+	assert_int_equal(babus_slot_set_access(others, NEW_MODE, (uid_t)-1, NEW_GROUP), 0);
+	atomic_store(&looking, false);
+	assert_true(looks > 4);
+	look_at_access();
+	babus_slot_close(others);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -380,6 +414,7 @@ static int run(void)
 	    CASE(a_read_lock_feigns_no_life),
 	    CASE(two_loans_never_share_a_token),
 	    CASE(what_others_own_stays_theirs),
+	    CASE(a_new_group_never_has_the_rights_of_the_old_one),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
