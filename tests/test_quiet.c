@@ -37,6 +37,9 @@ static volatile sig_atomic_t calls, wakes, reads, looks;
 static void on_call(int number, siginfo_t *info, void *context)
 {
 	ucontext_t *frame = context;
+	/* The C library tries again for a lock that the library's thread has, and ends the
+	   process for any other error. */
+	long error = info->si_syscall == SYS_futex ? -EAGAIN : -EACCES;
 
 	(void)number;
 	if (info->si_syscall == SYS_newfstatat)
@@ -46,9 +49,9 @@ static void on_call(int number, siginfo_t *info, void *context)
 	wakes += info->si_syscall == SYS_futex;
 	reads += info->si_syscall == SYS_read;
 #if defined(__x86_64__)
-	frame->uc_mcontext.gregs[REG_RAX] = -EACCES;
+	frame->uc_mcontext.gregs[REG_RAX] = error;
 #elif defined(__aarch64__)
-	frame->uc_mcontext.regs[0] = (uint64_t)-EACCES;
+	frame->uc_mcontext.regs[0] = (uint64_t)error;
 #endif
 }
 
