@@ -15,7 +15,8 @@ static _Thread_local char detail[ERROR_DETAIL_SIZE];
 
 int babus_fail(int error, const char *format, ...)
 {
-	char line[sizeof(detail)];
+	/* Not on the stack, which may be small; the arguments may be in `detail`. */
+	static _Thread_local char line[sizeof(detail)];
 	int saved = errno;
 	va_list args;
 

@@ -16,6 +16,9 @@
 #include "shm.h"
 #include "wait.h"
 
+/* Stacks are small: what such a function has on it is gone when it returns. */
+#define OWN_FRAME __attribute__((noinline))
+
 static const char *const suffixes[] = {
     [FILES_SLOT] = ".slot",
     [FILES_PINS] = ".pins",
@@ -263,7 +266,7 @@ static int mark_removed(babus_domain *domain, int fd)
 }
 
 /* Whether `instance` is the slot that has the name now. */
-static bool is_current(babus_domain *domain, const char *name, uint64_t instance)
+OWN_FRAME static bool is_current(babus_domain *domain, const char *name, uint64_t instance)
 {
 	char slot_file[NAME_MAX + 1];
 	struct error_kept detail;
@@ -302,26 +305,42 @@ static int restore(babus_domain *domain, const char *gone, const char *name, int
 	return errno == EEXIST ? mark_removed(domain, fd) : -errno;
 }
 
-static int finish_removal(babus_domain *domain, const char *gone, const char *name)
+/* The slot that was in the file, which is given back if it was not removed. */
+OWN_FRAME static int look_at_gone(babus_domain *domain, const char *gone, const char *name,
+				  uint64_t *instance)
 {
-	char pins_file[NAME_MAX + 1];
 	struct layout_slot header;
 	struct stat st;
 	int error = 0;
 	int fd = open_slot_file(domain, gone, &st, &header);
 
 	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
+		return fd;
 	if (!flag_get(&header.removed))
 		error = restore(domain, gone, name, fd);
 	close(fd);
+	*instance = header.head.instance;
+	return error;
+}
+
+OWN_FRAME static void unlink_pins(babus_domain *domain, const char *name, uint64_t instance)
+{
+	char pins_file[NAME_MAX + 1];
+
+	STEP("unlink_pins");
+	files_name(pins_file, FILES_PINS, name, instance);
+	unlinkat(domain->dirfd, pins_file, 0);
+}
+
+static int finish_removal(babus_domain *domain, const char *gone, const char *name)
+{
+	uint64_t instance;
+	int error = look_at_gone(domain, gone, name, &instance);
+
 	if (error)
-		return error;
-	if (!is_current(domain, name, header.head.instance)) {
-		STEP("unlink_pins");
-		files_name(pins_file, FILES_PINS, name, header.head.instance);
-		unlinkat(domain->dirfd, pins_file, 0);
-	}
+		return error == -ENOENT ? 0 : error;
+	if (!is_current(domain, name, instance))
+		unlink_pins(domain, name, instance);
 	STEP("unlink_gone");
 	if (unlinkat(domain->dirfd, gone, 0) < 0 && errno != ENOENT)
 		return -errno;
@@ -367,12 +386,14 @@ int files_retire(babus_domain *domain, const char *name, dev_t device, ino_t ino
  * A file that is no slot, but has the name of one. Not a slot of another version: it
  * cannot be marked as removed, and its users would not notice.
  */
-static int remove_damaged(babus_domain *domain, const char *slot_file)
+OWN_FRAME static int remove_damaged(babus_domain *domain, const char *name)
 {
+	char slot_file[NAME_MAX + 1];
 	struct layout_slot header = {0};
 	struct stat st;
 	int fd, error = 0;
 
+	files_name(slot_file, FILES_SLOT, name, 0);
 	wait_turn(domain->map);
 	fd = open_slot_file(domain, slot_file, &st, &header);
 	if (fd >= 0) {
@@ -388,6 +409,10 @@ static int remove_damaged(babus_domain *domain, const char *slot_file)
 			error = -errno;
 	}
 	wait_turn_over(domain->map);
+	if (!error) {
+		STEP("announce");
+		domain_changed(domain);
+	}
 	return error;
 }
 
@@ -411,29 +436,38 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-int files_remove(babus_domain *domain, const char *name, const struct stat *only)
+/* Mark it: from then on it is removed. -EPROTO: it is no slot. */
+OWN_FRAME static int end_slot(babus_domain *domain, const char *name, const struct stat *only,
+			      struct stat *st)
 {
 	char slot_file[NAME_MAX + 1];
 	struct layout_slot header;
-	struct stat st;
 	int fd, error;
 
 	files_name(slot_file, FILES_SLOT, name, 0);
 	/* Who may publish may say that it is over. */
-	fd = open_slot_file(domain, slot_file, &st, &header);
-	if (fd == -EPROTO && !only)
-		return remove_damaged(domain, slot_file);
+	fd = open_slot_file(domain, slot_file, st, &header);
 	if (fd < 0)
 		return fd;
-	if (only && !is_same(&st, only)) {
+	if (only && !is_same(st, only)) {
 		close(fd);
 		return -ENODEV;
 	}
 	/* All or nothing: mark it only if its name can go too. */
-	error = check_may_unlink(domain, st.st_uid, name);
+	error = check_may_unlink(domain, st->st_uid, name);
 	if (!error)
 		error = mark_removed(domain, fd);
 	close(fd);
+	return error;
+}
+
+int files_remove(babus_domain *domain, const char *name, const struct stat *only)
+{
+	struct stat st;
+	int error = end_slot(domain, name, only, &st);
+
+	if (error == -EPROTO && !only)
+		return remove_damaged(domain, name);
 	return error ? error : files_retire(domain, name, st.st_dev, st.st_ino);
 }
 
