@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "crash_ops.h"
 #include "domain.h"
+#include "slot.h"
 #include "steps.h"
 #include "support.h"
 #include "wait.h"
@@ -134,6 +136,22 @@ void op_remove_after_a_death(babus_domain *domain)
 	op_remove(domain);
 }
 
+/* Its file was deleted by hand a while ago; this publish is the one that says so to all. */
+void op_publish_deleted(babus_domain *domain)
+{
+	babus_slot *slot = make_victim(domain);
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/victim.slot", babus_domain_path(domain));
+	EXPECT(!unlink(path));
+	local_put(&slot->look_ns, 0);
+	local_put(&slot->deleted_ns, 1);
+	steps_arm();
+	EXPECT_EQUAL(babus_slot_publish(slot, "x", 1, NULL, NULL), -ENODEV);
+	steps_disarm();
+	babus_slot_close(slot);
+}
+
 /* Not a slot, but in the way of one. */
 void op_remove_damaged(babus_domain *domain)
 {
@@ -180,6 +198,27 @@ void op_make_domain(babus_domain *domain)
 		babus_domain_close(other);
 	}
 	steps_disarm();
+}
+
+/* Its file would be larger than files may be. Where others have removed it all, it is gone. */
+void op_make_domain_in_vain(babus_domain *domain)
+{
+	struct rlimit before, none;
+	babus_domain *other;
+	int error;
+
+	(void)domain;
+	/* An operation before this one may have made it. */
+	expect_domain(babus_domain_remove("other", NULL));
+	EXPECT(!getrlimit(RLIMIT_FSIZE, &before));
+	none = before;
+	none.rlim_cur = 0;
+	EXPECT(!setrlimit(RLIMIT_FSIZE, &none));
+	steps_arm();
+	error = babus_domain_open("other", BABUS_CREATE, NULL, &other);
+	steps_disarm();
+	EXPECT(!setrlimit(RLIMIT_FSIZE, &before));
+	EXPECT(error == -EFBIG || (error == -ENOENT && steps->signal == SIGSTOP));
 }
 
 void op_remove_domain(babus_domain *domain)

@@ -497,8 +497,10 @@ const struct crash_op crash_ops[] = {
     {"remove, late", op_remove_late, OP_VICTIM},
     {"remove, too late", op_remove_too_late, OP_VICTIM},
     {"remove, after a death", op_remove_after_a_death, OP_VICTIM},
+    {"publish, deleted", op_publish_deleted, OP_VICTIM},
     {"remove damaged", op_remove_damaged, OP_DAMAGED},
     {"make domain", op_make_domain, OP_DOMAIN},
+    {"make domain, in vain", op_make_domain_in_vain, OP_DOMAIN},
     {"remove domain", op_remove_domain, OP_DOMAIN},
     {"deny gone", op_deny_gone, OP_PLAIN},
 };

@@ -36,9 +36,11 @@ void op_remove(babus_domain *domain);
 void op_remove_late(babus_domain *domain);
 void op_remove_too_late(babus_domain *domain);
 void op_remove_after_a_death(babus_domain *domain);
+void op_publish_deleted(babus_domain *domain);
 void op_remove_damaged(babus_domain *domain);
 void op_recover(babus_domain *domain);
 void op_make_domain(babus_domain *domain);
+void op_make_domain_in_vain(babus_domain *domain);
 void op_remove_domain(babus_domain *domain);
 void op_deny_gone(babus_domain *domain);
 
