@@ -248,6 +248,24 @@ static void a_descriptor_can_publish_after_a_message_too_large(void **state)
 	assert_published("x", "after", NULL);
 }
 
+/* A program that does not look at what write returns. */
+static void who_writes_on_after_a_message_too_large_publishes_nothing(void **state)
+{
+	char large[1001] = "";
+	int fd;
+
+	(void)state;
+	new_small_slot();
+	fd = open_latest(O_WRONLY);
+	assert_int_equal(write(fd, "one", 3), 3);
+	assert_int_equal(write(fd, large, sizeof(large)), -1);
+	assert_int_equal(errno, EFBIG);
+	assert_int_equal(write(fd, "three", 5), -1);
+	assert_int_equal(errno, EFBIG);
+	assert_int_equal(close(fd), -1);
+	assert_quiet("x");
+}
+
 static void a_full_tmpfs_is_an_error_of_write(void **state)
 {
 	const char *const options[] = {"--root", root_file("full"), NULL};
@@ -262,6 +280,10 @@ static void a_full_tmpfs_is_an_error_of_write(void **state)
 	assert_int_not_equal(outcome.status, 0);
 	assert_non_null(outcome.err);
 	assert_non_null(strstr(outcome.err, "No space left on device"));
+	outcome_free(&outcome);
+	/* A shell looks at what its own write returns, and not at the close. */
+	shell_try("bash", "printf %6000000d 0 > x/latest", &outcome);
+	assert_int_not_equal(outcome.status, 0);
 	outcome_free(&outcome);
 	assert_file(in_mount("x", "latest"), "before");
 	shell_run("bash", "printf after > x/latest");
@@ -323,6 +345,7 @@ static int run(void)
 	    MOUNTED(a_message_too_large_is_an_error_that_the_shell_shows),
 	    MOUNTED(the_first_part_of_a_message_too_large_is_not_published),
 	    MOUNTED(a_descriptor_can_publish_after_a_message_too_large),
+	    MOUNTED(who_writes_on_after_a_message_too_large_publishes_nothing),
 	    UNMOUNTED(a_full_tmpfs_is_an_error_of_write),
 	    MOUNTED(a_message_for_a_removed_slot_is_an_error),
 	    MOUNTED(a_message_of_64_mib_goes_through),

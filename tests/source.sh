@@ -22,6 +22,9 @@ rules() {
 	grep -rnE --include='*.[ch]' '\<__(atomic|sync)_|atomic_thread_fence' core fs tools include |
 		grep -v '^core/sync\.h:' | rule 'no other atomic operation and no stand-alone fence'
 
+	grep -rnE --include='*.[ch]' '(^|[^_[:alnum:]])getenv\(' core |
+		rule 'the environment of a program with more rights than its caller is not used'
+
 	grep -rn --include='*.[ch]' 'volatile' core include | grep -v '__volatile__' |
 		rule 'no volatile in the core'
 

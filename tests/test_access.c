@@ -82,6 +82,53 @@ static void set_access_leaves_what_is_not_asked_for(void **state)
 	babus_slot_close(slot);
 }
 
+/* Another slot's file has the name: it is not this handle's to ask about, or to change. */
+static void set_access_does_not_touch_what_was_renamed_to_the_name(void **state)
+{
+	babus_slot *slot = make_slot("s", 2, 16), *other = make_slot("other", 2, 16);
+	struct babus_slot_info info;
+
+	(void)state;
+	assert_int_equal(rename(domain_file("other.slot"), domain_file("s.slot")), 0);
+	assert_int_equal(babus_slot_set_access(slot, 0666, (uid_t)-1, (gid_t)-1), -ENODEV);
+	assert_int_equal(babus_slot_info(slot, &info), -ENODEV);
+	assert_int_equal(mode_of(domain_file("s.slot")), 0600);
+	babus_slot_close(slot);
+	babus_slot_close(other);
+}
+
+static void remove_slot_of_a_closed_directory(void *arg)
+{
+	babus_domain *domain;
+	babus_slot *slot;
+
+	(void)arg;
+	child_become(61003, (gid_t)-1);
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH, NULL, &slot), 0);
+	EXPECT_EQUAL(babus_domain_remove_slot(domain, "s"), -EACCES);
+	EXPECT_EQUAL(babus_slot_remove(slot), -EACCES);
+	EXPECT_EQUAL(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
+}
+
+/* Who may write the slot's file, but not the directory: all or nothing. */
+static void slot_that_may_not_be_removed_goes_on(void **state)
+{
+	babus_slot *slot = make_slot("s", 2, 16);
+	char path[512];
+
+	(void)state;
+	if (geteuid() == 0) {
+		snprintf(path, sizeof(path), "%s", root_file("babus.test"));
+		assert_int_equal(chmod(path, 0755), 0);
+		assert_int_equal(chmod(domain_file("domain"), 0666), 0);
+		assert_int_equal(babus_slot_set_access(slot, 0666, (uid_t)-1, (gid_t)-1), 0);
+		child_join(child_start(remove_slot_of_a_closed_directory, NULL));
+		publish_text(slot, "on");
+	}
+	babus_slot_close(slot);
+}
+
 static void set_access_gives_both_files_to_an_owner_and_a_group(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 16);
@@ -149,6 +196,8 @@ static int run(void)
 	    CASE(modes_are_exact_whatever_the_umask),
 	    CASE(set_access_changes_both_files),
 	    CASE(set_access_leaves_what_is_not_asked_for),
+	    CASE(set_access_does_not_touch_what_was_renamed_to_the_name),
+	    CASE(slot_that_may_not_be_removed_goes_on),
 	    CASE(set_access_gives_both_files_to_an_owner_and_a_group),
 	    CASE(set_access_of_a_removed_slot_is_enodev),
 	    CASE(set_access_does_not_touch_a_successor_of_the_name),

@@ -233,6 +233,19 @@ static void change_of_the_domain_wakes_those_who_set_its_mark(void **state)
 	assert_int_not_equal(event_get(&bus->map->event), before);
 }
 
+static void removal_wakes_those_who_set_the_slots_mark(void **state)
+{
+	uint32_t before;
+
+	(void)state;
+	open_all();
+	mark_set(wait_mark(bus->map, slot->place));
+	before = event_get(&bus->map->event);
+	assert_int_equal(babus_slot_remove(slot), 0);
+	assert_int_not_equal(event_get(&bus->map->event), before);
+	close_all();
+}
+
 static babus_slot *late;
 
 static void make_late_slot(void)
@@ -365,6 +378,7 @@ static int run(void)
 	    CASE(waiter_that_falls_asleep_before_the_event_word_changes_is_woken),
 	    CASE(message_that_comes_as_the_librarys_thread_looks_makes_the_descriptor_readable),
 	    CASE(change_of_the_domain_wakes_those_who_set_its_mark),
+	    CASE(removal_wakes_those_who_set_the_slots_mark),
 	    CASE(who_watches_the_domain_sleeps_with_its_mark_set),
 	    CASE(slot_that_appears_at_any_step_of_a_look_is_reported),
 	    CASE(slot_that_appears_at_any_step_of_its_opener_is_opened),

@@ -85,7 +85,7 @@ static int copy(babus_slot *slot, struct babus_loan *loan)
 static const struct call calls[] = {
     {"publish", publish, "cell_set", false}, {"commit", commit, "cell_set", false},
     {"view", view, "pin_set", true},         {"view", view, "pin_set", false},
-    {"copy", copy, "pin_settle", false},      {"copy", copy, "pin_set", true},
+    {"copy", copy, "pin_settle", false},     {"copy", copy, "pin_set", true},
 };
 
 /* In a child, which is another process for each step. */

@@ -130,11 +130,16 @@ static void check_domain_field(uint64_t offset, size_t size, uint64_t value)
 
 static void each_wrong_field_of_the_domain_is_eproto(void **state)
 {
+	babus_domain *domain = NULL;
+
 	(void)state;
 	check_domain_field(offsetof(struct layout_domain, head.magic), 8, 1);
 	check_domain_field(offsetof(struct layout_domain, head.abi), 4, LAYOUT_ABI + 1);
 	check_domain_field(offsetof(struct layout_domain, head.features_required), 4, 1);
 	check_domain_field(offsetof(struct layout_domain, head.instance), 8, 0);
+	/* One that ends in the middle would be a SIGBUS. */
+	assert_int_equal(truncate(domain_file("domain"), 4096), 0);
+	assert_int_equal(babus_domain_open("test", 0, NULL, &domain), -EPROTO);
 }
 
 static void resize_and_check(const char *path, off_t size)

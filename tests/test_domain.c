@@ -385,6 +385,8 @@ static void remove_leaves_foreign_files_and_says_enotempty(void **state)
 	put_file(domain_file("notes.txt"), "mine", 4);
 	assert_int_equal(babus_domain_remove("test", NULL), -ENOTEMPTY);
 	assert_int_equal(access(domain_file("notes.txt"), F_OK), 0);
+	/* Nor does it lose its own file. */
+	assert_int_equal(babus_domain_check(bus), 0);
 }
 
 static void open_domain_holds_one_descriptor_and_a_slot_none(void **state)

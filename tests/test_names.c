@@ -24,7 +24,9 @@ enum deed {
 	REMOVE,
 	MAKE_ANEW,
 	DEEDS,
-	CHECK, /* whether what they made is there, for them */
+	BEGIN,  /* to make one, up to where it gets its name, */
+	FINISH, /* and on from there */
+	CHECK,  /* whether what they made is there, for them */
 	FORGET
 };
 
@@ -41,6 +43,9 @@ static atomic_bool counting;
 static unsigned step_number, act_at;
 static enum deed deed;
 static bool acted;
+static bool by_handle;      /* the operation: what has the name later keeps it, */
+static bool keeps_the_name; /* from when the operation has looked whose it is */
+static int pausing = -1;    /* of the others: where they tell that they pause */
 
 static babus_slot *existing; /* there when the operation begins, or NULL */
 
@@ -48,15 +53,36 @@ static babus_slot *existing; /* there when the operation begins, or NULL */
 static void others_do(enum deed what)
 {
 	char done, now = (char)what;
+	int64_t began = now_ns();
 
 	EXPECT_EQUAL(write(others, &now, 1), 1);
 	EXPECT_EQUAL(read(others, &done, 1), 1);
+	/* One that is stopped keeps the turn from nobody for long. */
+	EXPECT(now_ns() - began < 3 * SECOND * (SUPPORT_SANITIZED ? SUPPORT_SLOWER : 1));
+}
+
+/* The others stop where their slot gets its name, until they are told to go on. */
+static void pause_there(void)
+{
+	int fd = pausing;
+	char go_on;
+
+	pausing = -1;
+	EXPECT_EQUAL(write(fd, "", 1), 1);
+	EXPECT_EQUAL(read(fd, &go_on, 1), 1);
 }
 
 void babus_step(const struct babus_step *step)
 {
-	(void)step;
-	if (!atomic_load(&counting) || ++step_number != act_at)
+	if (pausing >= 0 && !strcmp(step->name, "link_slot"))
+		pause_there();
+	if (!atomic_load(&counting))
+		return;
+	if (!strcmp(step->name, "look_at_slot"))
+		keeps_the_name = by_handle && acted && deed == MAKE_ANEW;
+	if (keeps_the_name)
+		EXPECT(!access(domain_file("s.slot"), F_OK));
+	if (++step_number != act_at)
 		return;
 	atomic_store(&counting, false);
 	acted = true;
@@ -67,6 +93,7 @@ void babus_step(const struct babus_step *step)
 static void arm(void)
 {
 	step_number = 0;
+	keeps_the_name = false;
 	atomic_store(&counting, true);
 }
 
@@ -107,6 +134,12 @@ static unsigned count_files(void)
 		count += entry->d_name[0] != '.';
 	closedir(dir);
 	return count;
+}
+
+/* Two files for a slot, and the domain's. */
+static void expect_no_leftovers(void)
+{
+	EXPECT_EQUAL(count_files(), access(domain_file("s.slot"), F_OK) ? 1 : 3);
 }
 
 static void forget(babus_slot **slot)
@@ -163,7 +196,7 @@ static void make_anew(babus_domain *domain)
 	*theirs = (struct theirs){true, own->instance};
 }
 
-static void do_deed(babus_domain *domain, enum deed what)
+static void do_deed(babus_domain *domain, enum deed what, int fd)
 {
 	switch (what) {
 	case OPEN:
@@ -176,6 +209,10 @@ static void do_deed(babus_domain *domain, enum deed what)
 		remove_it(domain);
 		break;
 	case MAKE_ANEW:
+		make_anew(domain);
+		break;
+	case BEGIN:
+		pausing = fd;
 		make_anew(domain);
 		break;
 	case CHECK:
@@ -197,7 +234,7 @@ static void live(void *arg)
 	close(others);
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
 	while (read(fd, &what, 1) == 1) {
-		do_deed(domain, (enum deed)what);
+		do_deed(domain, (enum deed)what, fd);
 		EXPECT_EQUAL(write(fd, "", 1), 1);
 	}
 }
@@ -221,6 +258,7 @@ static void op_create(void)
 	else if (!theirs->made && deed != REMOVE)
 		expect_named(slot->instance);
 	babus_slot_close(slot);
+	expect_no_leftovers();
 }
 
 static void op_create_exclusive(void)
@@ -242,6 +280,7 @@ static void op_create_exclusive(void)
 		expect_named(slot->instance);
 	}
 	babus_slot_close(slot);
+	expect_no_leftovers();
 }
 
 /* By its handle: what has the name later stays. */
@@ -249,9 +288,11 @@ static void op_remove(void)
 {
 	int error;
 
+	by_handle = true;
 	arm();
 	error = babus_slot_remove(existing);
 	disarm();
+	by_handle = false;
 	assert_true(error == 0 || error == -ENODEV);
 	assert_int_equal(babus_slot_publish(existing, "x", 1, NULL, NULL), -ENODEV);
 	if (theirs->made)
@@ -305,6 +346,24 @@ static void op_recover(void)
 		expect_named(theirs->instance);
 }
 
+/* While others are about to give a slot its name, and do so meanwhile. */
+static void op_recover_beside_a_creator(void)
+{
+	struct babus_report report;
+	enum deed before = deed;
+
+	forget(&existing);
+	others_do(BEGIN);
+	deed = FINISH;
+	arm();
+	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
+	disarm();
+	if (!acted)
+		others_do(FINISH);
+	deed = before;
+	expect_named(theirs->instance);
+}
+
 /* Leftovers of all kinds: of a removal, and of a creation. */
 static void op_recover_leftovers(void)
 {
@@ -321,9 +380,14 @@ static void op_recover_leftovers(void)
 		expect_named(theirs->instance);
 }
 
-static void (*const ops[])(void) = {op_create,           op_create_exclusive, op_remove,
-				    op_remove_by_name,   op_open_removed,     op_recover,
-				    op_recover_leftovers};
+static void (*const ops[])(void) = {op_create,
+				    op_create_exclusive,
+				    op_remove,
+				    op_remove_by_name,
+				    op_open_removed,
+				    op_recover,
+				    op_recover_leftovers,
+				    op_recover_beside_a_creator};
 
 /* --- rounds ----------------------------------------------------------------------------- */
 

@@ -48,7 +48,10 @@ static void loan_of_a_removed_slot_is_discarded_not_committed(void **state)
 	(void)state;
 	assert_int_equal(babus_slot_loan(slot, 8, &loan), 0);
 	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
+	/* What another call has left is not its detail. */
+	assert_int_equal(babus_name_check(""), -EINVAL);
 	assert_int_equal(babus_loan_commit(&loan, NULL), -ENODEV);
+	assert_string_equal(babus_error_detail(), "");
 	memset(loan.data, 'x', 8);
 	babus_loan_discard(&loan);
 	babus_slot_close(slot);
