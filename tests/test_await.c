@@ -122,6 +122,21 @@ static void what_cannot_be_opened_is_not_waited_for(void **state)
 	assert_null(slot);
 }
 
+/* Its creator died before it announced that: the re-check finds it. */
+static void slot_that_appears_unannounced_is_opened_too(void **state)
+{
+	struct caller caller;
+
+	(void)state;
+	babus_slot_close(make_slot("s", 1, 16));
+	assert_int_equal(rename(domain_file("s.slot"), root_file("away")), 0);
+	start_caller(&caller, "s", 30 * SECOND);
+	assert_int_equal(rename(root_file("away"), domain_file("s.slot")), 0);
+	assert_int_equal(end_caller(&caller), 0);
+	assert_true(now_ns() < caller.deadline);
+	babus_slot_close(caller.slot);
+}
+
 static void no_handle_is_left_of_waiting(void **state)
 {
 	unsigned descriptors = count_descriptors(), threads = count_threads();
@@ -263,6 +278,7 @@ static int run(void)
 	    CASE(no_handle_is_left_of_waiting),
 	    CASE(slot_that_is_there_is_opened_at_once),
 	    CASE(slot_that_appears_later_is_opened_then),
+	    CASE(slot_that_appears_unannounced_is_opened_too),
 	    CASE(it_gives_up_at_its_deadline_and_not_before),
 	    CASE(what_cannot_be_opened_is_not_waited_for),
 	    CASE(handler_ends_it_with_eintr),

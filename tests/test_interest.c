@@ -6,10 +6,13 @@
  * re-check.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "domain.h"
+#include "marks.h"
 #include "slot.h"
 #include "steps.h"
 #include "waiting.h"
@@ -19,7 +22,8 @@ enum {
 	EACH = 4, /* readers of each */
 	READERS = SLOTS * EACH + 1,
 	CHANNELS = BABUS_CHANNELS - 1, /* those that are given in turn */
-	ROOM = 64
+	ROOM = 64,
+	FEW = 256 /* readers that are looked at at each poll, so that no mark is needed */
 };
 
 static struct {
@@ -48,9 +52,9 @@ static bool shares_its_mark(const babus_slot *slot)
 	       slot->place.mark == crowd.single->place.mark;
 }
 
-static void make_crowd(uint64_t recheck_ns)
+static void make_spinning_crowd(uint64_t spin_ns, uint64_t recheck_ns)
 {
-	crowd.waiter = open_waiter(0, recheck_ns);
+	crowd.waiter = open_waiter(spin_ns, recheck_ns);
 	crowd.single = make_slot("single", 2, 16);
 	crowd.mates = 1;
 	for (unsigned i = 0; i < SLOTS; i++) {
@@ -65,6 +69,11 @@ static void make_crowd(uint64_t recheck_ns)
 	crowd.readers[READERS - 1] = add_reader(crowd.single);
 	/* Two in a thousand and one, if chance is fair. */
 	assert_in_range(crowd.mates, 1, READERS / 50);
+}
+
+static void make_crowd(uint64_t recheck_ns)
+{
+	make_spinning_crowd(0, recheck_ns);
 }
 
 static void end_crowd(void)
@@ -142,6 +151,69 @@ static void poll_of_an_armed_descriptor_costs_the_same(void **state)
 		take_next(only_reader());
 		assert_no_news(crowd.waiter);
 	}
+	end_crowd();
+}
+
+/* Without a descriptor, and without a sleep. */
+static void poll_for_many_readers_costs_the_same(void **state)
+{
+	struct babus_event event;
+
+	(void)state;
+	make_crowd(NO_RECHECK);
+	assert_no_news(crowd.waiter);
+	for (int i = 0; i < 3; i++) {
+		steps_count();
+		assert_no_news(crowd.waiter);
+		assert_int_equal(steps_counted("cell_get"), 0);
+		publish_many(crowd.single, 1);
+		steps_count();
+		assert_int_equal(babus_waiter_wait(crowd.waiter, BABUS_NOW, &event, 1), 1);
+		assert_ptr_equal(event.reader, only_reader());
+		assert_in_range(steps_counted("cell_get"), 1, crowd.mates);
+		take_next(only_reader());
+		assert_no_news(crowd.waiter);
+	}
+	end_crowd();
+}
+
+static void spinning_for_many_readers_looks_at_each_once(void **state)
+{
+	struct babus_event event;
+
+	(void)state;
+	make_spinning_crowd(20 * MILLISECOND, NO_RECHECK);
+	steps_count();
+	assert_int_equal(
+	    babus_waiter_wait(crowd.waiter, babus_deadline(20 * MILLISECOND), &event, 1),
+	    -ETIMEDOUT);
+	/* Before it sets their marks, and after. */
+	assert_in_range(steps_counted("cell_get"), READERS, 2 * READERS);
+	end_crowd();
+}
+
+static void poll_marks_no_slot_for_few_readers(void **state)
+{
+	struct babus_event event;
+
+	(void)state;
+	make_crowd(NO_RECHECK);
+	for (unsigned i = FEW; i < READERS; i++)
+		assert_int_equal(babus_waiter_remove(crowd.waiter, crowd.readers[i]), 0);
+	for (int i = 0; i < 3; i++) {
+		steps_count();
+		assert_no_news(crowd.waiter);
+		assert_int_equal(steps_counted("cell_get"), FEW);
+		assert_int_equal(steps_counted("mark_set"), 0);
+	}
+	assert_false(marks_any(bus->map));
+	/* One more is many. */
+	assert_int_equal(babus_waiter_add(crowd.waiter, only_reader(), NULL), 0);
+	assert_no_news(crowd.waiter);
+	assert_true(marks_any(bus->map));
+	publish_many(crowd.single, 1);
+	assert_int_equal(babus_waiter_wait(crowd.waiter, BABUS_NOW, &event, 1), 1);
+	assert_ptr_equal(event.reader, only_reader());
 	end_crowd();
 }
 
@@ -251,14 +323,50 @@ static void waiter_that_always_finds_news_looks_at_quiet_channels_too(void **sta
 	end_crowd();
 }
 
+/*
+ * The fewest looks of a wait some time after a re-check. Each of several waits may come
+ * to the next re-check, on a machine that is busy; not all do.
+ */
+static unsigned looks_after_re_check(int max, int expected, unsigned enough)
+{
+	unsigned least = UINT_MAX;
+
+	usleep(30000);
+	looks_of_a_wait(max, expected);
+	for (int i = 0; i < 100 && least > enough; i++) {
+		unsigned looks = looks_of_a_wait(max, expected);
+
+		least = looks < least ? looks : least;
+	}
+	return least;
+}
+
+static void readers_are_quiet_again_after_a_re_check(void **state)
+{
+	(void)state;
+	make_crowd(20 * MILLISECOND);
+	looks_of_a_wait(ROOM, -ETIMEDOUT);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(looks_after_re_check(ROOM, -ETIMEDOUT, 0), 0);
+	/* Also where no wait comes to a sleep. It is never read. */
+	publish_many(crowd.single, 1);
+	for (int i = 0; i < 5; i++)
+		assert_in_range(looks_after_re_check(ROOM, 1, crowd.mates), 1, crowd.mates);
+	end_crowd();
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(wait_costs_the_readers_of_marks_with_news),
 	    CASE(poll_of_an_armed_descriptor_costs_the_same),
+	    CASE(poll_for_many_readers_costs_the_same),
+	    CASE(spinning_for_many_readers_looks_at_each_once),
+	    CASE(poll_marks_no_slot_for_few_readers),
 	    CASE(added_reader_costs_looks_at_its_mates_only),
 	    CASE(news_of_the_dead_are_found_at_the_re_check),
 	    CASE(waiter_that_always_finds_news_looks_at_quiet_channels_too),
+	    CASE(readers_are_quiet_again_after_a_re_check),
 	};
 
 	steps_init();

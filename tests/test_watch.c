@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A waiter that watches its domain: which slots appear and disappear. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "waiting.h"
 
@@ -287,6 +289,113 @@ static void sleeper_is_woken_by_each_kind(void **state)
 	babus_slot_close(slot);
 }
 
+/* --- what was not announced ------------------------------------------------------------- */
+
+/* As a remover, or a creator, that dies before it can announce that. */
+static void take_away(void)
+{
+	assert_int_equal(rename(domain_file("s.slot"), root_file("away")), 0);
+}
+
+static void give_back(void)
+{
+	assert_int_equal(rename(root_file("away"), domain_file("s.slot")), 0);
+}
+
+/* The ways in which a program may wait. */
+
+static int sleep_for_events(babus_waiter *waiter, struct babus_event *events)
+{
+	return babus_waiter_wait(waiter, babus_deadline(20 * SECOND), events, ROOM);
+}
+
+static int poll_for_events(babus_waiter *waiter, struct babus_event *events)
+{
+	int64_t deadline = babus_deadline(20 * SECOND);
+	int result;
+
+	do {
+		usleep(1000);
+		result = babus_waiter_wait(waiter, BABUS_NOW, events, ROOM);
+	} while (result == -ETIMEDOUT && now_ns() < deadline);
+	return result;
+}
+
+static int poll_descriptor(babus_waiter *waiter, struct babus_event *events)
+{
+	int64_t deadline = babus_deadline(20 * SECOND);
+	struct pollfd ready = {.events = POLLIN};
+	int result;
+
+	assert_int_equal(babus_waiter_fd(waiter, &ready.fd), 0);
+	do {
+		assert_int_equal(poll(&ready, 1, 20000), 1);
+		result = babus_waiter_wait(waiter, BABUS_NOW, events, ROOM);
+	} while (result == -ETIMEDOUT && now_ns() < deadline);
+	return result;
+}
+
+static void what_the_dead_did_is_seen(int (*wait)(babus_waiter *, struct babus_event *))
+{
+	babus_waiter *waiter = open_waiter(0, 50 * MILLISECOND);
+	struct babus_event events[ROOM];
+
+	make("s");
+	assert_int_equal(babus_waiter_watch_domain(waiter, &user), 0);
+	assert_no_news(waiter);
+	for (int i = 0; i < 3; i++) {
+		take_away();
+		assert_int_equal(wait(waiter, events), 1);
+		assert_event(&events[0], BABUS_EVENT_DISAPPEARED, "s");
+		give_back();
+		assert_int_equal(wait(waiter, events), 1);
+		assert_event(&events[0], BABUS_EVENT_APPEARED, "s");
+	}
+	/* It is reported once. */
+	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(300 * MILLISECOND), events, ROOM),
+			 -ETIMEDOUT);
+	remove_slot("s");
+	assert_int_equal(wait(waiter, events), 1);
+	assert_event(&events[0], BABUS_EVENT_DISAPPEARED, "s");
+	babus_waiter_close(waiter);
+}
+
+static void slots_of_the_dead_are_seen_at_the_re_check(void **state)
+{
+	(void)state;
+	what_the_dead_did_is_seen(sleep_for_events);
+	what_the_dead_did_is_seen(poll_for_events);
+	what_the_dead_did_is_seen(poll_descriptor);
+}
+
+/* Beside news that never end. */
+static void a_busy_waiter_sees_the_slots_of_the_dead_too(void **state)
+{
+	babus_waiter *waiter = open_waiter(0, 50 * MILLISECOND);
+	int64_t deadline = babus_deadline(20 * SECOND);
+	struct babus_event events[ROOM];
+	babus_reader *reader;
+	babus_slot *slot;
+	int count;
+
+	(void)state;
+	make("s");
+	slot = make_slot("busy", 1, 16);
+	reader = open_reader(slot);
+	publish_many(slot, 1);
+	assert_int_equal(babus_waiter_add(waiter, reader, NULL), 0);
+	assert_int_equal(babus_waiter_watch_domain(waiter, &user), 0);
+	take_away();
+	while ((count = babus_waiter_wait(waiter, BABUS_FOREVER, events, ROOM)) == 1 &&
+	       now_ns() < deadline)
+		assert_ptr_equal(events[0].reader, reader);
+	assert_int_equal(count, 2);
+	assert_event(&events[0], BABUS_EVENT_DISAPPEARED, "s");
+	babus_waiter_close(waiter);
+	babus_reader_close(reader);
+	babus_slot_close(slot);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -301,6 +410,8 @@ static int run(void)
 	    CASE(what_is_left_to_report_ends_with_the_watch),
 	    CASE(readers_and_slots_share_the_events),
 	    CASE(sleeper_is_woken_by_each_kind),
+	    CASE(slots_of_the_dead_are_seen_at_the_re_check),
+	    CASE(a_busy_waiter_sees_the_slots_of_the_dead_too),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
