@@ -196,6 +196,68 @@ static void messages_that_readers_hold(void **state)
 	babus_slot_close(slot);
 }
 
+static const size_t held_sizes[] = {4096, 65536, MIB};
+
+/* Readers let go of them after the reserve, and publishes come to their buffers. */
+static void displaced_messages_that_readers_give_back_later(void **state)
+{
+	enum {
+		HELD = 3
+	};
+	struct babus_message held[HELD];
+	babus_slot *slot, *others, *reads;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(held_sizes) / sizeof(*held_sizes); i++) {
+		size_t size = held_sizes[i];
+
+		make(size);
+		others = open_slot("s", BABUS_PUBLISH);
+		reads = open_slot("s", BABUS_READ);
+		for (int n = 0; n < HELD; n++) {
+			publish_some(others, size, 1);
+			assert_int_equal(babus_slot_view(reads, BABUS_LATEST, 0, &held[n]), 0);
+		}
+		publish_some(others, size, 4 * DEPTH);
+		slot = open_cold();
+		assert_true(babus_slot_reserve(slot, DEPTH + 2 + HELD, size) >= DEPTH + 2 + HELD);
+		for (int n = 0; n < HELD; n++)
+			babus_message_release(&held[n]);
+		assert_no_fault(slot, size, 100);
+		assert_int_equal(babus_slot_remove(slot), 0);
+		babus_slot_close(reads);
+		babus_slot_close(others);
+		babus_slot_close(slot);
+	}
+}
+
+static void loans_that_others_give_back_later(void **state)
+{
+	enum {
+		LENT = LOANS - 2 /* and a token for each publisher */
+	};
+	struct babus_loan loans[LENT];
+	babus_slot *slot, *others;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(held_sizes) / sizeof(*held_sizes); i++) {
+		size_t size = held_sizes[i];
+
+		make(size);
+		others = open_slot("s", BABUS_PUBLISH);
+		for (int n = 0; n < LENT; n++)
+			assert_int_equal(babus_slot_loan(others, size, &loans[n]), 0);
+		slot = open_cold();
+		assert_true(babus_slot_reserve(slot, DEPTH + 2, size) >= DEPTH + 2);
+		for (int n = 0; n < LENT; n++)
+			babus_loan_discard(&loans[n]);
+		assert_no_fault(slot, size, 100);
+		assert_int_equal(babus_slot_remove(slot), 0);
+		babus_slot_close(others);
+		babus_slot_close(slot);
+	}
+}
+
 static void small_messages_rotate_and_all_they_use_is_there(void **state)
 {
 	static const size_t sizes[] = {64, 500, 1024, 4000, 4096, 9000};
@@ -288,6 +350,8 @@ static int run(void)
 	    CASE(slot_that_was_trimmed),
 	    CASE(a_few),
 	    CASE(messages_that_readers_hold),
+	    CASE(displaced_messages_that_readers_give_back_later),
+	    CASE(loans_that_others_give_back_later),
 	    CASE(small_messages_rotate_and_all_they_use_is_there),
 	};
 	const struct CMUnitTest counts[] = {
