@@ -221,6 +221,9 @@ static void only_who_may_write_the_domain_makes_and_removes_slots(void **state)
 	attempt(ALICE, TEAM, "y", "", MKDIR, 0);
 	attempt(BOB, NO_GROUP, "z", "", MKDIR, EACCES);
 	attempt(BOB, NO_GROUP, "x", "", RMDIR, EACCES);
+	/* And who may publish: as without the mount. */
+	babus_slot_close(slot_with("w", 0644, 0, 0));
+	attempt(ALICE, TEAM, "w", "", RMDIR, EACCES);
 }
 
 static void a_slot_belongs_to_who_made_it(void **state)
