@@ -15,8 +15,9 @@
 
 /* --- one buffer ------------------------------------------------------------------ */
 
-/* Before Linux 5.14: through the file, and not into our page table. */
-static int allocate(babus_slot *slot, uint64_t offset, uint64_t size)
+/* Do to the slot's file what cannot be done through the mapping. */
+static int through_file(babus_slot *slot, int (*act)(int fd, uint64_t offset, uint64_t size),
+			uint64_t offset, uint64_t size)
 {
 	NO_CANCELLATION;
 	struct stat st;
@@ -25,22 +26,7 @@ static int allocate(babus_slot *slot, uint64_t offset, uint64_t size)
 
 	if (fd < 0)
 		return fd;
-	error = shm_allocate(fd, offset, size);
-	close(fd);
-	return error;
-}
-
-/* Through the file: what cannot be done through the mapping. */
-static int punch(babus_slot *slot, uint64_t offset, uint64_t size)
-{
-	NO_CANCELLATION;
-	struct stat st;
-	int fd = slot_reopen(slot, SLOT_FILE, O_RDWR, &st);
-	int error;
-
-	if (fd < 0)
-		return fd;
-	error = shm_punch(fd, offset, size);
+	error = act(fd, offset, size);
 	close(fd);
 	return error;
 }
@@ -74,7 +60,8 @@ static int give_pages(babus_slot *slot, uint32_t buffer, uint64_t keep)
 			return -errno;
 		/* It is locked in memory. */
 	}
-	return punch(slot, ring->g.payload + buffer * ring->g.stride + keep, size);
+	return through_file(slot, shm_punch, ring->g.payload + buffer * ring->g.stride + keep,
+			    size);
 }
 
 /* A failed population: is tmpfs full, or has the file been cut off? */
@@ -127,8 +114,9 @@ static int populate(babus_slot *slot, uint32_t buffer, uint64_t size)
 	uint64_t known = span.to - (g->payload + buffer * g->stride);
 	int error = shm_populate(address_of(&slot->ring, buffer, &span), span.to - span.from);
 
+	/* Before Linux 5.14. It is not in our page table then. */
 	if (error == -EOPNOTSUPP)
-		error = allocate(slot, span.from, span.to - span.from);
+		error = through_file(slot, shm_allocate, span.from, span.to - span.from);
 	if (error) {
 		/* Others can use the part that there was room for. */
 		if (has_own_pages(&slot->ring))
