@@ -113,12 +113,12 @@ static void loan_is_still_held_when_its_slot_was_deleted(void **state)
 	assert_int_equal(babus_slot_loan(slot, 1, &loan), 0);
 	delete_slot();
 	publish_until_enodev(slot);
+	/* What was published before is there: until a publish finds out once more. */
+	assert_int_equal(babus_slot_view(slot, BABUS_AFTER, 0, &message), 0);
+	babus_message_release(&message);
 	assert_int_equal(babus_loan_commit(&loan, NULL), -ENODEV);
 	assert_non_null(loan.slot);
 	babus_loan_discard(&loan);
-	/* What was published before is there. */
-	assert_int_equal(babus_slot_view(slot, BABUS_AFTER, 0, &message), 0);
-	babus_message_release(&message);
 	babus_slot_close(slot);
 }
 
@@ -165,6 +165,98 @@ static void the_publisher_that_finds_out_wakes_all(void **state)
 	publish_until_enodev(slot);
 	child_join(child);
 	babus_slot_close(slot);
+}
+
+/* Until its slot is gone. */
+static void wait_for_the_end(void *arg)
+{
+	struct babus_waiter_options opts = {.recheck_ns = 3600 * SECOND};
+	struct babus_event event;
+	babus_domain *domain;
+	babus_waiter *waiter;
+	babus_reader *reader;
+	babus_slot *slot;
+
+	(void)arg;
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_READ, NULL, &slot), 0);
+	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
+	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
+	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
+	gate_post(ready, 1);
+	do {
+		int error = babus_reader_seek(reader, BABUS_START_NEXT, 0);
+
+		EXPECT(!error || error == -ENODEV);
+		EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(60 * SECOND), &event, 1), 1);
+	} while (!event.status);
+	EXPECT_EQUAL(event.status, -ENODEV);
+	EXPECT_EQUAL(babus_reader_wait(reader, BABUS_NOW), -ENODEV);
+}
+
+/* The domain stays, and so may a slot of the same name. */
+static void publisher_that_finds_out_twice_tells_the_slot_s_readers(void **state)
+{
+	babus_slot *slot = make_slot("s", 2, 64), *reads = open_slot("s", BABUS_READ);
+	struct babus_message message;
+	babus_reader *reader;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(babus_reader_open(reads, BABUS_START_NEXT, 0, &reader), 0);
+	ready = gate_open();
+	child = child_start(wait_for_the_end, NULL);
+	gate_wait(ready);
+	gate_close(ready);
+	delete_slot();
+	babus_slot_close(make_slot("s", 2, 64));
+	publish_until_enodev(slot);
+	usleep(110000);
+	assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), -ENODEV);
+	child_join(child);
+	while (!babus_reader_next(reader, &message))
+		babus_message_release(&message);
+	assert_int_equal(babus_reader_next(reader, &message), -ENODEV);
+	assert_int_equal(babus_reader_wait(reader, BABUS_NOW), -ENODEV);
+	assert_int_equal(babus_slot_view(reads, BABUS_LATEST, 0, &message), -ENODEV);
+	babus_reader_close(reader);
+	babus_slot_close(reads);
+	babus_slot_close(slot);
+}
+
+/* Publish, more than once, while the name is away. False: that took too long to be a moment. */
+static bool publish_meanwhile(babus_slot *slot)
+{
+	int64_t last;
+
+	assert_int_equal(rename(domain_file("s.slot"), root_file("away")), 0);
+	last = publish_until_enodev(slot);
+	assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), -ENODEV);
+	assert_int_equal(rename(root_file("away"), domain_file("s.slot")), 0);
+	return boot_ns() < last + 100 * MILLISECOND;
+}
+
+/* A remover that was stopped for long may take the name of a later slot, and gives it back. */
+static void slot_whose_name_was_away_for_a_moment_goes_on(void **state)
+{
+	int times = 0;
+
+	(void)state;
+	while (times < 2) {
+		babus_slot *slot = make_slot("s", 2, 64), *reads = open_slot("s", BABUS_READ);
+		struct babus_message message;
+
+		/* A moment begins again: the second is long after the first. */
+		for (times = 0; times < 2 && publish_meanwhile(slot); times++) {
+			usleep(110000);
+			publish_text(slot, "again");
+			assert_int_equal(babus_slot_view(reads, BABUS_LATEST, 0, &message), 0);
+			assert_text(&message, "again");
+		}
+		babus_domain_remove_slot(bus, "s");
+		babus_slot_close(reads);
+		babus_slot_close(slot);
+	}
 }
 
 /* --- what it costs ------------------------------------------------------------------------ */
@@ -252,6 +344,8 @@ static int run(void)
 	    CASE(publisher_learns_that_another_slot_has_the_name),
 	    CASE(loan_is_still_held_when_its_slot_was_deleted),
 	    CASE(the_publisher_that_finds_out_wakes_all),
+	    CASE(publisher_that_finds_out_twice_tells_the_slot_s_readers),
+	    CASE(slot_whose_name_was_away_for_a_moment_goes_on),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

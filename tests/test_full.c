@@ -144,6 +144,81 @@ static void removing_another_slot_makes_room(void **state)
 	babus_slot_close(slot);
 }
 
+/* --- what the dead left ----------------------------------------------------------------- */
+
+static const char dead_slot[] = "dead.0123456789abcdef.gone", dead_pins[] = "dead.pins";
+
+/* A removal that ends before its last step: megabytes. */
+static void leave_a_removed_slot(void)
+{
+	babus_slot *slot = make_slot("dead", 2, LARGEST);
+
+	for (uint64_t i = 0; i < 3; i++)
+		assert_int_equal(publish(slot, LARGEST, i), 0);
+	assert_int_equal(link(domain_file("dead.slot"), domain_file(dead_slot)), 0);
+	assert_int_equal(babus_slot_remove(slot), 0);
+	babus_slot_close(slot);
+}
+
+/* A creation that ends before the slot has its name: 64 bytes for each pin. */
+static void leave_pins(void)
+{
+	struct babus_slot_options opts = small_options(2, 64);
+	babus_slot *slot;
+
+	opts.pins = 18000;
+	slot = make_slot_with("dead", &opts);
+	assert_int_equal(rename(pins_file(slot), root_file(dead_pins)), 0);
+	assert_int_equal(babus_slot_remove(slot), 0);
+	assert_int_equal(rename(root_file(dead_pins), domain_file("dead.0123456789abcdef.pins")),
+			 0);
+	babus_slot_close(slot);
+}
+
+static void assert_nothing_is_left(void)
+{
+	struct babus_report report;
+
+	assert_int_equal(babus_domain_recover(bus, 0, &report), 0);
+	assert_int_equal(report.leftovers, 0);
+	make_room();
+}
+
+static void publish_takes_back_what_the_dead_left(void (*leave)(void))
+{
+	babus_slot *slot = make_slot("s", 2, LARGEST);
+
+	leave();
+	fill_up();
+	assert_int_equal(publish(slot, LARGEST, 1), 0);
+	assert_latest(slot, 1);
+	assert_nothing_is_left();
+	assert_int_equal(babus_slot_remove(slot), 0);
+	babus_slot_close(slot);
+}
+
+static void create_takes_back_what_the_dead_left(void (*leave)(void))
+{
+	struct babus_slot_options opts = small_options(5000, 64);
+	babus_slot *slot;
+
+	leave();
+	fill_up();
+	slot = make_slot_with("s", &opts);
+	assert_nothing_is_left();
+	assert_int_equal(babus_slot_remove(slot), 0);
+	babus_slot_close(slot);
+}
+
+static void files_of_the_dead_are_taken_back_before_a_full_tmpfs_is_an_error(void **state)
+{
+	(void)state;
+	publish_takes_back_what_the_dead_left(leave_a_removed_slot);
+	publish_takes_back_what_the_dead_left(leave_pins);
+	create_takes_back_what_the_dead_left(leave_a_removed_slot);
+	create_takes_back_what_the_dead_left(leave_pins);
+}
+
 static void trim_makes_room(void **state)
 {
 	babus_slot *slot = make_slot("s", 1, LARGEST), *other = make_slot("other", 1, LARGEST);
@@ -254,6 +329,9 @@ static int run(void)
 					    support_teardown),
 	    cmocka_unit_test_setup_teardown(removing_another_slot_makes_room, setup,
 					    support_teardown),
+	    cmocka_unit_test_setup_teardown(
+		files_of_the_dead_are_taken_back_before_a_full_tmpfs_is_an_error, setup,
+		support_teardown),
 	    cmocka_unit_test_setup_teardown(trim_makes_room, setup, support_teardown),
 	    cmocka_unit_test_setup_teardown(memory_that_is_told_is_what_tmpfs_counts, setup,
 					    support_teardown),

@@ -212,6 +212,62 @@ static void others_see_of_a_slot_what_directory_and_mode_say(void **state)
 	babus_slot_close(slot);
 }
 
+/* --- a removal that was begun ---------------------------------------------------------------- */
+
+/* As by a remover that dies when it has marked the slot as removed. */
+static void remove_but_keep_the_names(babus_slot *slot)
+{
+	char slot_copy[600], pins_copy[600];
+
+	snprintf(slot_copy, sizeof(slot_copy), "%s", root_file("slot"));
+	snprintf(pins_copy, sizeof(pins_copy), "%s", root_file("pins"));
+	assert_int_equal(link(team_slot, slot_copy), 0);
+	assert_int_equal(link(team_pins, pins_copy), 0);
+	assert_int_equal(babus_slot_remove(slot), 0);
+	assert_int_equal(rename(slot_copy, team_slot), 0);
+	assert_int_equal(rename(pins_copy, team_pins), 0);
+}
+
+static void finds_no_slot_until_there_is_another(void)
+{
+	int64_t deadline;
+	babus_domain *domain;
+	babus_slot *slot;
+
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_READ, NULL, &slot), -ENOENT);
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_OBSERVE, NULL, &slot), -ENOENT);
+	deadline = babus_deadline(20 * MILLISECOND);
+	EXPECT_EQUAL(babus_slot_await(domain, "s", BABUS_READ, NULL, deadline, &slot), -ETIMEDOUT);
+	EXPECT(now_ns() >= deadline);
+	gate_post(team_back, 1);
+	deadline = babus_deadline(60 * SECOND);
+	EXPECT_EQUAL(babus_slot_await(domain, "s", BABUS_READ, NULL, deadline, &slot), 0);
+	babus_slot_close(slot);
+	babus_domain_close(domain);
+}
+
+/* Its name is there, and may not be taken away. */
+static void removed_slot_is_none_for_one_that_may_not_finish_its_removal(void **state)
+{
+	struct babus_slot_options opts = small_options(4, 8192);
+	babus_slot *slot = make_slot_of_mode(02750, 0640);
+	pid_t bob;
+
+	(void)state;
+	remove_but_keep_the_names(slot);
+	bob = team_start(BOB, TEAM, finds_no_slot_until_there_is_another);
+	gate_wait(team_back);
+	assert_int_equal(access(team_slot, F_OK), 0);
+	babus_slot_close(slot);
+	opts.uid = ALICE;
+	opts.gid = TEAM;
+	opts.mode = 0640;
+	slot = make_slot_with("s", &opts);
+	child_join(bob);
+	babus_slot_close(slot);
+}
+
 /* --- changes ------------------------------------------------------------------------------- */
 
 static void goes_on_reading(void)
@@ -369,6 +425,7 @@ static int run(void)
 	    TEAM_CASE(member_may_not_publish_create_or_remove),
 	    TEAM_CASE(others_see_nothing_of_a_domain_that_is_closed_to_them),
 	    TEAM_CASE(others_see_of_a_slot_what_directory_and_mode_say),
+	    TEAM_CASE(removed_slot_is_none_for_one_that_may_not_finish_its_removal),
 	    TEAM_CASE(access_taken_away_counts_for_who_opens_or_reads_first_then),
 	    TEAM_CASE(slot_given_to_another_owner_and_group_is_theirs),
 	    TEAM_CASE(owner_changes_mode_and_group_as_the_kernel_allows),
