@@ -64,6 +64,22 @@ static void set_access_changes_both_files(void **state)
 	babus_slot_close(slot);
 }
 
+static void set_access_of_more_than_permissions_is_einval(void **state)
+{
+	static const mode_t bad[] = {07777, 01000, 04640, S_IFREG | 0640};
+	babus_slot *slot = make_slot("s", 2, 16);
+
+	(void)state;
+	assert_int_equal(babus_slot_set_access(slot, 0640, (uid_t)-1, (gid_t)-1), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		assert_int_equal(babus_slot_set_access(slot, bad[i], (uid_t)-1, (gid_t)-1),
+				 -EINVAL);
+		assert_int_equal(mode_of(domain_file("s.slot")), 0640);
+		assert_int_equal(mode_of(pins_file(slot)), 0660);
+	}
+	babus_slot_close(slot);
+}
+
 static void set_access_leaves_what_is_not_asked_for(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 16);
@@ -195,6 +211,7 @@ static int run(void)
 	const struct CMUnitTest cases[] = {
 	    CASE(modes_are_exact_whatever_the_umask),
 	    CASE(set_access_changes_both_files),
+	    CASE(set_access_of_more_than_permissions_is_einval),
 	    CASE(set_access_leaves_what_is_not_asked_for),
 	    CASE(set_access_does_not_touch_what_was_renamed_to_the_name),
 	    CASE(slot_that_may_not_be_removed_goes_on),

@@ -17,6 +17,7 @@ enum {
 static atomic_bool counting;
 static unsigned step_number, act_at;
 static bool acted;
+static void (*act)(void);
 static babus_slot *slot;
 static babus_reader *reader;
 static int gate;
@@ -50,7 +51,7 @@ void babus_step(const struct babus_step *step)
 	if (!atomic_load(&counting) || ++step_number != act_at)
 		return;
 	atomic_store(&counting, false);
-	others_are_faster();
+	act();
 	atomic_store(&counting, true);
 }
 
@@ -69,6 +70,17 @@ static void lose_and_die(void *arg)
 	pause();
 }
 
+static void start_and_kill_a_loser(void)
+{
+	pid_t child;
+
+	gate = gate_open();
+	child = child_start(lose_and_die, NULL);
+	gate_wait(gate);
+	child_kill(child);
+	gate_close(gate);
+}
+
 static uint64_t lost_in_all(void)
 {
 	struct babus_slot_info info;
@@ -81,17 +93,13 @@ static uint64_t lost_in_all(void)
 static bool recover_and_be_overtaken(unsigned at)
 {
 	struct babus_report report;
-	pid_t child;
 
 	reader = NULL;
 	acted = false;
 	slot = make_slot("s", DEPTH, 64);
-	gate = gate_open();
-	child = child_start(lose_and_die, NULL);
-	gate_wait(gate);
-	child_kill(child);
-	gate_close(gate);
+	start_and_kill_a_loser();
 	step_number = 0;
+	act = others_are_faster;
 	act_at = at;
 	atomic_store(&counting, true);
 	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
@@ -118,10 +126,56 @@ static void losses_are_counted_once_though_others_recover_at_the_same_time(void 
 	assert_true(at > 20);
 }
 
+/* --- a reader that dies as soon as it has an entry ----------------------------------------- */
+
+static void die(void)
+{
+	kill(getpid(), SIGKILL);
+}
+
+static void open_reader_and_die(void *arg)
+{
+	babus_domain *domain;
+	babus_reader *mine;
+	babus_slot *own;
+
+	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_READ, NULL, &own), 0);
+	step_number = 0;
+	act = die;
+	act_at = *(unsigned *)arg;
+	atomic_store(&counting, true);
+	EXPECT_EQUAL(babus_reader_open(own, BABUS_START_NEXT, 0, &mine), 0);
+}
+
+/* It takes the entry of one that died, whose losses are counted already. */
+static void losses_of_the_last_holder_are_not_counted_again(void **state)
+{
+	struct babus_report report;
+	unsigned at = 0;
+	int status;
+
+	(void)state;
+	slot = make_slot("s", DEPTH, 64);
+	start_and_kill_a_loser();
+	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
+	assert_int_equal(lost_in_all(), OF_THE_DEAD);
+	do {
+		at++;
+		status = child_wait(child_start(open_reader_and_die, &at));
+		assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
+		assert_int_equal(lost_in_all(), OF_THE_DEAD);
+	} while (status == -SIGKILL);
+	assert_int_equal(status, 0);
+	assert_true(at > 20);
+	babus_slot_close(slot);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(losses_are_counted_once_though_others_recover_at_the_same_time),
+	    CASE(losses_of_the_last_holder_are_not_counted_again),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -101,6 +101,25 @@ static void publisher_is_the_number_of_its_opening(void **state)
 	babus_slot_close(first);
 }
 
+/* Damage, or another slot's: not a publisher that has died. */
+static void number_that_no_publisher_has_had_is_einval(void **state)
+{
+	babus_slot *slot = make_slot("s", 2, 64);
+	uint64_t publisher;
+
+	(void)state;
+	publish_text(slot, "x");
+	publisher = latest(slot).publisher;
+	assert_int_equal(babus_slot_publisher_alive(slot, publisher), 1);
+	assert_int_equal(babus_slot_publisher_alive(slot, publisher + 1), -EINVAL);
+	assert_int_equal(babus_slot_publisher_alive(slot, publisher + 1000), -EINVAL);
+	assert_int_equal(babus_slot_publisher_alive(slot, UINT64_MAX), -EINVAL);
+	/* Until there is one. */
+	babus_slot_close(open_slot("s", BABUS_PUBLISH));
+	assert_int_equal(babus_slot_publisher_alive(slot, publisher + 1), 0);
+	babus_slot_close(slot);
+}
+
 static void reserved_fields_of_a_message_are_zero(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 64);
@@ -234,6 +253,7 @@ static int run(void)
 	    CASE(time_is_that_of_the_boot_clock_read_once),
 	    CASE(stamp_arrives_as_it_was_given),
 	    CASE(publisher_is_the_number_of_its_opening),
+	    CASE(number_that_no_publisher_has_had_is_einval),
 	    CASE(reserved_fields_of_a_message_are_zero),
 	    CASE(reserved_field_of_a_stamp_is_einval_and_nothing_is_published),
 	    CASE(copy_that_does_not_fit_describes_the_message),

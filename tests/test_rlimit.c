@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -40,6 +41,31 @@ static void slot_larger_than_files_may_be_is_efbig(void **state)
 	(void)state;
 	babus_slot_close(make_slot_with("large", NULL));
 	child_join(child_start(create_beyond_the_largest_file, NULL));
+}
+
+static void create_domains_beyond_the_largest_file(void *arg)
+{
+	struct rlimit limit = {4096, 1 << 20};
+	babus_domain *domain;
+
+	(void)arg;
+	EXPECT(!mkdir(root_file("babus.there"), 0700));
+	EXPECT(!setrlimit(RLIMIT_FSIZE, &limit));
+	EXPECT_EQUAL(babus_domain_open("new", BABUS_CREATE, NULL, &domain), -EFBIG);
+	EXPECT(access(root_file("babus.new"), F_OK) < 0 && errno == ENOENT);
+	/* A directory that was there is not ours to remove. */
+	EXPECT_EQUAL(babus_domain_open("there", BABUS_CREATE, NULL, &domain), -EFBIG);
+	EXPECT(!access(root_file("babus.there"), F_OK));
+	limit.rlim_cur = limit.rlim_max;
+	EXPECT(!setrlimit(RLIMIT_FSIZE, &limit));
+	EXPECT_EQUAL(babus_domain_open("new", BABUS_CREATE, NULL, &domain), 0);
+	EXPECT_EQUAL(babus_domain_open("there", BABUS_CREATE, NULL, &domain), 0);
+}
+
+static void domain_that_cannot_be_made_leaves_no_directory(void **state)
+{
+	(void)state;
+	child_join(child_start(create_domains_beyond_the_largest_file, NULL));
 }
 
 /*
@@ -83,6 +109,7 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(slot_larger_than_files_may_be_is_efbig),
+	    CASE(domain_that_cannot_be_made_leaves_no_directory),
 	    CASE(creation_goes_on_when_signals_come),
 	};
 

@@ -201,6 +201,49 @@ static void first_call_on_a_truncated_slot_is_eio_already(void **state)
 	}
 }
 
+/* What is called, and what is left of the file. */
+struct remains {
+	unsigned call;
+	off_t size;
+};
+
+static void reserve_or_trim_what_is_left(void *arg)
+{
+	const struct remains *remains = arg;
+	babus_slot *slot = open_there("s");
+
+	EXPECT_EQUAL(babus_guard_install(), 0);
+	EXPECT(!truncate(domain_file("s.slot"), remains->size));
+	EXPECT_EQUAL(first_call(remains->call, slot), -EIO);
+	EXPECT_EQUAL(first_call(remains->call, slot), -EIO);
+}
+
+static void reserve_all(void)
+{
+	babus_slot *slot = open_slot("s", BABUS_PUBLISH);
+
+	assert_true(babus_slot_reserve(slot, 1000, SIZE) > 2);
+	babus_slot_close(slot);
+}
+
+static void trim_and_reserve_of_a_part_of_a_slot_are_eio(void **state)
+{
+	static const off_t sizes[] = {100, 4096, 8192, 3 * SIZE};
+
+	(void)state;
+	for (unsigned call = 0; call < 2; call++)
+		for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(*sizes); i++) {
+			struct remains remains = {call, sizes[i / 2]};
+
+			make_two();
+			/* What has memory already is not populated, and only looked at. */
+			if (i % 2)
+				reserve_all();
+			child_join(child_start(reserve_or_trim_what_is_left, &remains));
+			assert_int_equal(unlink(domain_file("s.slot")), 0);
+		}
+}
+
 static void lose_the_pins(void)
 {
 	babus_slot *slot = open_there("s"), *other = open_there("other");
@@ -327,6 +370,7 @@ static int run(void)
 	    CASE(copy_from_a_truncated_payload_is_eio),
 	    CASE(publish_into_a_truncated_payload_is_eio),
 	    CASE(first_call_on_a_truncated_slot_is_eio_already),
+	    CASE(trim_and_reserve_of_a_part_of_a_slot_are_eio),
 	    CASE(truncated_pins_are_eio),
 	    CASE(truncated_domain_is_eio),
 	    CASE(fault_elsewhere_goes_to_the_handler_that_was_there),

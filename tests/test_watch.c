@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "waiting.h"
@@ -289,6 +290,38 @@ static void sleeper_is_woken_by_each_kind(void **state)
 	babus_slot_close(slot);
 }
 
+/* A listing needs a descriptor, and a message none. */
+static void without_a_free_descriptor_readers_are_reported_still(void **state)
+{
+	babus_waiter *waiter = open_watcher();
+	babus_slot *slot = make_slot("s", 4, 16);
+	babus_reader *reader = open_reader(slot);
+	struct babus_event events[ROOM];
+	struct rlimit before, none;
+
+	(void)state;
+	assert_int_equal(babus_waiter_add(waiter, reader, NULL), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (int i = 0; i < 2; i++) {
+		publish_many(slot, 1);
+		assert_int_equal(babus_waiter_wait(waiter, BABUS_FOREVER, events, ROOM), 1);
+		assert_int_equal(events[0].kind, BABUS_EVENT_READER);
+		assert_ptr_equal(events[0].reader, reader);
+		take_next(reader);
+		assert_int_equal(babus_waiter_wait(waiter, BABUS_NOW, events, ROOM), -EMFILE);
+		assert_int_equal(babus_waiter_wait(waiter, BABUS_FOREVER, events, ROOM), -EMFILE);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(babus_waiter_wait(waiter, BABUS_NOW, events, ROOM), 1);
+	assert_event(&events[0], BABUS_EVENT_APPEARED, "s");
+	babus_waiter_close(waiter);
+	babus_reader_close(reader);
+	babus_slot_close(slot);
+}
+
 /* --- what was not announced ------------------------------------------------------------- */
 
 /* As a remover, or a creator, that dies before it can announce that. */
@@ -410,6 +443,7 @@ static int run(void)
 	    CASE(what_is_left_to_report_ends_with_the_watch),
 	    CASE(readers_and_slots_share_the_events),
 	    CASE(sleeper_is_woken_by_each_kind),
+	    CASE(without_a_free_descriptor_readers_are_reported_still),
 	    CASE(slots_of_the_dead_are_seen_at_the_re_check),
 	    CASE(a_busy_waiter_sees_the_slots_of_the_dead_too),
 	};
