@@ -132,9 +132,11 @@ static int list_table(babus_slot *slot, const struct lease_table *table, bool pu
 		info.pid = (uint32_t)counter_get(&entry->pid);
 		info.held = publisher ? count_owned(&slot->ring, incarnation)
 				      : record_get(&entry->hold) != 0;
-		info.cursor = counter_get(&entry->cursor);
-		info.received = counter_get(&entry->received);
-		info.lost = counter_get(&entry->lost);
+		info.lost = lease_lost(entry, incarnation);
+		if (counter_get(&entry->prepared) == incarnation) {
+			info.cursor = counter_get(&entry->cursor);
+			info.received = counter_get(&entry->received);
+		}
 		info.incarnation = incarnation;
 		result = alive < 0 ? alive : fn(arg, &info);
 	}

@@ -137,7 +137,7 @@ static int parse_count(const char *text, uint64_t max, void *out)
 
 static int parse_size(const char *text, uint64_t max, void *out)
 {
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
 	if (babus_config_parse_size(text, &bytes) || bytes == 0 || bytes > max)
 		return -EINVAL;
@@ -147,7 +147,7 @@ static int parse_size(const char *text, uint64_t max, void *out)
 
 static int parse_duration(const char *text, uint64_t max, void *out)
 {
-	uint64_t ns;
+	uint64_t ns = 0;
 
 	if (babus_config_parse_duration(text, &ns) || ns > max)
 		return -EINVAL;

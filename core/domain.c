@@ -25,7 +25,7 @@
 #include "trust.h"
 #include "wait.h"
 
-#define DOMAIN_SIZE (5 * LAYOUT_PAGE)
+#define DOMAIN_SIZE 20480 /* bytes: whole pages */
 
 _Static_assert(sizeof(struct layout_domain) <= DOMAIN_SIZE, "the domain's file");
 

@@ -62,10 +62,11 @@ static uint64_t count_lost(const struct lease_table *pins)
 {
 	uint64_t lost = counter_get(pins->lost);
 
-	for (uint32_t i = 0; i < lease_extent(pins); i++)
-		if (claim_get(&pins->entries[i].claim) &&
-		    counter_get(&pins->entries[i].pid) & LEASE_READER)
-			lost += counter_get(&pins->entries[i].lost);
+	for (uint32_t i = 0; i < lease_extent(pins); i++) {
+		uint64_t incarnation = claim_get(&pins->entries[i].claim);
+
+		lost += incarnation ? lease_lost(&pins->entries[i], incarnation) : 0;
+	}
 	return lost;
 }
 

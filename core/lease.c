@@ -45,15 +45,20 @@ int lease_take(const struct lease_table *table, const struct lease_client *clien
 	return -ENOBUFS;
 }
 
+uint64_t lease_lost(const struct layout_lease *entry, uint64_t incarnation)
+{
+	return counter_get(&entry->pid) & LEASE_READER &&
+		       counter_get(&entry->prepared) == incarnation
+		   ? counter_get(&entry->lost)
+		   : 0;
+}
+
 /* Give an entry back to the table if `incarnation` still holds it. */
 static void free_entry(const struct lease_table *table, uint32_t i, uint64_t incarnation)
 {
 	struct layout_lease *entry = &table->entries[i];
-	/* One that died as soon as it had claimed the entry left what the holder before it
-	   had lost, which is counted already. */
-	bool reader = table->lost && counter_get(&entry->pid) & LEASE_READER &&
-		      counter_get(&entry->prepared) == incarnation;
-	uint64_t lost = reader ? counter_get(&entry->lost) : 0;
+	bool reader = table->lost && counter_get(&entry->pid) & LEASE_READER;
+	uint64_t lost = reader ? lease_lost(entry, incarnation) : 0;
 
 	/* What was read above is the last holder's, if it holds the entry until here: of
 	   several that free it one succeeds, and one that was stopped meanwhile does not. */

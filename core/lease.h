@@ -51,6 +51,12 @@ void lease_give(const struct lease_table *table, const struct lease_client *clie
 /* Entries that were ever used: no need to look further. */
 uint32_t lease_extent(const struct lease_table *table);
 
+/*
+ * Losses that are counted in an entry for the client that holds it; 0 if it died before it
+ * had prepared the entry, which then still shows the holder before it.
+ */
+uint64_t lease_lost(const struct layout_lease *entry, uint64_t incarnation);
+
 /* Whether the client lives: 1, 0 or negative errno. `fd` as for lease_recover(). */
 int lease_alive(int fd, uint64_t incarnation);
 

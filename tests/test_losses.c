@@ -163,6 +163,7 @@ static void losses_of_the_last_holder_are_not_counted_again(void **state)
 	do {
 		at++;
 		status = child_wait(child_start(open_reader_and_die, &at));
+		assert_int_equal(lost_in_all(), OF_THE_DEAD);
 		assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
 		assert_int_equal(lost_in_all(), OF_THE_DEAD);
 	} while (status == -SIGKILL);
