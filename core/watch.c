@@ -68,7 +68,7 @@ static int list(const babus_domain *domain, struct listing *listing)
 	while (!error && (entry = readdir(dir)))
 		error = append(listing, entry);
 	closedir(dir);
-	if (listing->count)
+	if (listing->slots)
 		qsort(listing->slots, listing->count, sizeof(*listing->slots), compare);
 	return error;
 }
