@@ -201,7 +201,7 @@ static void deleted_domain_is_found_by_the_recheck(void **state)
 	assert_int_equal(unlink(pins_file(slot)), 0);
 	assert_int_equal(unlink(domain_file("s.slot")), 0);
 	assert_int_equal(unlink(domain_file("domain")), 0);
-	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(20 * SECOND), &event, 1),
+	assert_int_equal(babus_waiter_wait(waiter, babus_deadline(10 * SECOND), &event, 1),
 			 -ENODEV);
 	assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), -ENODEV);
 	babus_waiter_close(waiter);
