@@ -95,9 +95,9 @@ static void find_changes(struct watch *watch, const struct listing *now)
 		int order = !was ? 1 : !is ? -1 : compare(was, is);
 		bool same = !order && was->inode == is->inode;
 
-		if (order <= 0 && !same)
+		if (was && order <= 0 && !same)
 			add_news(watch, BABUS_EVENT_DISAPPEARED, was->name);
-		if (order >= 0 && !same)
+		if (is && order >= 0 && !same)
 			add_news(watch, BABUS_EVENT_APPEARED, is->name);
 		old += order <= 0;
 		new += order >= 0;
