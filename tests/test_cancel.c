@@ -411,7 +411,7 @@ static void live(void *arg)
 
 static void wait_a_little(unsigned *seed)
 {
-	int64_t until = now_ns() + rand_r(seed) % 400 * 1000;
+	int64_t until = now_ns() + rand_r(seed) % 400 * INT64_C(1000);
 
 	while (now_ns() < until)
 		sched_yield();

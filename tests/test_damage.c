@@ -241,7 +241,7 @@ static void publish_after_a_missing_message_is_eproto(void **state)
 
 static void extents_are_never_trusted(void **state)
 {
-	babus_slot *slot = make_slot("s", 1, 64 * 1024);
+	babus_slot *slot = make_slot("s", 1, 65536);
 	struct babus_slot_info info;
 
 	(void)state;

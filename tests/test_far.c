@@ -154,7 +154,7 @@ static void messages_in_far_buffers_are_as_good_as_others(void **state)
 
 	(void)state;
 	hold_some(publishes, reads, held);
-	assert_true(address_space() - before > 2 * 9 * LAST);
+	assert_true(address_space() - before > UINT64_C(2) * 9 * LAST);
 	for (int i = 0; i < HELD; i++)
 		assert_true(holds(&held[i], i));
 	/* A handle for which the far ones are new: by view, by copy, and in order. */

@@ -15,8 +15,9 @@
 
 #include "support.h"
 
+#define MIB ((size_t)1 << 20)
+
 enum {
-	MIB = 1 << 20,
 	STRANGER = 61001
 };
 

@@ -13,8 +13,9 @@
 
 #include "support.h"
 
+#define MIB ((size_t)1 << 20)
+
 enum {
-	MIB = 1 << 20,
 	DEPTH = 4,
 	LOANS = 4,
 	PINS = 8,
