@@ -228,7 +228,7 @@ static void reserve_all(void)
 
 static void trim_and_reserve_of_a_part_of_a_slot_are_eio(void **state)
 {
-	static const off_t sizes[] = {100, 4096, 8192, 3 * SIZE};
+	static const off_t sizes[] = {100, 4096, 8192, (off_t)3 * SIZE};
 
 	(void)state;
 	for (unsigned call = 0; call < 2; call++)
