@@ -293,13 +293,20 @@ static void sleeper_is_woken_by_each_kind(void **state)
 /* A listing needs a descriptor, and a message none. */
 static void without_a_free_descriptor_readers_are_reported_still(void **state)
 {
-	babus_waiter *waiter = open_watcher();
-	babus_slot *slot = make_slot("s", 4, 16);
-	babus_reader *reader = open_reader(slot);
 	struct babus_event events[ROOM];
 	struct rlimit before, none;
+	babus_waiter *waiter;
+	babus_reader *reader;
+	babus_slot *slot;
 
 	(void)state;
+	if (!support_madvise_works()) {
+		print_message("# skipped: an emulator needs descriptors of its own\n");
+		skip();
+	}
+	waiter = open_watcher();
+	slot = make_slot("s", 4, 16);
+	reader = open_reader(slot);
 	assert_int_equal(babus_waiter_add(waiter, reader, NULL), 0);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = before;
