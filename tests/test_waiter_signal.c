@@ -77,41 +77,6 @@ static void handler_ends_a_sleep_with_eintr_whatever_its_flags(void **state)
 	babus_slot_close(slot);
 }
 
-/* When a re-check of the default interval would be, which must not hide it. */
-static void wait_for_an_alarm(void *arg)
-{
-	struct babus_event event;
-	babus_domain *domain;
-	babus_waiter *waiter;
-
-	(void)arg;
-	handle(SIGALRM, 0);
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	alarm(1);
-	EXPECT_EQUAL(babus_waiter_open(domain, NULL, &waiter), 0);
-	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(30 * SECOND), &event, 1), -EINTR);
-	EXPECT_EQUAL(signals, 1);
-	babus_waiter_close(waiter);
-}
-
-static void alarm_of_a_second_ends_a_sleep(void **state)
-{
-	enum {
-		CHILDREN = 10
-	};
-	pid_t children[CHILDREN];
-
-	(void)state;
-	if (!support_madvise_works()) {
-		print_message("# skipped: an emulator may run a handler just before a call\n");
-		skip();
-	}
-	for (int i = 0; i < CHILDREN; i++)
-		children[i] = child_start(wait_for_an_alarm, NULL);
-	for (int i = 0; i < CHILDREN; i++)
-		child_join(children[i]);
-}
-
 /* --- signals that run no handler -------------------------------------------------------- */
 
 static int gate;
@@ -251,7 +216,6 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(handler_ends_a_sleep_with_eintr_whatever_its_flags),
-	    CASE(alarm_of_a_second_ends_a_sleep),
 	    CASE(wait_goes_on_if_no_handler_runs),
 	    CASE(message_that_comes_with_a_signal_is_reported),
 	    CASE(signal_is_left_to_the_programs_threads),
