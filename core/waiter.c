@@ -39,6 +39,8 @@ struct babus_waiter {
 	int64_t check_files_ns; /* when to look at the domain's files next; the waiting thread's */
 	struct spin spin;       /* the waiting thread's */
 
+	_Atomic bool many; /* readers; written under the lock */
+
 	pthread_mutex_t fd_lock; /* making fd; taken before the notifier's locks */
 	pthread_mutex_t lock;    /* protects all that follows; taken after those */
 	struct interest interest;
@@ -134,6 +136,15 @@ static void changed_unlock(babus_waiter *waiter)
 		wait_kick(waiter->domain->map, tell);
 }
 
+/* Needs the lock. */
+static void count_readers(babus_waiter *waiter)
+{
+	if (waiter->interest.count > MANY)
+		local_take(&waiter->many);
+	else
+		local_give(&waiter->many);
+}
+
 int babus_waiter_add(babus_waiter *waiter, babus_reader *reader, void *user)
 {
 	int error = domain_check(waiter->domain);
@@ -145,6 +156,7 @@ int babus_waiter_add(babus_waiter *waiter, babus_reader *reader, void *user)
 		return -EINVAL;
 	pthread_mutex_lock(&waiter->lock);
 	error = interest_add(&waiter->interest, reader, user);
+	count_readers(waiter);
 	changed_unlock(waiter);
 	return error;
 }
@@ -158,6 +170,7 @@ int babus_waiter_remove(babus_waiter *waiter, babus_reader *reader)
 		return -ECHILD;
 	pthread_mutex_lock(&waiter->lock);
 	error = interest_remove(&waiter->interest, reader);
+	count_readers(waiter);
 	pthread_mutex_unlock(&waiter->lock);
 	return error;
 }
@@ -222,7 +235,7 @@ static int look_locked(babus_waiter *waiter, bool mark, struct babus_event *even
 		waiter->cancel = false;
 		return -ECANCELED;
 	}
-	found = watch_report(&waiter->watch, waiter->domain, events, max);
+	found = waiter->watch.on ? watch_report(&waiter->watch, waiter->domain, events, max) : 0;
 	/* A domain that cannot be listed now does not hold up the readers. */
 	if (found < 0) {
 		error = found;
@@ -265,6 +278,12 @@ static bool is_in_doubt(babus_waiter *waiter)
 	return true;
 }
 
+/* The same, roughly, for less time. */
+static bool is_time(const babus_waiter *waiter)
+{
+	return shm_monotonic_coarse() >= waiter->recheck_at_ns;
+}
+
 /*
  * What comes before every sleep, of a waiting thread or of the notifier for it: mark
  * the channels, then look. The event word must have been read before, and the sleep
@@ -288,7 +307,7 @@ static int prepare(babus_waiter *waiter, struct babus_event *events, int max)
  */
 static bool has_many(const babus_waiter *waiter)
 {
-	return waiter->interest.count > MANY && waiter->domain->writable;
+	return local_is(&waiter->many) && waiter->domain->writable;
 }
 
 /* --- the descriptor ---------------------------------------------------------------- */
@@ -345,7 +364,7 @@ static int look_last(babus_waiter *waiter, struct babus_event *events, int max)
 		result = arm(waiter, events, max);
 	else if (has_many(waiter))
 		result = prepare(waiter, events, max);
-	else if (is_in_doubt(waiter))
+	else if (is_time(waiter) && is_in_doubt(waiter))
 		result = look_locked(waiter, false, events, max);
 	pthread_mutex_unlock(&waiter->lock);
 	return result == -EAGAIN ? -ETIMEDOUT : result;
@@ -418,15 +437,22 @@ static int64_t sooner(int64_t a, int64_t b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
+/* The first look of a waiter that has many readers: the next ones need not look at all. */
+static int look_marking(babus_waiter *waiter, struct babus_event *events, int max)
+{
+	int result;
+
+	pthread_mutex_lock(&waiter->lock);
+	result = prepare(waiter, events, max);
+	pthread_mutex_unlock(&waiter->lock);
+	return result;
+}
+
 /* Look for a while without telling anybody, so that nobody has to wake us. */
 static int look_until(babus_waiter *waiter, int64_t until, struct babus_event *events, int max)
 {
-	int result = -EAGAIN;
+	int result = has_many(waiter) ? look_marking(waiter, events, max) : -EAGAIN;
 
-	pthread_mutex_lock(&waiter->lock);
-	if (has_many(waiter))
-		result = prepare(waiter, events, max);
-	pthread_mutex_unlock(&waiter->lock);
 	if (result != -EAGAIN)
 		return result;
 	do {
@@ -529,10 +555,10 @@ static int look_first(babus_waiter *waiter, struct babus_event *events, int max)
 
 	pthread_mutex_lock(&waiter->lock);
 	watch_forget_reported(&waiter->watch);
-	/* A wait that always finds news must not forget what is quiet. */
-	if (shm_monotonic_coarse() >= waiter->recheck_at_ns)
-		is_in_doubt(waiter);
 	result = look_locked(waiter, false, events, max);
+	/* A waiter that always finds news must not forget what is quiet: the next wait. */
+	if (result > 0 && is_time(waiter))
+		is_in_doubt(waiter);
 	pthread_mutex_unlock(&waiter->lock);
 	return result;
 }
