@@ -127,7 +127,7 @@ static void wait_costs_the_readers_of_marks_with_news(void **state)
 	}
 	one_reader_s_news_costs_looks_at_its_mates_only(1);
 	one_reader_s_news_costs_looks_at_its_mates_only(ROOM);
-	printf("# %u readers: %u looks at first, none without news\n", READERS, first);
+	printf("# %d readers: %u looks at first, none without news\n", READERS, first);
 	end_crowd();
 }
 
