@@ -12,7 +12,7 @@
 /* The memory for the pins, with the layout of a pins file. 0 or -ENOMEM. */
 int observer_make_pins(babus_slot *slot);
 
-/* Register with these pins, which nobody else uses. */
+/* Register with these pins, which no other handle uses. */
 int observer_register(babus_slot *slot);
 
 /* What the slot's pins file held at one moment, read without mapping it. */
