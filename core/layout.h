@@ -58,7 +58,8 @@ enum {
  * state       63..62 kind, the rest by kind:
  *               FREE    0: in no cell, named by no valid pin, anybody's
  *               OWNED   the owner's incarnation
- *               HISTORY the sequence number under which it was published
+ *               HISTORY the sequence number under which it was published, 47..0, and
+ *                       STATE_TAINTED if an owner died since who may have written to it
  */
 enum layout_kind {
 	STATE_FREE = 0,
@@ -68,6 +69,7 @@ enum layout_kind {
 
 #define STATE_SHIFT           62
 #define STATE_VALUE           ((UINT64_C(1) << STATE_SHIFT) - 1)
+#define STATE_TAINTED         (UINT64_C(1) << 48)
 #define CLAIM_INCARNATION_MAX ((UINT64_C(1) << 46) - 1)
 
 static inline uint64_t word_cell(uint64_t seq, uint32_t buffer)
@@ -98,6 +100,12 @@ static inline enum layout_kind state_kind(uint64_t state)
 static inline uint64_t state_value(uint64_t state)
 {
 	return state & STATE_VALUE;
+}
+
+/* The sequence number of a HISTORY state. */
+static inline uint64_t state_seq(uint64_t state)
+{
+	return state & (STATE_TAINTED - 1);
 }
 
 /* First bytes of every file; constant from before the file gets its name. */
@@ -203,7 +211,7 @@ struct layout_slot {
 
 /* One line a buffer: what is known of the message in it. Written by its owner. */
 struct layout_record {
-	shared64 seq; /* 0 from when the buffer is taken until it is to be published */
+	shared64 seq; /* of the last message that was, or was to be, published in it */
 	shared64 size;
 	shared64 time_ns; /* CLOCK_BOOTTIME */
 	shared64 source_time_ns;

@@ -330,9 +330,7 @@ static int trim_buffer(babus_slot *slot, uint32_t buffer)
 	if (!state_swap(place, state, word_state(STATE_OWNED, slot->publisher.incarnation)))
 		return 0;
 	if (state_kind(state) == STATE_HISTORY)
-		keep = bytes_needed(ring, buffer, state_value(state));
-	else
-		record_put(&ring->records[buffer].seq, 0);
+		keep = bytes_needed(ring, buffer, state_seq(state));
 	error = give_pages(slot, buffer, keep);
 	state_set(place, state);
 	return error;

@@ -346,8 +346,7 @@ static uint32_t free_unpinned(const struct ring *ring, const struct pinned *pinn
 		uint64_t state = state_get(place);
 
 		unused += state == STATE_FREE;
-		if (state_kind(state) != STATE_HISTORY ||
-		    state_value(state) + ring->g.depth > newest)
+		if (state_kind(state) != STATE_HISTORY || state_seq(state) + ring->g.depth > newest)
 			continue;
 		if (pinned->bits[n / 64] & UINT64_C(1) << n % 64)
 			continue;
@@ -390,12 +389,7 @@ int ring_reclaim(struct ring *ring)
 
 static bool own(struct ring *ring, uint64_t owner, uint32_t buffer)
 {
-	if (!state_swap(&ring->states[buffer], STATE_FREE, word_state(STATE_OWNED, owner)))
-		return false;
-	/* What the buffer held is about to be overwritten: its number must not come
-	   back if we die. */
-	record_put(&ring->records[buffer].seq, 0);
-	return true;
+	return state_swap(&ring->states[buffer], STATE_FREE, word_state(STATE_OWNED, owner));
 }
 
 /* Who wants a buffer, and for how much. */
@@ -597,27 +591,25 @@ void ring_discard(struct ring *ring, uint32_t buffer)
 /* --- recovering --------------------------------------------------------------- */
 
 /*
- * What becomes of a buffer whose owner died. Its record holds the number under
- * which it was published, or was about to be; 0 while it is being filled. With 0, or
- * if that number is not given out yet, or its cell is still there and names another
- * buffer, this one was not published since it was FREE, and no valid pin names it.
- * Else it is treated as published and displaced, which also holds for one that was
- * not: the number has been given out, so it can never become true later. An owner that
- * died before it cleared the number of a buffer that was FREE has not written to it.
+ * What becomes of a buffer whose owner died. Its record holds the number s of the last
+ * message that was, or was to be, published in it. While s's cell names the buffer, it is
+ * that message's, whole. If s is not given out yet, or its cell names another buffer, this
+ * one was not published since it was FREE, and no valid pin names it. Else s has been
+ * displaced: it may have been published here, and be pinned; or the buffer was FREE since,
+ * and the owner has written to it. So it is treated as displaced, but its message does not
+ * come back: copies must not take for whole what is in it.
  */
 static uint64_t state_after_death(const struct ring *ring, uint32_t buffer, uint64_t newest)
 {
 	uint64_t seq = record_get(&ring->records[buffer].seq);
+	uint64_t cell;
 
 	if (seq < ring->g.first_seq || seq > newest)
 		return STATE_FREE;
-	if (seq + ring->g.depth > newest) {
-		uint64_t cell = cell_get(&ring->cells[ring_index(ring, seq)]);
-
-		if (cell_seq(cell) == seq && cell_buffer(cell) != buffer)
-			return STATE_FREE;
-	}
-	return word_state(STATE_HISTORY, seq);
+	cell = cell_get(&ring->cells[ring_index(ring, seq)]);
+	if (cell_seq(cell) == seq)
+		return cell_buffer(cell) == buffer ? word_state(STATE_HISTORY, seq) : STATE_FREE;
+	return word_state(STATE_HISTORY, seq | STATE_TAINTED);
 }
 
 uint32_t ring_bury_owners(struct ring *ring, const struct lease_set *dead)

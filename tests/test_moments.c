@@ -197,9 +197,13 @@ static void a_dead_owners_buffer_is_free_unless_its_number_was_published(void **
 	assert_int_equal(state_after_death(buffer, newest + 1), STATE_FREE);
 	assert_int_equal(state_after_death(buffer, newest), STATE_FREE);
 	assert_int_equal(state_after_death(buffer, newest - DEPTH + 1), STATE_FREE);
-	/* Not to be told from one that was published and displaced. */
+	/* Not to be told from one that was published and displaced; reclaimed as that. */
 	assert_int_equal(state_after_death(buffer, newest - DEPTH),
-			 word_state(STATE_HISTORY, newest - DEPTH));
+			 word_state(STATE_HISTORY, (newest - DEPTH) | STATE_TAINTED));
+	state_set(&ring->states[buffer],
+		  word_state(STATE_HISTORY, (newest - DEPTH) | STATE_TAINTED));
+	assert_int_equal(ring_reclaim(ring), 0);
+	assert_int_equal(state_get(&ring->states[buffer]), STATE_FREE);
 	/* Published, and its owner died before it said so. */
 	assert_int_equal(state_after_death(cell_buffer(cell), newest),
 			 word_state(STATE_HISTORY, newest));

@@ -18,7 +18,9 @@
 /* Words, as in layout.h. FREE is 0, HISTORY(s) is s. */
 #define FREE 0
 #define OWNED 64
+#define TAINTED 32
 #define IS_HISTORY(x) ((x) > 0 && (x) < OWNED)
+#define NUMBER(x) ((x) & (TAINTED - 1))
 #define TRIMMER 2
 
 byte seq = 1, in_cell;		/* the one cell: number and buffer */
@@ -29,7 +31,7 @@ bool dead[3];
 
 byte content[2 * PUBS + 2];	/* what message s is; nothing in the protocol reads it */
 
-#define DISPLACED(b) (IS_HISTORY(states[b]) && states[b] < seq)
+#define DISPLACED(b) (IS_HISTORY(states[b]) && NUMBER(states[b]) < seq)
 
 /* reclaim() and take_free(), of any buffer; another time if there is none. */
 inline take()
@@ -52,9 +54,6 @@ proctype publisher(byte p)
 		do
 		:: n < PUBS ->
 			take();
-#if !defined(M_KEEP_NUMBER) && !defined(M_CLEAR_LATE)
-			recs[b] = 0;
-#endif
 			if
 			:: d_step {
 					n++;
@@ -62,9 +61,6 @@ proctype publisher(byte p)
 					first[b] = value
 				}
 			fi;
-#ifdef M_CLEAR_LATE
-			recs[b] = 0;
-#endif
 			second[b] = value;
 			do /* ring_commit() */
 			:: d_step { expected = seq; recs[b] = seq + 1 };
@@ -102,9 +98,6 @@ proctype trimmer()
 		:: d_step { states[2] == FREE -> states[2] = OWNED + TRIMMER; b = 2 }
 		:: goto end
 		fi;
-#ifndef M_TRIM_KEEPS
-		recs[b] = 0;
-#endif
 		first[b] = 0;
 		second[b] = 0;
 		states[b] = FREE
@@ -135,7 +128,13 @@ inline bury(b)
 		if
 		:: recs[b] < 1 || recs[b] > seq -> value = FREE
 		:: recs[b] == seq && in_cell != b -> value = FREE
-		:: else -> value = recs[b]
+		:: recs[b] == seq && in_cell == b -> value = recs[b]
+		:: recs[b] >= 1 && recs[b] < seq ->
+#ifdef M_NO_TAINT
+			value = recs[b]
+#else
+			value = recs[b] + TAINTED
+#endif
 		fi
 	};
 	d_step {

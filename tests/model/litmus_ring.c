@@ -338,7 +338,7 @@ static void take_what_is_free(void)
 
 static void write_and_die(void)
 {
-	record_put(&record_seq, 0);
+	record_put(&record_seq, 3);
 	plain_write(&payload[0], 3);
 	model_store(&alive, 0, memory_order_release);
 }
@@ -350,7 +350,7 @@ static void recover_owner(void)
 
 	if (state != word_state(STATE_OWNED, OTHER) || model_load(&alive, memory_order_acquire))
 		return;
-	require(record_get(&record_seq) == 0, "the number is not cleared");
+	require(record_get(&record_seq) == 3, "the number is an older one");
 	state_swap(&states[0], state, STATE_FREE);
 }
 
@@ -381,7 +381,6 @@ static bool take_in_spite_of_pin(void)
 
 static void overwrite(void)
 {
-	record_put(&record_seq, 0);
 	model_store(&copied[0], 2, memory_order_relaxed);
 	model_store(&copied[1], 2, memory_order_relaxed);
 }
@@ -410,7 +409,7 @@ static void overwrite_and_die(void)
 	model_store(&alive, 0, memory_order_release);
 }
 
-/* state_after_death(): a record without a number is a buffer without a message. */
+/* state_after_death() */
 static void recover_overwriter(void)
 {
 	uint64_t seq;
@@ -419,8 +418,9 @@ static void recover_overwriter(void)
 	    model_load(&alive, memory_order_acquire))
 		return;
 	seq = record_get(&record_seq);
-	state_swap(&states[0], word_state(STATE_OWNED, PUBLISHER),
-		   seq ? word_state(STATE_HISTORY, seq) : STATE_FREE);
+	if (cell_get(&cells[0]) != word_cell(seq, 0))
+		seq |= STATE_TAINTED;
+	state_swap(&states[0], word_state(STATE_OWNED, PUBLISHER), word_state(STATE_HISTORY, seq));
 }
 
 #define RING(order, claim_, setup, ...)                     \

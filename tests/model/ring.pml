@@ -61,7 +61,9 @@
 /* Words, as in layout.h. FREE is 0, HISTORY(s) is s. */
 #define FREE 0
 #define OWNED 128
+#define TAINTED 64
 #define IS_HISTORY(x) ((x) > 0 && (x) < OWNED)
+#define NUMBER(x) ((x) & (TAINTED - 1))
 #define CELL(s, b) ((s) << 3 | (b))
 #define SEQ(c) ((c) >> 3)
 #define BUF(c) ((c) & 7)
@@ -256,7 +258,7 @@ inline find_pinned(i)
 	fi
 }
 
-#define RECLAIMABLE(p, b) (IS_HISTORY(STATE(p, b)) && STATE(p, b) + DEPTH <= newest && \
+#define RECLAIMABLE(p, b) (IS_HISTORY(STATE(p, b)) && NUMBER(STATE(p, b)) + DEPTH <= newest && \
 			   !(pinned >> (b) & 1))
 #define ANY(what, p) (what(p, 0) || what(p, 1) || what(p, 2) || what(p, 3) || \
 		      4 < BUFS && what(p, 4 % BUFS) || 5 < BUFS && what(p, 5 % BUFS))
@@ -363,10 +365,10 @@ inline state_after_death(b, result)
 			:: true -> result = recs[b]
 #else
 			:: recs[b] < 1 || recs[b] > newest -> result = FREE
-			:: recs[b] >= 1 && recs[b] <= newest && recs[b] + DEPTH > newest &&
-			   SEQ(PLACE(recs[b])) == recs[b] && BUF(PLACE(recs[b])) != b ->
-				result = FREE
-			:: else -> result = recs[b]
+			:: recs[b] >= 1 && recs[b] <= newest && SEQ(PLACE(recs[b])) == recs[b] ->
+				result = (BUF(PLACE(recs[b])) == b -> recs[b] : FREE)
+			:: recs[b] >= 1 && recs[b] <= newest && SEQ(PLACE(recs[b])) != recs[b] ->
+				result = recs[b] + TAINTED
 #endif
 			fi;
 			newest = 0
@@ -648,12 +650,13 @@ inline register_token()
 
 #define CAN_TAKE(p, b) (states[b] == FREE)
 #define FINDABLE(p, b) (STATE(p, b) == FREE || \
-			IS_HISTORY(STATE(p, b)) && !PINNED(b) && STATE(p, b) + DEPTH <= published)
+			IS_HISTORY(STATE(p, b)) && !PINNED(b) && \
+			NUMBER(STATE(p, b)) + DEPTH <= published)
 
 /*
  * take_buffer(): ring_take() until there is one, as a slot of large messages
- * does it, a reclaim, the first one that is FREE, whose number is cleared; and when there is
- * none, recovery of the readers. That a buffer can always be found is asserted
+ * does it, a reclaim, the first one that is FREE; and when there is none, recovery of the
+ * readers. That a buffer can always be found is asserted
  * whenever a pass has found none.
  */
 inline take_buffer()
@@ -681,7 +684,7 @@ inline take_buffer()
 		od;
 		recover_pins()
 	od;
-taken:	recs[buffer] = 0	/* record_put: nothing is written before that */
+taken:	skip
 }
 
 #define MINE (states[buffer] == OWNED + word[p])
