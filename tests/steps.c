@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "support.h"
+
+/* For what a step is; nothing here makes one. */
+#define BABUS_STEPS
 #include "sync.h"
 
 /* The linker makes these: the ends of the section that STEP() fills. */
