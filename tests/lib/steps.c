@@ -24,7 +24,7 @@ static atomic_bool armed;
 static atomic_uint taken;
 static unsigned my_target;
 static const char *act_before;
-static void (*act_once)(void);
+static _Atomic(void (*)(void)) act_once; /* taken by the first thread that comes there */
 static void (*act_at)(void);
 static _Thread_local bool counting;
 static _Thread_local unsigned counts[STEPS_MAX];
@@ -102,11 +102,11 @@ unsigned steps_counted(const char *name)
 
 static void act_if_here(const struct babus_step *step)
 {
-	void (*act)(void) = act_once;
+	void (*act)(void) = atomic_load(&act_once);
 
-	if (!act || strcmp(step->name, act_before))
+	if (!act || strcmp(step->name, act_before) ||
+	    !atomic_compare_exchange_strong(&act_once, &act, NULL))
 		return;
-	act_once = NULL;
 	steps_disarm();
 	act();
 	atomic_store(&armed, true);
