@@ -68,11 +68,9 @@ static void forget_limits(void)
 static bool is_kept(const char *variable)
 {
 	static const char *const kept[] = {
-	    "PATH=",         "HOME=",         "BABUS_TEST_MARK=",
-	    "BABUS_STRESS_", "BABUSFS=",      "ASAN_OPTIONS=",
-	    "LSAN_OPTIONS=", "TSAN_OPTIONS=", "UBSAN_OPTIONS=",
-	    "LD_",           "MALLOC_",       "MESON_",
-	    "QEMU_",         "GCOV_",         "CC=",
+	    "PATH=",         "HOME=",         "BABUS_TEST_",   "BABUS_STRESS_",  "BABUSFS=",
+	    "ASAN_OPTIONS=", "LSAN_OPTIONS=", "TSAN_OPTIONS=", "UBSAN_OPTIONS=", "LD_",
+	    "MALLOC_",       "MESON_",        "QEMU_",         "GCOV_",          "CC=",
 	    "http_proxy=",   "https_proxy=",  "no_proxy=",
 	};
 

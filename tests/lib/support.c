@@ -243,6 +243,7 @@ int support_main(int (*run)(void), unsigned timeout_s)
 		setsid();
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(cleaner);
+		cmocka_set_test_filter(getenv("BABUS_TEST_CASE"));
 		exit(run());
 	}
 	tell_cleaner(cleaner, &pid, sizeof(pid));

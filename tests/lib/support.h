@@ -63,7 +63,10 @@ bool support_madvise_works(void);
  */
 bool support_address_space(uint64_t size);
 
-/* Run the cases with a private directory and a time limit; for `return` in main(). */
+/*
+ * Run the cases with a private directory and a time limit; for `return` in main().
+ * BABUS_TEST_CASE in the environment chooses some by a pattern.
+ */
 int support_main(int (*run)(void), unsigned timeout_s);
 
 /* The directory of the current case: its BABUS_ROOT; and its domain, "test". */
