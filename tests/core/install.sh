@@ -38,7 +38,7 @@ libdir=$work/root$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --variable=libdir babus)
 say "pkg-config: $(pkg-config --modversion babus)"
 
 for file in bin/babus bin/babusfs share/man/man1/babus.1 share/man/man1/babusfs.1 \
-	share/doc/babus/babus.ini; do
+	share/doc/babus/babus.ini share/doc/babus/examples/camera.c; do
 	[ -n "$(find "$work/root" -path "*/$file")" ] || { echo "no $file was installed"; exit 1; }
 done
 
@@ -103,11 +103,17 @@ else
 	LD_LIBRARY_PATH='' "$work/carrier"
 fi
 
+examples=$(dirname "$(find "$work/root" -path '*/doc/babus/examples/camera.c')")
 for example in "$source"/tools/examples/*.c; do
 	name=$(basename "$example" .c)
 	say "example $name"
 	# shellcheck disable=SC2086
-	cc $strict -o "$work/$name" "$example" $flags
+	cc -std=c11 $strict -o "$work/$name" "$examples/$name.c" $flags
+	# The command in its head, in a directory that holds nothing else.
+	compile=$(sed -n 's/^ \*  *\(cc .*\)/\1/p' "$example")
+	mkdir "$work/$name.d"
+	cp "$examples/$name.c" "$work/$name.d/"
+	(cd "$work/$name.d" && eval "$compile" && [ -x "$name" ])
 done
 "$work/camera" frames 1
 "$work/camera" frames 900 &

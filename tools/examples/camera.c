@@ -4,12 +4,11 @@
  *
  *     camera SLOT [FRAMES]
  *
- * Stands for a camera's driver: 30 times a second it draws a grey image into memory
- * of the slot itself, as a driver would have its hardware do, and publishes it.
+ * Stands for a camera's driver. 30 times a second it draws a grey image directly
+ * into the slot's memory, where a driver would let the hardware write, and publishes
+ * it. The domain is $BABUS_DOMAIN, else "default". To compile it:
  *
  *     cc camera.c $(pkg-config --cflags --libs babus) -o camera
- *
- * The domain is $BABUS_DOMAIN, else "default".
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -49,7 +48,7 @@ static int publish_frame(babus_slot *slot, unsigned number)
 static int run(babus_slot *slot, long frames)
 {
 	const struct timespec period = {.tv_nsec = PERIOD_NS};
-	int error = babus_slot_reserve(slot, 6, SIZE); /* no frame pays for new memory */
+	int error = babus_slot_reserve(slot, 6, SIZE); /* so no frame waits for new memory */
 
 	if (error < 0)
 		return error;

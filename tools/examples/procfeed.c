@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * procfeed: publish a line about this machine every so often.
+ * procfeed: publish a line about this machine periodically.
  *
  *     procfeed SLOT [PERIOD_MS [COUNT]]
  *
- * Each message is a line of text with the load, the memory and the CPU time of
- * this moment, from /proc. A short example of a native publisher:
+ * Each message is a line of text with the current load, memory and CPU time, from
+ * /proc. It is written directly into the slot's memory. The domain is
+ * $BABUS_DOMAIN, else "default". To compile it:
  *
  *     cc procfeed.c $(pkg-config --cflags --libs babus) -o procfeed
- *
- * The domain is $BABUS_DOMAIN, else "default".
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -29,7 +28,7 @@ static void on_signal(int number)
 	ended = number;
 }
 
-/* The first line of a file, without its end; "" if there is none. */
+/* The first line of a file, without its newline; "" if it cannot be read. */
 static void first_line(const char *path, char *line, int size)
 {
 	FILE *file = fopen(path, "re");
@@ -43,7 +42,7 @@ static void first_line(const char *path, char *line, int size)
 	fclose(file);
 }
 
-/* kB of memory that programs could still get. */
+/* Memory that programs can still get, in kB; 0 if it is unknown. */
 static unsigned long available_kb(void)
 {
 	FILE *file = fopen("/proc/meminfo", "re");
@@ -58,7 +57,7 @@ static unsigned long available_kb(void)
 	return kb;
 }
 
-/* Fill the message in place: a loan is memory of the slot itself. */
+/* A loan is memory of the slot, so the message is written in place. */
 static int publish_sample(babus_slot *slot)
 {
 	char load[128], cpu[256];

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch: follow several slots at once, and notice when all of them fall silent.
+ * watch: follow several slots at once and notice when all of them are silent.
  *
  *     watch TIMEOUT_MS SLOT...
  *
- * Tells of each message, and of those that were missed. Ends with 1 when nothing has
- * come for so long.
+ * Prints a line for each message, with the number of messages missed before it. Exits
+ * with status 1 when no message arrives for TIMEOUT_MS. The domain is $BABUS_DOMAIN,
+ * else "default". To compile it:
  *
  *     cc watch.c $(pkg-config --cflags --libs babus) -o watch
- *
- * The domain is $BABUS_DOMAIN, else "default".
  */
 #include <babus/babus.h>
 
@@ -37,8 +36,8 @@ static int subscribe(babus_domain *domain, babus_waiter *waiter, const char *nam
 	return error;
 }
 
-/* What one reader has: the message is read in place, until it is released. */
-static int tell(struct topic *topic)
+/* Print one message of a reader. It is read in place and then released. */
+static int print_message(struct topic *topic)
 {
 	struct babus_message message;
 	int error = babus_reader_next(topic->reader, &message);
@@ -62,7 +61,7 @@ static void follow(babus_waiter *waiter, int64_t timeout_ns)
 		if (count < 0 && count != -EINTR)
 			error = count;
 		for (int i = 0; !error && i < count; i++)
-			error = events[i].status ? events[i].status : tell(events[i].user);
+			error = events[i].status ? events[i].status : print_message(events[i].user);
 	}
 	babus_perror("watch", error);
 }
