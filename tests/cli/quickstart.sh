@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# tools/quickstart mounts a bus with real data on it, a second run is harmless,
-# and --stop leaves nothing. Arguments: source, build.
+# tools/quickstart mounts a bus with real data on it, a second run changes
+# nothing, two clones do not disturb each other, and --stop leaves nothing.
+# Arguments: source, build.
 #
-# It runs from a copy of the tree's tools that uses this build: its processes
-# bear names of their own, so a quickstart that people have running is not
-# touched, and what is built is up to date already.
+# It runs from copies of the script that use this build, so it builds nothing
+# and leaves a quickstart of this tree alone.
 set -eu
 source=$1 build=$2
 
@@ -25,20 +25,24 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 work=$(mktemp -d /dev/shm/babus-test.XXXXXX)
-mkdir -p "$work/clone/tools" "$work/run" "$work/bus"
-cp "$source/tools/quickstart" "$work/clone/tools/"
-cp "$source/babus.ini" "$work/clone/"
-ln -s "$build" "$work/clone/build"
+mkdir -p "$work/run" "$work/bus"
+for clone in "$work/clone" "$work/clone of 'another'"; do
+	mkdir -p "$clone/tools"
+	cp "$source/tools/quickstart" "$clone/tools/"
+	cp "$source/babus.ini" "$clone/"
+	ln -s "$build" "$clone/build"
+done
+other=$clone/tools/quickstart
 quickstart=$work/clone/tools/quickstart
 export XDG_RUNTIME_DIR=$work/run BABUS_ROOT=$work/bus
 unset BABUS_DOMAIN BABUS_CONFIG
 
 clean_up() {
 	"$quickstart" --stop >/dev/null 2>&1 || true
-	umount -l "$where" 2>/dev/null || true
+	"$other" --stop >/dev/null 2>&1 || true
+	umount -l "$work"/run/*/bus 2>/dev/null || true
 	rm -rf --one-file-system "$work"
 }
-where=
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
@@ -54,7 +58,7 @@ run() {
 		fail "quickstart $* ended with $?"
 }
 
-# Processes whose command line names the copy.
+# The processes of the first clone.
 processes() {
 	for dir in /proc/[0-9]*; do
 		if tr '\0' ' ' 2>/dev/null <"$dir/cmdline" | grep -qE "^$work/clone/build/"; then
@@ -69,6 +73,8 @@ run --where
 where=$(cat "$work/log")
 case $where in "$work/run/"*) ;; *) fail "the mount point is $where" ;; esac
 "$quickstart" --nonsense >"$work/log" 2>&1 && fail 'takes nonsense'
+"$quickstart" --env >"$work/log" 2>&1 && fail '--env where nothing runs'
+grep -q 'not running' "$work/log" || fail '--env where nothing runs'
 run --stop
 grep -q '^not running' "$work/log" || fail '--stop where nothing runs'
 
@@ -83,15 +89,30 @@ for turn in first second; do
 done
 grep -q '^mounted already' "$work/log" || fail 'the second run mounted again'
 
-# What it says to try next works.
-"$build/tools/babus" -d "quickstart-$(id -u)" ls -n -o SLOT >"$work/slots"
-[ "$(tr '\n' ' ' <"$work/slots")" = 'machine photo ' ] || fail "slots: $(cat "$work/slots")"
-mkdir "$where/chat"
-echo hello >"$where/chat/latest"
-[ "$(cat "$where/chat/latest")" = hello ] || fail 'chat'
-timeout 20 cat "$where/machine/wait" >/dev/null || fail 'wait'
+# A second clone has a bus of its own.
+timeout 300 "$other" </dev/null >"$work/other" 2>&1 ||
+	fail "the other clone ended with $?: $(cat "$work/other")"
+[ "$("$other" --where)" != "$where" ] || fail 'two clones have one mount point'
 
-run --stop
+# The commands that it suggests, up to --stop. The lock is held until the last of
+# their processes ends.
+sed -n '/^  eval /,/^  tools\/quickstart --stop/s/^  //p' "$work/log" >"$work/commands"
+grep -q '^tools/quickstart --stop' "$work/commands" || fail 'does not suggest --stop'
+(cd "$work/clone" && exec flock "$work/lock" timeout 60 sh -ux "$work/commands") \
+	>"$work/said" 2>&1 || fail "what it suggests: $(cat "$work/said")"
+[ "$(grep -cx hello "$work/said")" = 1 ] || fail "chat: $(cat "$work/said")"
+[ "$(grep -c ' load ' "$work/said")" = 4 ] || fail "the feed: $(cat "$work/said")"
+[ "$(grep -c '^... ... .* 20..$' "$work/said")" = 3 ] || fail "the clock: $(cat "$work/said")"
+for slot in chat machine photo; do
+	grep -q "^$slot " "$work/said" || fail "no slot $slot: $(cat "$work/said")"
+done
+flock -w 20 "$work/lock" true || fail 'the clock goes on after --stop'
+
+# The other bus goes on.
+slots=$(sh -euc 'eval "$("$1" --env)"; ls "$BUS"; babus ls -n -o SLOT' - "$other" | tr '\n' ' ')
+[ "$slots" = 'machine photo machine photo ' ] || fail "slots of the other clone: $slots"
+timeout 300 "$other" --stop >"$work/other" 2>&1 || fail 'the other clone does not stop'
+
 ! mountpoint -q "$where" || fail 'still mounted'
 [ -z "$(processes)" ] || fail "processes left: $(processes)"
 [ -z "$(find "$work/run" "$work/bus" -mindepth 1)" ] ||
