@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "json.h"
-#include "mounts.h"
+#include "common/json.h"
+#include "common/mounts.h"
 #include "out.h"
 #include "slotinfo.h"
 

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "json.h"
+#include "common/json.h"
 #include "out.h"
 #include "ending.h"
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "json.h"
+#include "common/json.h"
 #include "out.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "json.h"
+#include "common/json.h"
 #include "out.h"
 
 enum format format_of_key(int key)

@@ -5,7 +5,7 @@
 
 #include <babus/babus.h>
 
-#include "json.h"
+#include "common/json.h"
 
 /* Names of the domain's slots, sorted; free with names_free(). 0 or negative errno. */
 int names_list(babus_domain *domain, char ***names, size_t *count);

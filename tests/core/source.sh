@@ -28,16 +28,18 @@ rules() {
 	grep -rn --include='*.[ch]' 'volatile' core include | grep -v '__volatile__' |
 		rule 'no volatile in the core'
 
-	# A quoted include must be a file of the same directory, or made of one.
-	for dir in core fs tools tools/examples tools/bench; do
+	# A quoted include must be a file of the same directory, or made of one, or,
+	# outside the core, a file of tools/common.
+	for dir in core fs tools tools/common tools/examples tools/bench; do
 		[ -d "$dir" ] || continue
 		grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$dir"/*.[ch] /dev/null |
 			while IFS=: read -r file line include; do
 				name=$(printf '%s' "$include" | sed 's/.*"\(.*\)".*/\1/')
+				case $dir:$name in core:*) ;; *:common/*) [ -f "tools/$name" ] && continue ;; esac
 				case $name in */*) bad=1 ;; *) bad=0 ;; esac
 				[ "$bad" = 0 ] && { [ -f "$dir/$name" ] || [ -f "$dir/${name%.h}.idl" ]; } || echo "$file:$line: $include"
 			done
-	done | rule 'fs, tools and core include headers of their own directory only'
+	done | rule 'core includes its own headers only; fs and tools those of tools/common, too'
 
 	awk '/words of one process/ { exit }
 		/^static inline/ { name = $0; atomic = step = 0 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Mounts of babusfs in this mount namespace, and those whose daemon has died. */
-#ifndef TOOLS_MOUNTS_H
-#define TOOLS_MOUNTS_H
+#ifndef COMMON_MOUNTS_H
+#define COMMON_MOUNTS_H
 
 enum mount_state {
 	MOUNT_ALIVE,

@@ -4,8 +4,8 @@
  * come out as valid UTF-8 whatever they hold. NULL for a key inside an array
  * and at the top.
  */
-#ifndef TOOLS_JSON_H
-#define TOOLS_JSON_H
+#ifndef COMMON_JSON_H
+#define COMMON_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>
