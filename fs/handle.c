@@ -81,7 +81,7 @@ static void destroy(struct handle *handle)
 	}
 	staging_put(handle->staging);
 	pending_clear(&handle->pending, &handle->user->memory);
-	text_finish(&handle->text);
+	free(handle->text.data);
 	listing_finish(&handle->listing);
 	pthread_mutex_destroy(&handle->lock);
 	handle->fs->counters.handles--;

@@ -9,7 +9,7 @@
 
 #include "listing.h"
 #include "pending.h"
-#include "text.h"
+#include "render.h"
 #include "user.h"
 
 struct poll_wait;

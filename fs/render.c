@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "node.h"
 #include "snapshot.h"
 
@@ -38,66 +39,66 @@ static void measure_rate(struct slot *slot, uint64_t newest, double *messages, d
 	*bytes = (double)sum * 1e9 / (double)(now_ns - oldest_ns);
 }
 
-static void add_mode(struct text *text, mode_t mode)
+static void add_mode(struct json *json, mode_t mode)
 {
 	char digits[16];
 
 	snprintf(digits, sizeof(digits), "%04o", (unsigned)mode);
-	text_string(text, "mode", digits);
+	json_string(json, "mode", digits);
 }
 
 static int add_client(void *arg, const struct babus_client_info *client)
 {
-	struct text *text = arg;
+	struct json *json = arg;
 
-	text_open(text, NULL, '{');
-	text_string(text, "role", client->publisher ? "publisher" : "reader");
-	text_number(text, "pid", client->pid);
-	text_number(text, "incarnation", client->incarnation);
-	text_bool(text, "alive", client->alive);
-	text_number(text, "held", client->held);
+	json_open(json, NULL, '{');
+	json_string(json, "role", client->publisher ? "publisher" : "reader");
+	json_number(json, "pid", client->pid);
+	json_number(json, "incarnation", client->incarnation);
+	json_bool(json, "alive", client->alive);
+	json_number(json, "held", client->held);
 	if (!client->publisher) {
-		text_number(text, "cursor", client->cursor);
-		text_number(text, "received", client->received);
-		text_number(text, "lost", client->lost);
+		json_number(json, "cursor", client->cursor);
+		json_number(json, "received", client->received);
+		json_number(json, "lost", client->lost);
 	}
-	text_close(text, '}');
+	json_close(json, '}');
 	return 0;
 }
 
-static void add_geometry(struct text *text, const struct babus_slot_info *info)
+static void add_geometry(struct json *json, const struct babus_slot_info *info)
 {
-	text_number(text, "depth", info->depth);
-	text_number(text, "limit", info->max_size);
-	text_number(text, "channel", info->channel);
-	text_string(text, "type", info->type);
-	text_string(text, "description", info->description);
-	add_mode(text, info->mode);
-	text_number(text, "uid", info->uid);
-	text_number(text, "gid", info->gid);
-	text_number(text, "loans", info->loans);
-	text_number(text, "pins", info->pins);
-	text_number(text, "bytes_used", info->bytes_used);
-	text_number(text, "bytes_max", info->bytes_max);
-	text_number(text, "created_ns", info->created_ns);
+	json_number(json, "depth", info->depth);
+	json_number(json, "limit", info->max_size);
+	json_number(json, "channel", info->channel);
+	json_string(json, "type", info->type);
+	json_string(json, "description", info->description);
+	add_mode(json, info->mode);
+	json_number(json, "uid", info->uid);
+	json_number(json, "gid", info->gid);
+	json_number(json, "loans", info->loans);
+	json_number(json, "pins", info->pins);
+	json_number(json, "bytes_used", info->bytes_used);
+	json_number(json, "bytes_max", info->bytes_max);
+	json_number(json, "created_ns", info->created_ns);
 }
 
-static void add_state(struct text *text, const struct babus_slot_info *info)
+static void add_state(struct json *json, const struct babus_slot_info *info)
 {
-	text_number(text, "seq", info->seq);
-	text_number(text, "kept", info->kept);
-	text_number(text, "size", info->size);
-	text_number(text, "time_ns", babus_wall_time(info->time_ns));
-	text_number(text, "time_boot_ns", info->time_ns);
-	text_number(text, "pid", info->pid);
-	text_number(text, "publisher", info->publisher);
-	text_number(text, "origin", info->origin);
-	text_number(text, "publishers", info->publishers);
-	text_number(text, "readers", info->readers);
-	text_number(text, "lost", info->lost);
+	json_number(json, "seq", info->seq);
+	json_number(json, "kept", info->kept);
+	json_number(json, "size", info->size);
+	json_number(json, "time_ns", babus_wall_time(info->time_ns));
+	json_number(json, "time_boot_ns", info->time_ns);
+	json_number(json, "pid", info->pid);
+	json_number(json, "publisher", info->publisher);
+	json_number(json, "origin", info->origin);
+	json_number(json, "publishers", info->publishers);
+	json_number(json, "readers", info->readers);
+	json_number(json, "lost", info->lost);
 }
 
-static void add_files(struct text *text)
+static void add_files(struct json *json)
 {
 	static const char *const files[][2] = {
 	    {"latest", "read the newest message; what is written is published at close"},
@@ -108,46 +109,62 @@ static void add_files(struct text *text)
 	    {"pub", "each write is one message, up to 1044480 bytes"},
 	};
 
-	text_open(text, "files", '{');
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		text_add(text, "%s\n    \"%s\": \"%s\"", i ? "," : "", files[i][0], files[i][1]);
-	}
-	text_close(text, '}');
+	json_open(json, "files", '{');
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		json_string(json, files[i][0], files[i][1]);
+	json_close(json, '}');
 }
 
-int render_slot(struct slot *slot, struct text *text)
+/* Give the written text to `text`, unless there was an error. */
+static int finish(FILE *out, int error, struct text *text, struct text *result)
 {
+	if ((ferror(out) | fclose(out)) && !error)
+		error = -ENOMEM;
+	if (error)
+		free(text->data);
+	else
+		*result = *text;
+	return error;
+}
+
+int render_slot(struct slot *slot, struct text *result)
+{
+	struct json writer = {.spaces = true}, *json = &writer;
 	struct babus_slot_info info;
+	struct text text = {0};
 	double messages, bytes;
 	int alive, error = babus_slot_info(slot->bus, &info);
 
 	if (error)
 		return error;
+	json->out = open_memstream(&text.data, &text.size);
+	if (!json->out)
+		return -ENOMEM;
 	info.lost += slot->lost;
 	alive = babus_slot_publisher_alive(slot->bus, info.publisher);
 	measure_rate(slot, info.seq, &messages, &bytes);
-	text_open(text, NULL, '{');
-	text_string(text, "slot", slot->name);
-	add_geometry(text, &info);
-	add_state(text, &info);
+	json_open(json, NULL, '{');
+	json_string(json, "slot", slot->name);
+	add_geometry(json, &info);
+	add_state(json, &info);
 	if (alive >= 0)
-		text_bool(text, "publisher_alive", alive);
-	text_real(text, "rate_hz", messages);
-	text_real(text, "rate_bytes", bytes);
-	text_open(text, "clients", '[');
-	error = babus_slot_clients(slot->bus, add_client, text);
-	text_close(text, ']');
-	add_files(text);
-	text_close(text, '}');
-	text_add(text, "\n");
-	return error ? error : text_error(text);
+		json_bool(json, "publisher_alive", alive);
+	json_real(json, "rate_hz", messages);
+	json_real(json, "rate_bytes", bytes);
+	json_open(json, "clients", '[');
+	error = babus_slot_clients(slot->bus, add_client, json);
+	json_close(json, ']');
+	add_files(json);
+	json_close(json, '}');
+	json_end(json);
+	return finish(json->out, error, &text, result);
 }
 
 /* --- the domain ------------------------------------------------------------------------ */
 
 struct visit {
 	fuse_req_t req;
-	struct text *text;
+	struct json *json;
 	struct fs *fs;
 	const char *metric; /* NULL: JSON */
 	uint64_t (*value)(const struct babus_slot_info *info);
@@ -180,59 +197,64 @@ static int visit_slot(void *arg, const char *name)
 	if (error)
 		return 0;
 	if (visit->metric) {
-		text_add(visit->text, "%s{slot=\"%s\"} %" PRIu64 "\n", visit->metric, name,
-			 visit->value(&info));
+		fprintf(visit->json->out, "%s{slot=\"%s\"} %" PRIu64 "\n", visit->metric, name,
+			visit->value(&info));
 		return 0;
 	}
-	text_open(visit->text, NULL, '{');
-	text_string(visit->text, "slot", name);
-	text_number(visit->text, "depth", info.depth);
-	text_number(visit->text, "limit", info.max_size);
-	add_state(visit->text, &info);
-	text_close(visit->text, '}');
+	json_open(visit->json, NULL, '{');
+	json_string(visit->json, "slot", name);
+	json_number(visit->json, "depth", info.depth);
+	json_number(visit->json, "limit", info.max_size);
+	add_state(visit->json, &info);
+	json_close(visit->json, '}');
 	return 0;
 }
 
-static void add_mount(struct fs *fs, struct text *text)
+static void add_mount(struct fs *fs, struct json *json)
 {
 	const struct counters *counters = &fs->counters;
 
-	text_open(text, "babusfs", '{');
-	text_string(text, "version", babus_version());
-	text_number(text, "pid", (uint64_t)getpid());
-	text_number(text, "started_ns", fs->start_ns);
-	text_number(text, "threads", fs->options.threads);
-	text_number(text, "published", counters->published);
-	text_number(text, "published_bytes", counters->published_bytes);
-	text_number(text, "discarded", counters->discarded);
-	text_number(text, "refused", counters->refused);
-	text_number(text, "delivered", counters->delivered);
-	text_number(text, "lost", counters->lost);
-	text_number(text, "interrupted", counters->interrupted);
-	text_number(text, "waiting", counters->parked);
-	text_number(text, "open_files", counters->handles);
-	text_number(text, "nodes", nodes_count(fs->nodes));
-	text_number(text, "pending_bytes", fs->memory.used);
-	text_number(text, "copied_bytes", fs->copies.used);
-	text_number(text, "max_pending", fs->memory.max);
-	text_close(text, '}');
+	json_open(json, "babusfs", '{');
+	json_string(json, "version", babus_version());
+	json_number(json, "pid", (uint64_t)getpid());
+	json_number(json, "started_ns", fs->start_ns);
+	json_number(json, "threads", fs->options.threads);
+	json_number(json, "published", counters->published);
+	json_number(json, "published_bytes", counters->published_bytes);
+	json_number(json, "discarded", counters->discarded);
+	json_number(json, "refused", counters->refused);
+	json_number(json, "delivered", counters->delivered);
+	json_number(json, "lost", counters->lost);
+	json_number(json, "interrupted", counters->interrupted);
+	json_number(json, "waiting", counters->parked);
+	json_number(json, "open_files", counters->handles);
+	json_number(json, "nodes", nodes_count(fs->nodes));
+	json_number(json, "pending_bytes", fs->memory.used);
+	json_number(json, "copied_bytes", fs->copies.used);
+	json_number(json, "max_pending", fs->memory.max);
+	json_close(json, '}');
 }
 
-int render_bus(fuse_req_t req, struct fs *fs, struct text *text)
+int render_bus(fuse_req_t req, struct fs *fs, struct text *result)
 {
-	struct visit visit = {.req = req, .text = text, .fs = fs};
+	struct json writer = {.spaces = true}, *json = &writer;
+	struct visit visit = {.req = req, .json = json, .fs = fs};
+	struct text text = {0};
 	int error;
 
-	text_open(text, NULL, '{');
-	text_string(text, "domain", babus_domain_name(fs->domain));
-	text_string(text, "path", fs->domain_path);
-	add_mount(fs, text);
-	text_open(text, "slots", '[');
+	json->out = open_memstream(&text.data, &text.size);
+	if (!json->out)
+		return -ENOMEM;
+	json_open(json, NULL, '{');
+	json_string(json, "domain", babus_domain_name(fs->domain));
+	json_string(json, "path", fs->domain_path);
+	add_mount(fs, json);
+	json_open(json, "slots", '[');
 	error = babus_domain_list(fs->domain, visit_slot, &visit);
-	text_close(text, ']');
-	text_close(text, '}');
-	text_add(text, "\n");
-	return error ? error : text_error(text);
+	json_close(json, ']');
+	json_close(json, '}');
+	json_end(json);
+	return finish(json->out, error, &text, result);
 }
 
 /* --- Prometheus -------------------------------------------------------------------------- */
@@ -285,53 +307,57 @@ static const struct slot_metric {
     {"babus_slot_memory_max_bytes", "gauge", "Shared memory at most.", get_bytes_max},
 };
 
-static void add_metric(struct text *text, const char *name, const char *type, const char *help,
+static void add_metric(FILE *out, const char *name, const char *type, const char *help,
 		       uint64_t value)
 {
-	text_add(text, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type, name,
-		 value);
+	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type, name,
+		value);
 }
 
-static void add_mount_metrics(struct fs *fs, struct text *text)
+static void add_mount_metrics(struct fs *fs, FILE *out)
 {
 	const struct counters *counters = &fs->counters;
 
-	add_metric(text, "babus_fs_published_total", "counter",
+	add_metric(out, "babus_fs_published_total", "counter",
 		   "Messages published through the mount.", counters->published);
-	add_metric(text, "babus_fs_published_bytes_total", "counter", "Bytes in them.",
+	add_metric(out, "babus_fs_published_bytes_total", "counter", "Bytes in them.",
 		   counters->published_bytes);
-	add_metric(text, "babus_fs_discarded_total", "counter", "Messages of killed writers.",
+	add_metric(out, "babus_fs_discarded_total", "counter", "Messages of killed writers.",
 		   counters->discarded);
-	add_metric(text, "babus_fs_refused_total", "counter",
+	add_metric(out, "babus_fs_refused_total", "counter",
 		   "Messages that could not be published at close.", counters->refused);
-	add_metric(text, "babus_fs_delivered_total", "counter",
+	add_metric(out, "babus_fs_delivered_total", "counter",
 		   "Messages read through wait and stream.", counters->delivered);
-	add_metric(text, "babus_fs_lost_total", "counter", "Messages that those readers missed.",
+	add_metric(out, "babus_fs_lost_total", "counter", "Messages that those readers missed.",
 		   counters->lost);
-	add_metric(text, "babus_fs_interrupted_total", "counter",
-		   "Blocked reads ended by a signal.", counters->interrupted);
-	add_metric(text, "babus_fs_waiting", "gauge", "Blocked reads now.", counters->parked);
-	add_metric(text, "babus_fs_open_files", "gauge", "Open files.", counters->handles);
-	add_metric(text, "babus_fs_pending_bytes", "gauge", "Memory of messages being written.",
+	add_metric(out, "babus_fs_interrupted_total", "counter", "Blocked reads ended by a signal.",
+		   counters->interrupted);
+	add_metric(out, "babus_fs_waiting", "gauge", "Blocked reads now.", counters->parked);
+	add_metric(out, "babus_fs_open_files", "gauge", "Open files.", counters->handles);
+	add_metric(out, "babus_fs_pending_bytes", "gauge", "Memory of messages being written.",
 		   fs->memory.used);
-	add_metric(text, "babus_fs_copied_bytes", "gauge", "Memory of messages copied for readers.",
+	add_metric(out, "babus_fs_copied_bytes", "gauge", "Memory of messages copied for readers.",
 		   fs->copies.used);
-	add_metric(text, "babus_fs_slots", "gauge", "Slots that are looked up or open.",
+	add_metric(out, "babus_fs_slots", "gauge", "Slots that are looked up or open.",
 		   slots_count(fs->slots));
 }
 
-int render_metrics(fuse_req_t req, struct fs *fs, struct text *text)
+int render_metrics(fuse_req_t req, struct fs *fs, struct text *result)
 {
+	struct text text = {0};
+	struct json json = {.out = open_memstream(&text.data, &text.size)};
 	int error = 0;
 
+	if (!json.out)
+		return -ENOMEM;
 	for (size_t i = 0; !error && i < sizeof(slot_metrics) / sizeof(slot_metrics[0]); i++) {
 		const struct slot_metric *metric = &slot_metrics[i];
-		struct visit visit = {req, text, fs, metric->name, metric->value};
+		struct visit visit = {req, &json, fs, metric->name, metric->value};
 
-		text_add(text, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help,
-			 metric->name, metric->type);
+		fprintf(json.out, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help,
+			metric->name, metric->type);
 		error = babus_domain_list(fs->domain, visit_slot, &visit);
 	}
-	add_mount_metrics(fs, text);
-	return error ? error : text_error(text);
+	add_mount_metrics(fs, json.out);
+	return finish(json.out, error, &text, result);
 }

@@ -63,12 +63,12 @@ static int show_dead(void *arg, const struct babus_client_info *client)
 		       role, client->pid, client->held);
 		return 0;
 	}
-	json_open(json, NULL);
+	json_open(json, NULL, '{');
 	json_string(json, "slot", dead->slot);
 	json_string(json, "role", role);
 	json_number(json, "pid", client->pid);
 	json_number(json, "held", client->held);
-	json_close(json);
+	json_close(json, '}');
 	return 0;
 }
 
@@ -86,11 +86,11 @@ static void show_damaged(struct checkup *checkup, const char *name, int error)
 		printf("%s\n", text);
 		return;
 	}
-	json_open(json, NULL);
+	json_open(json, NULL, '{');
 	json_string(json, "slot", name);
 	json_bool(json, "damaged", error != -EACCES);
 	json_string(json, "reason", text);
-	json_close(json);
+	json_close(json, '}');
 }
 
 /* Who is dead, before the recovery forgets them. */
@@ -133,15 +133,15 @@ static int list_troubles(struct checkup *checkup, babus_domain *domain)
 	if (error)
 		return error;
 	if (checkup->json)
-		json_open_array(&checkup->out, "dead_clients");
+		json_open(&checkup->out, "dead_clients", '[');
 	list_dead(checkup, domain, names, count);
 	if (checkup->json) {
-		json_close_array(&checkup->out);
-		json_open_array(&checkup->out, "unreadable_slots");
+		json_close(&checkup->out, ']');
+		json_open(&checkup->out, "unreadable_slots", '[');
 	}
 	list_unreadable(checkup, domain, names, count);
 	if (checkup->json)
-		json_close_array(&checkup->out);
+		json_close(&checkup->out, ']');
 	names_free(names, count);
 	return 0;
 }
@@ -206,11 +206,11 @@ static int check_mount(void *arg, const char *path, const char *source, enum mou
 	struct json *json = &checkup->out;
 
 	if (checkup->json) {
-		json_open(json, NULL);
+		json_open(json, NULL, '{');
 		json_string(json, "path", path);
 		json_string(json, "source", source);
 		json_string(json, "state", describe(state));
-		json_close(json);
+		json_close(json, '}');
 	} else {
 		printf("mount '%s' of %s: %s\n", path, source, describe(state));
 	}
@@ -226,10 +226,10 @@ static int check_mounts(struct checkup *checkup)
 	int error;
 
 	if (checkup->json)
-		json_open_array(&checkup->out, "mounts");
+		json_open(&checkup->out, "mounts", '[');
 	error = mounts_each(check_mount, checkup);
 	if (checkup->json) {
-		json_close_array(&checkup->out);
+		json_close(&checkup->out, ']');
 		json_number(&checkup->out, "stale_mounts", checkup->stale);
 	} else {
 		printf("%u stale mounts, %u that do not answer\n", checkup->stale, checkup->silent);
@@ -265,7 +265,7 @@ static int check_up(struct tool *tool, struct checkup *checkup)
 	if (status)
 		return status;
 	if (checkup->json) {
-		json_open(&checkup->out, NULL);
+		json_open(&checkup->out, NULL, '{');
 		json_string(&checkup->out, "domain", name);
 		json_bool(&checkup->out, "exists", domain);
 		json_bool(&checkup->out, "repaired", checkup->repair);
@@ -276,7 +276,7 @@ static int check_up(struct tool *tool, struct checkup *checkup)
 		status = check_domain(checkup, domain);
 	mounts = check_mounts(checkup);
 	if (checkup->json) {
-		json_close(&checkup->out);
+		json_close(&checkup->out, '}');
 		json_end(&checkup->out);
 	}
 	babus_domain_close(domain);
@@ -285,7 +285,7 @@ static int check_up(struct tool *tool, struct checkup *checkup)
 
 static int run(struct tool *tool, int argc, char **argv)
 {
-	struct checkup checkup = {.repair = true};
+	struct checkup checkup = {.repair = true, .out = {.out = stdout}};
 	struct args args;
 	int key;
 

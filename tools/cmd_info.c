@@ -69,7 +69,7 @@ static int client_json(void *arg, const struct babus_client_info *client)
 {
 	struct json *json = arg;
 
-	json_open(json, NULL);
+	json_open(json, NULL, '{');
 	json_string(json, "role", client->publisher ? "publisher" : "reader");
 	json_bool(json, "alive", client->alive);
 	json_number(json, "pid", client->pid);
@@ -80,25 +80,25 @@ static int client_json(void *arg, const struct babus_client_info *client)
 		json_number(json, "received", client->received);
 		json_number(json, "lost", client->lost);
 	}
-	json_close(json);
+	json_close(json, '}');
 	return 0;
 }
 
 static int slot_json(babus_slot *slot, const struct babus_slot_info *info)
 {
-	struct json json = {0};
+	struct json json = {.out = stdout};
 	int error, alive = babus_slot_publisher_alive(slot, info->publisher);
 
-	json_open(&json, NULL);
+	json_open(&json, NULL, '{');
 	slotinfo_json(&json, babus_slot_name(slot), info);
 	if (alive < 0)
 		json_null(&json, "publisher_alive");
 	else
 		json_bool(&json, "publisher_alive", alive);
-	json_open_array(&json, "clients");
+	json_open(&json, "clients", '[');
 	error = babus_slot_clients(slot, client_json, &json);
-	json_close_array(&json);
-	json_close(&json);
+	json_close(&json, ']');
+	json_close(&json, '}');
 	json_end(&json);
 	return error;
 }
@@ -248,10 +248,10 @@ static int add_up(babus_domain *domain, struct total *total)
 static void domain_json(babus_domain *domain, const struct total *total, const struct stat *st,
 			const char *config)
 {
-	struct json json = {0};
+	struct json json = {.out = stdout};
 	char mode[8];
 
-	json_open(&json, NULL);
+	json_open(&json, NULL, '{');
 	json_string(&json, "domain", babus_domain_name(domain));
 	json_string(&json, "path", babus_domain_path(domain));
 	json_number(&json, "slots", total->slots);
@@ -269,7 +269,7 @@ static void domain_json(babus_domain *domain, const struct total *total, const s
 	else
 		json_null(&json, "config");
 	json_string(&json, "version", babus_version());
-	json_close(&json);
+	json_close(&json, '}');
 	json_end(&json);
 }
 

@@ -264,23 +264,23 @@ static void show_json(void *arg, const struct entry *entry)
 {
 	struct json *json = arg;
 
-	json_open(json, NULL);
+	json_open(json, NULL, '{');
 	slotinfo_json(json, entry->name, &entry->info);
-	json_close(json);
+	json_close(json, '}');
 }
 
 static int list_json(babus_domain *domain)
 {
-	struct json json = {0};
+	struct json json = {.out = stdout};
 	int status;
 
-	json_open(&json, NULL);
+	json_open(&json, NULL, '{');
 	json_string(&json, "domain", babus_domain_name(domain));
 	json_string(&json, "path", babus_domain_path(domain));
-	json_open_array(&json, "slots");
+	json_open(&json, "slots", '[');
 	status = each_slot(domain, show_json, &json, true);
-	json_close_array(&json);
-	json_close(&json);
+	json_close(&json, ']');
+	json_close(&json, '}');
 	json_end(&json);
 	return status;
 }

@@ -104,14 +104,14 @@ static ssize_t read_full(int fd, char *data, size_t size)
 
 static int published(const struct job *job, uint64_t seq, size_t size)
 {
-	struct json json = {0};
+	struct json json = {.out = stdout};
 
 	if (job->json) {
-		json_open(&json, NULL);
+		json_open(&json, NULL, '{');
 		json_string(&json, "slot", job->slot_name);
 		json_number(&json, "seq", seq);
 		json_number(&json, "size", size);
-		json_close(&json);
+		json_close(&json, '}');
 		json_end(&json);
 		out_flush();
 	}

@@ -20,16 +20,16 @@ static const struct option_row options[] = {
 
 static void show(const char *name, uint64_t freed, bool as_json)
 {
-	struct json json = {0};
+	struct json json = {.out = stdout};
 
 	if (!as_json) {
 		printf("slot '%s': %" PRIu64 " bytes given back\n", name, freed);
 		return;
 	}
-	json_open(&json, NULL);
+	json_open(&json, NULL, '{');
 	json_string(&json, "slot", name);
 	json_number(&json, "freed", freed);
-	json_close(&json);
+	json_close(&json, '}');
 	json_end(&json);
 }
 

@@ -60,9 +60,9 @@ static void format_hex(const char *slot, const struct babus_message *message)
 
 static void format_json(const char *slot, const struct babus_message *message)
 {
-	struct json json = {0};
+	struct json json = {.out = stdout};
 
-	json_open(&json, NULL);
+	json_open(&json, NULL, '{');
 	json_string(&json, "slot", slot);
 	json_number(&json, "seq", message->seq);
 	json_number(&json, "size", message->size);
@@ -75,7 +75,7 @@ static void format_json(const char *slot, const struct babus_message *message)
 	json_number(&json, "publisher", message->publisher);
 	json_number(&json, "lost", message->lost);
 	json_data(&json, message->data, message->size);
-	json_close(&json);
+	json_close(&json, '}');
 	json_end(&json);
 }
 
