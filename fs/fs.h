@@ -33,6 +33,7 @@
 #include <babus/config.h>
 
 #include "budget.h"
+#include "counters.h"
 #include "options.h"
 
 enum {
@@ -40,19 +41,6 @@ enum {
 	FS_REQUEST_MAX = 1 << 20,
 	/* The longest write(2) that the kernel never splits, however aligned. */
 	FS_PUB_MAX = 255 * 4096
-};
-
-/* Shown by .bus/metrics. */
-struct counters {
-	_Atomic uint64_t published;       /* messages */
-	_Atomic uint64_t published_bytes; /* in them */
-	_Atomic uint64_t discarded;       /* messages of killed writers */
-	_Atomic uint64_t refused;         /* messages that could not be published at close */
-	_Atomic uint64_t delivered;       /* messages given by wait and stream */
-	_Atomic uint64_t lost;            /* messages that those readers were too slow for */
-	_Atomic uint64_t interrupted;     /* blocked reads that a signal ended */
-	_Atomic uint64_t parked;          /* blocked reads now */
-	_Atomic uint64_t handles;         /* open files now */
 };
 
 struct fs {

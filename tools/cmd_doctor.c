@@ -8,10 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/facts.h"
 #include "common/mounts.h"
-#include "out.h"
-#include "slotinfo.h"
+#include "names.h"
 
 enum {
 	KEY_JSON = 256
@@ -65,9 +64,7 @@ static int show_dead(void *arg, const struct babus_client_info *client)
 	}
 	json_open(json, NULL, '{');
 	json_string(json, "slot", dead->slot);
-	json_string(json, "role", role);
-	json_number(json, "pid", client->pid);
-	json_number(json, "held", client->held);
+	facts_client(json, client);
 	json_close(json, '}');
 	return 0;
 }

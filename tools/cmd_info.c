@@ -10,7 +10,8 @@
 #include <time.h>
 
 #include "out.h"
-#include "slotinfo.h"
+#include "common/facts.h"
+#include "names.h"
 #include "table.h"
 #include "text.h"
 
@@ -65,39 +66,14 @@ static void row_memory(uint64_t used, uint64_t bound)
 
 /* ------------------------------------------------------------ a slot */
 
-static int client_json(void *arg, const struct babus_client_info *client)
-{
-	struct json *json = arg;
-
-	json_open(json, NULL, '{');
-	json_string(json, "role", client->publisher ? "publisher" : "reader");
-	json_bool(json, "alive", client->alive);
-	json_number(json, "pid", client->pid);
-	json_number(json, "incarnation", client->incarnation);
-	json_number(json, "held", client->held);
-	if (!client->publisher) {
-		json_number(json, "cursor", client->cursor);
-		json_number(json, "received", client->received);
-		json_number(json, "lost", client->lost);
-	}
-	json_close(json, '}');
-	return 0;
-}
-
 static int slot_json(babus_slot *slot, const struct babus_slot_info *info)
 {
 	struct json json = {.out = stdout};
-	int error, alive = babus_slot_publisher_alive(slot, info->publisher);
+	int error;
 
 	json_open(&json, NULL, '{');
-	slotinfo_json(&json, babus_slot_name(slot), info);
-	if (alive < 0)
-		json_null(&json, "publisher_alive");
-	else
-		json_bool(&json, "publisher_alive", alive);
-	json_open(&json, "clients", '[');
-	error = babus_slot_clients(slot, client_json, &json);
-	json_close(&json, ']');
+	facts_slot(&json, babus_slot_name(slot), info);
+	error = facts_users(&json, slot, info);
 	json_close(&json, '}');
 	json_end(&json);
 	return error;
@@ -245,25 +221,19 @@ static int add_up(babus_domain *domain, struct total *total)
 	return 0;
 }
 
-static void domain_json(babus_domain *domain, const struct total *total, const struct stat *st,
-			const char *config)
+static int domain_json(babus_domain *domain, const struct total *total, const char *config)
 {
 	struct json json = {.out = stdout};
-	char mode[8];
+	int error = facts_open_domain(&json, babus_domain_name(domain), babus_domain_path(domain));
 
-	json_open(&json, NULL, '{');
-	json_string(&json, "domain", babus_domain_name(domain));
-	json_string(&json, "path", babus_domain_path(domain));
+	if (error)
+		return error;
 	json_number(&json, "slots", total->slots);
 	json_number(&json, "publishers", total->publishers);
 	json_number(&json, "readers", total->readers);
 	json_number(&json, "lost", total->lost);
 	json_number(&json, "bytes_used", total->used);
 	json_number(&json, "bytes_max", total->bound);
-	snprintf(mode, sizeof(mode), "%04o", st->st_mode & 07777);
-	json_string(&json, "mode", mode);
-	json_number(&json, "uid", st->st_uid);
-	json_number(&json, "gid", st->st_gid);
 	if (*config)
 		json_string(&json, "config", config);
 	else
@@ -271,11 +241,15 @@ static void domain_json(babus_domain *domain, const struct total *total, const s
 	json_string(&json, "version", babus_version());
 	json_close(&json, '}');
 	json_end(&json);
+	return 0;
 }
 
-static void domain_text(babus_domain *domain, const struct total *total, const struct stat *st,
-			const char *config)
+static int domain_text(babus_domain *domain, const struct total *total, const char *config)
 {
+	struct stat st;
+
+	if (stat(babus_domain_path(domain), &st) < 0)
+		return -errno;
 	row("domain", babus_domain_name(domain));
 	row("path", babus_domain_path(domain));
 	printf("%-12s %" PRIu64 "\n", "slots", total->slots);
@@ -283,27 +257,22 @@ static void domain_text(babus_domain *domain, const struct total *total, const s
 	printf("%-12s %" PRIu64 "\n", "readers", total->readers);
 	printf("%-12s %" PRIu64 "\n", "lost", total->lost);
 	row_memory(total->used, total->bound);
-	row_access(st->st_mode & 07777, st->st_uid, st->st_gid);
+	row_access(st.st_mode & 07777, st.st_uid, st.st_gid);
 	row("config", *config ? config : "built-in defaults");
 	row("version", babus_version());
+	return 0;
 }
 
 static int show_domain(const struct tool *tool, babus_domain *domain, bool json)
 {
 	const char *config = babus_config_path(tool->config);
 	struct total total = {0};
-	struct stat st;
 	int error = add_up(domain, &total);
 
-	if (!error && stat(babus_domain_path(domain), &st) < 0)
-		error = -errno;
-	if (error)
-		return fail_on("domain", babus_domain_name(domain), error);
-	if (json)
-		domain_json(domain, &total, &st, config);
-	else
-		domain_text(domain, &total, &st, config);
-	return 0;
+	if (!error)
+		error = json ? domain_json(domain, &total, config)
+			     : domain_text(domain, &total, config);
+	return error ? fail_on("domain", babus_domain_name(domain), error) : 0;
 }
 
 static int run(struct tool *tool, int argc, char **argv)

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "out.h"
-#include "slotinfo.h"
+#include "common/facts.h"
+#include "names.h"
 #include "table.h"
 #include "text.h"
 
@@ -36,116 +36,92 @@ struct entry {
 
 struct column {
 	const char *name;
-	bool right, usual;
-	const char *help;
-	void (*text)(const struct entry *entry, char *text, size_t room);
+	const char *key; /* of the fact about the slot; NULL: its name */
+	bool usual;
+	const char *help; /* NULL: the fact's */
 };
 
-static void size_text(const struct entry *e, uint64_t bytes, char *text, size_t room)
-{
-	if (e->bytes)
-		snprintf(text, room, "%ju", (uintmax_t)bytes);
-	else
-		text_size(text, room, bytes);
-}
-
-#define NUMBER_COLUMN(function, field)                                       \
-	static void function(const struct entry *e, char *text, size_t room) \
-	{                                                                    \
-		snprintf(text, room, "%ju", (uintmax_t)e->info.field);       \
-	}
-
-#define SIZE_COLUMN(function, field)                                         \
-	static void function(const struct entry *e, char *text, size_t room) \
-	{                                                                    \
-		size_text(e, e->info.field, text, room);                     \
-	}
-
-NUMBER_COLUMN(seq, seq)
-NUMBER_COLUMN(kept, kept)
-NUMBER_COLUMN(depth, depth)
-NUMBER_COLUMN(channel, channel)
-NUMBER_COLUMN(publishers, publishers)
-NUMBER_COLUMN(readers, readers)
-NUMBER_COLUMN(lost, lost)
-NUMBER_COLUMN(pid, pid)
-NUMBER_COLUMN(publisher, publisher)
-NUMBER_COLUMN(origin, origin)
-SIZE_COLUMN(limit, max_size)
-SIZE_COLUMN(used, bytes_used)
-SIZE_COLUMN(bound, bytes_max)
-
-static void name(const struct entry *e, char *text, size_t room)
-{
-	snprintf(text, room, "%s", e->name);
-}
-
-static void size(const struct entry *e, char *text, size_t room)
-{
-	if (e->info.kept)
-		size_text(e, e->info.size, text, room);
-}
-
-static void age(const struct entry *e, char *text, size_t room)
-{
-	uint64_t now = babus_now();
-
-	if (e->info.time_ns)
-		text_age(text, room, now > e->info.time_ns ? now - e->info.time_ns : 0);
-}
-
-static void mode(const struct entry *e, char *text, size_t room)
-{
-	snprintf(text, room, "%04o", e->info.mode);
-}
-
-static void owner(const struct entry *e, char *text, size_t room)
-{
-	text_user(text, room, e->info.uid);
-}
-
-static void group(const struct entry *e, char *text, size_t room)
-{
-	text_group(text, room, e->info.gid);
-}
-
-static void type(const struct entry *e, char *text, size_t room)
-{
-	snprintf(text, room, "%s", e->info.type);
-}
-
-static void description(const struct entry *e, char *text, size_t room)
-{
-	snprintf(text, room, "%s", e->info.description);
-}
-
 static const struct column columns[] = {
-    {"SLOT", false, true, "its name", name},
-    {"SEQ", true, true, "sequence number of the newest message", seq},
-    {"KEPT", true, true, "messages that can be read", kept},
-    {"DEPTH", true, true, "messages kept at most", depth},
-    {"LIMIT", true, true, "largest message", limit},
-    {"SIZE", true, true, "of the newest message", size},
-    {"AGE", true, true, "of the newest message", age},
-    {"PUBS", true, true, "publishers", publishers},
-    {"READERS", true, true, "readers and held messages", readers},
-    {"LOST", true, true, "messages missed by readers", lost},
-    {"TYPE", false, true, "label for programs", type},
-    {"DESCRIPTION", false, false, "text for people", description},
-    {"CHANNEL", true, false, "wake-up channel", channel},
-    {"PID", true, false, "process that published the newest message", pid},
-    {"PUBLISHER", true, false, "its number among the slot's publishers", publisher},
-    {"ORIGIN", true, false, "of the newest message; 0: this machine", origin},
-    {"USED", true, false, "memory in use", used},
-    {"BOUND", true, false, "memory at most", bound},
-    {"MODE", false, false, "permissions", mode},
-    {"OWNER", false, false, "user", owner},
-    {"GROUP", false, false, "group", group},
+    {"SLOT", NULL, true, "name"},
+    {"SEQ", "seq", true, NULL},
+    {"KEPT", "kept", true, NULL},
+    {"DEPTH", "depth", true, NULL},
+    {"LIMIT", "limit", true, NULL},
+    {"SIZE", "size", true, NULL},
+    {"AGE", "time_boot_ns", true, "time since the newest message"},
+    {"PUBS", "publishers", true, NULL},
+    {"READERS", "readers", true, NULL},
+    {"LOST", "lost", true, NULL},
+    {"TYPE", "type", true, NULL},
+    {"DESCRIPTION", "description", false, NULL},
+    {"CHANNEL", "channel", false, NULL},
+    {"PID", "pid", false, NULL},
+    {"PUBLISHER", "publisher", false, NULL},
+    {"ORIGIN", "origin", false, NULL},
+    {"USED", "bytes_used", false, NULL},
+    {"BOUND", "bytes_max", false, NULL},
+    {"MODE", "mode", false, NULL},
+    {"OWNER", "uid", false, NULL},
+    {"GROUP", "gid", false, NULL},
 };
 
 enum {
 	COLUMNS = sizeof(columns) / sizeof(columns[0])
 };
+
+static void age_text(uint64_t time_ns, char *text, size_t room)
+{
+	uint64_t now = babus_now();
+
+	if (time_ns)
+		text_age(text, room, now > time_ns ? now - time_ns : 0);
+}
+
+static void bytes_text(const struct entry *entry, uint64_t bytes, char *text, size_t room)
+{
+	if (entry->bytes)
+		snprintf(text, room, "%ju", (uintmax_t)bytes);
+	else
+		text_size(text, room, bytes);
+}
+
+/* The value in a column; "" if there is none. */
+static void cell_text(const struct entry *entry, const struct slot_fact *fact, char *text,
+		      size_t room)
+{
+	uint64_t number = slot_fact_number(fact, &entry->info);
+
+	switch (fact->kind) {
+	case FACT_BYTES:
+		bytes_text(entry, number, text, room);
+		break;
+	case FACT_SIZE:
+		if (entry->info.kept)
+			bytes_text(entry, number, text, room);
+		break;
+	case FACT_BOOT_TIME:
+		age_text(number, text, room);
+		break;
+	case FACT_MODE:
+		snprintf(text, room, "%04jo", (uintmax_t)number);
+		break;
+	case FACT_USER:
+		text_user(text, room, (unsigned)number);
+		break;
+	case FACT_GROUP:
+		text_group(text, room, (unsigned)number);
+		break;
+	default:
+		snprintf(text, room, "%ju", (uintmax_t)number);
+	}
+}
+
+static bool is_number(const struct column *column)
+{
+	enum fact_kind kind = column->key ? slot_fact_find(column->key)->kind : FACT_TEXT;
+
+	return kind != FACT_TEXT && kind != FACT_MODE && kind != FACT_USER && kind != FACT_GROUP;
+}
 
 /* The chosen ones, in order; may repeat. */
 struct choice {
@@ -197,13 +173,17 @@ static void add_headings(struct table *table, const struct choice *choice)
 		table_add(table, choice->column[i]->name);
 }
 
-static void add_entry(struct table *table, const struct choice *choice, const struct entry *entry)
+static void add_cell(struct table *table, const struct column *column, const struct entry *entry)
 {
-	char text[256];
+	const struct slot_fact *fact = column->key ? slot_fact_find(column->key) : NULL;
+	char text[64] = "";
 
-	for (size_t i = 0; i < choice->count; i++) {
-		text[0] = '\0';
-		choice->column[i]->text(entry, text, sizeof(text));
+	if (!fact) {
+		table_add(table, entry->name);
+	} else if (fact->kind == FACT_TEXT) {
+		table_add(table, slot_fact_text(fact, &entry->info));
+	} else {
+		cell_text(entry, fact, text, sizeof(text));
 		table_add(table, text);
 	}
 }
@@ -217,7 +197,7 @@ static int print_table(const struct table *table, const struct choice *choice)
 		return fail_memory();
 	}
 	for (size_t i = 0; i < choice->count; i++)
-		right[i] = choice->column[i]->right;
+		right[i] = is_number(choice->column[i]);
 	table_print(table, right);
 	free(right);
 	return 0;
@@ -265,18 +245,18 @@ static void show_json(void *arg, const struct entry *entry)
 	struct json *json = arg;
 
 	json_open(json, NULL, '{');
-	slotinfo_json(json, entry->name, &entry->info);
+	facts_slot(json, entry->name, &entry->info);
 	json_close(json, '}');
 }
 
 static int list_json(babus_domain *domain)
 {
 	struct json json = {.out = stdout};
-	int status;
+	int error, status;
 
-	json_open(&json, NULL, '{');
-	json_string(&json, "domain", babus_domain_name(domain));
-	json_string(&json, "path", babus_domain_path(domain));
+	error = facts_open_domain(&json, babus_domain_name(domain), babus_domain_path(domain));
+	if (error)
+		return fail_on("domain", babus_domain_name(domain), error);
 	json_open(&json, "slots", '[');
 	status = each_slot(domain, show_json, &json, true);
 	json_close(&json, ']');
@@ -294,7 +274,8 @@ static void show_row(void *arg, const struct entry *entry)
 {
 	struct listing *listing = arg;
 
-	add_entry(&listing->table, listing->choice, entry);
+	for (size_t i = 0; i < listing->choice->count; i++)
+		add_cell(&listing->table, listing->choice->column[i], entry);
 }
 
 static int list_table(babus_domain *domain, const struct choice *choice, bool headings, bool bytes)
@@ -348,10 +329,13 @@ static int run(struct tool *tool, int argc, char **argv)
 
 static void help_columns(void)
 {
-	printf("\nColumns (* usual ones):\n");
-	for (size_t i = 0; i < COLUMNS; i++)
-		printf("  %c %-12s %s\n", columns[i].usual ? '*' : ' ', columns[i].name,
-		       columns[i].help);
+	printf("\nColumns (* shown without -o):\n");
+	for (size_t i = 0; i < COLUMNS; i++) {
+		const struct column *column = &columns[i];
+
+		printf("  %c %-12s %s\n", column->usual ? '*' : ' ', column->name,
+		       column->help ? column->help : slot_fact_find(column->key)->help);
+	}
 }
 
 const struct verb verb_ls = {
