@@ -20,7 +20,8 @@ names() {
 	"$bench" --list | awk -v part="$1:" '/^[a-z]/ { of = $1 } /^ / && of == part { print $1 }'
 }
 
-BABUS_ROOT=$work/root "$bench" --smoke --repeats 1 --json "$work/json" >"$work/table" ||
+BABUS_ROOT=$work/root "$bench" --smoke --repeats 1 --json "$work/json" --report "$work/page" \
+	>"$work/table" ||
 	fail "babus-bench --smoke: exit status $?"
 
 # A case is a line.
@@ -39,17 +40,19 @@ for name in $(names peers); do
 		fail "no result of $name, and no reason"
 done
 
-# What is made of a run.
-printf '# Title\n\nbefore\n%s\nold\n%s\nafter\n' '<!-- performance: made by babus-bench report -->' \
-	'<!-- performance: end -->' >"$work/readme"
-"$bench" report "$work/json" "$work/readme" || fail "report: exit status $?"
-grep -q '^before$' "$work/readme" && grep -q '^after$' "$work/readme" &&
-	! grep -q '^old$' "$work/readme" && grep -q '^| {image} ' "$work/readme" &&
-	grep -q '^| babus | [^-]' "$work/readme" || fail 'report: not what it should be'
-cp "$work/readme" "$work/once"
-"$bench" report "$work/json" "$work/readme" && cmp "$work/once" "$work/readme" ||
+# A run is presented by a page.
+page() {
+	grep -q '^| {image} | .*faster\|^| {image} | .*slower' "$1" && grep -q '^| babus | [^-]' "$1"
+}
+page "$work/page" || fail 'the page of --report is not what it should be'
+"$bench" report "$work/json" >"$work/again" && cmp "$work/page" "$work/again" ||
+	fail 'report: not the page of --report'
+"$bench" report "$work/json" "$work/page" && cmp "$work/page" "$work/again" ||
 	fail 'report: twice is not the same as once'
-"$bench" report "$work/json" "$work/table" 2>/dev/null && fail 'report: into a file without markers'
+"$bench" report "$work/json" "$work/table" 2>/dev/null && fail 'report: over a file of another kind'
+"$bench" report --words "$work/json" | grep -q 'Redis for a 1080p frame' || fail 'report --words'
+PATH=$work "$bench" report "$work/json" >/dev/null 2>"$work/said" && fail 'report: without python3'
+grep -q 'python3 is not installed' "$work/said" || fail 'report: silent about python3'
 head -c 2000 "$work/json" >"$work/torn"
 "$bench" report "$work/torn" >/dev/null 2>&1 && fail 'report: of half a file'
 "$bench" goals "$work/json" | grep -q "^[0-9]* met, [0-9]* missed, [0-9]* too noisy" || fail goals

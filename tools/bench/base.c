@@ -66,37 +66,6 @@ void bench_unshare(void *memory, size_t size)
 	munmap(memory, size);
 }
 
-static char *grown(char *text, size_t room)
-{
-	char *more = realloc(text, room);
-
-	if (!more)
-		bench_fail("no memory");
-	return more;
-}
-
-char *bench_load(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	size_t size = 0, room = 1 << 20, n;
-	char *text = malloc(room);
-
-	if (!file)
-		bench_fail("%s: %s", path, strerror(errno));
-	if (!text)
-		bench_fail("no memory");
-	while ((n = fread(text + size, 1, room - size - 1, file)) > 0) {
-		size += n;
-		if (size == room - 1)
-			text = grown(text, room *= 2);
-	}
-	if (ferror(file))
-		bench_fail("%s: %s", path, strerror(errno));
-	fclose(file);
-	text[size] = '\0';
-	return text;
-}
-
 static void remove_dir(void)
 {
 	if (getpid() == owner)

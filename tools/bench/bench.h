@@ -2,14 +2,13 @@
 /*
  * What every part of the benchmark needs. The parts:
  *
- *     peer_*.c    ways to carry messages, babus and the floors among them (peer.h)
- *     work_*.c    what they are made to do (work.h)
- *     plan.c      which work with which peer, in which order, and its results
- *     crew.c      the processes or threads that do it
- *     mounted.c   the file systems that work_file.c uses
- *     table.c, json.c, machine.c    what is told about it
- *     past.c      a run that is over, read back from its JSON, for
- *     section.c, goals.c, plot.c    what is made of it
+ *     peer_*.c     ways to carry messages, babus and the floors among them (peer.h)
+ *     work_*.c     what they are made to do (work.h)
+ *     plan.c       which work with which peer, in which order, and its results
+ *     crew.c       the processes or threads that do it
+ *     machine.c    the machine, and how quiet it was
+ *     json.c       the results, for report.py and other programs
+ *     report.py    tables, RESULTS.md, goals and plots
  *
  * All times are nanoseconds on CLOCK_MONOTONIC.
  */
@@ -78,9 +77,6 @@ void *bench_memory(size_t size);
 /* The same, shared with every process forked from now on. */
 void *bench_shared(size_t size);
 void bench_unshare(void *memory, size_t size);
-
-/* The whole of a file as a string, to be freed. */
-char *bench_load(const char *path);
 
 /*
  * A private directory on tmpfs, there from the first call to the end of the

@@ -34,6 +34,19 @@ bool daemon_exists(const char *program)
 	return found;
 }
 
+void daemon_find(const char *near, const char *name, char path[PATH_MAX])
+{
+	char self[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[length < 0 ? 0 : length] = '\0';
+	if (strrchr(self, '/'))
+		*strrchr(self, '/') = '\0';
+	if (snprintf(path, PATH_MAX, "%s/%s%s", self, near, name) >= PATH_MAX ||
+	    access(path, X_OK) < 0)
+		snprintf(path, PATH_MAX, "%s", name);
+}
+
 enum {
 	STOP_MS = 10000 /* RouDi takes its time to leave nothing behind */
 };

@@ -3,10 +3,17 @@
 #ifndef BABUS_BENCH_DAEMON_H
 #define BABUS_BENCH_DAEMON_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/*
+ * Where a program is: in the directory `near`, seen from that of babus-bench, or else
+ * its bare name, for PATH.
+ */
+void daemon_find(const char *near, const char *name, char path[PATH_MAX]);
 
 /* Whether this program is there to be started. */
 bool daemon_exists(const char *program);

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const metric_names[METRICS] = {"typical", "p50",  "p90",  "p99",  "p99.9", "max",
+						  "cpu",     "rate", "lost", "mean", "sent"};
+static const char *const place_names[PLACES] = {"free", "apart"};
+
 static void string(FILE *to, const char *text)
 {
 	fputc('"', to);
@@ -60,7 +64,7 @@ static void write_metrics(const struct bench_case *bench, FILE *to)
 
 		if (isnan(middle))
 			continue;
-		fprintf(to, "%s\"%s\":{\"median\":", first ? "" : ",", metric_name((enum metric)m));
+		fprintf(to, "%s\"%s\":{\"median\":", first ? "" : ",", metric_names[m]);
 		number(to, middle);
 		fputs(",\"repeats\":[", to);
 		for (unsigned i = 0; i < bench->done; i++) {
@@ -107,8 +111,8 @@ static void write_case(const struct bench_case *bench, FILE *to)
 		key_string(to, "row", bench->row);
 	fprintf(to, "\"size\":%zu,\"touch\":%zu,\"readers\":%u,\"threads\":%s,", bench->size,
 		bench->touch, bench->readers, bench->threads ? "true" : "false");
-	key_string(to, "place", place_name(bench->place));
-	key_string(to, "key", metric_name(bench->work->key));
+	key_string(to, "place", place_names[bench->place]);
+	key_string(to, "key", metric_names[bench->work->key]);
 	if (!bench->done)
 		key_string(to, "not_done", bench->result[0].why);
 	if (bench->against) {
@@ -125,13 +129,25 @@ static void write_case(const struct bench_case *bench, FILE *to)
 	fputs("}", to);
 }
 
-void json_write(const struct plan *plan, const struct machine *machine, const char *path)
+/* What the works are, and the order of the metrics. */
+static void write_names(FILE *to)
 {
-	FILE *to = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+	fputs("\"works\":{", to);
+	for (size_t i = 0; i < work_count; i++) {
+		string(to, works[i]->name);
+		fputc(':', to);
+		string(to, works[i]->what);
+		fputs(i + 1 < work_count ? "," : "},\n\"metrics\":[", to);
+	}
+	for (int m = 0; m < METRICS; m++)
+		fprintf(to, "\"%s\"%s", metric_names[m], m + 1 < METRICS ? "," : "],\n");
+}
 
-	if (!to)
-		bench_fail("%s: %s", path, strerror(errno));
-	fprintf(to, "{\"version\":\"%s\",\"repeats\":%u,\n", BABUS_VERSION, plan->options->repeats);
+void json_write(const struct plan *plan, const struct machine *machine, FILE *to)
+{
+	fprintf(to, "{\"version\":\"%s\",\"repeats\":%u,", BABUS_VERSION, plan->options->repeats);
+	key_string(to, "arguments", plan->options->arguments);
+	write_names(to);
 	write_machine(machine, to);
 	fputs("\"cases\":[\n", to);
 	for (size_t i = 0; i < plan->count; i++) {
@@ -140,7 +156,5 @@ void json_write(const struct plan *plan, const struct machine *machine, const ch
 	}
 	fputs("\n]}\n", to);
 	if (fflush(to) || ferror(to))
-		bench_fail("%s: %s", path, strerror(errno));
-	if (to != stdout)
-		fclose(to);
+		bench_fail("JSON: %s", strerror(errno));
 }

@@ -11,7 +11,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "past.h"
 #include "report.h"
 
 enum exit_status {
@@ -19,6 +18,10 @@ enum exit_status {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_NOISY = 3
+};
+
+struct outputs {
+	const char *json, *report; /* files, or NULL */
 };
 
 static volatile sig_atomic_t signalled;
@@ -37,32 +40,34 @@ bool bench_interrupted(void)
 static void usage(FILE *to)
 {
 	fputs("Usage: babus-bench [OPTIONS]\n"
-	      "       babus-bench report JSON [FILE]\n"
+	      "       babus-bench report [--words] JSON [FILE]\n"
 	      "       babus-bench goals JSON\n"
 	      "       babus-bench plot JSON DIRECTORY\n\n"
-	      "What babus costs on this machine, next to floors, the least that any way of doing\n"
-	      "the same must cost, and next to peers. Every peer does the same work: all bytes\n"
-	      "are written, and read and checked. What is compared runs in turn, several times\n"
-	      "over; ratios to the floor and to peers are what counts.\n\n"
-	      "  --quick            in two minutes; --full (the default) takes half an hour\n"
-	      "  --smoke            every peer, every size, a moment each: is it carried right?\n"
-	      "  --repeats N        runs of each case (5; 3 with --quick, 2 with --smoke)\n"
-	      "  --work LIST        only these, with commas between\n"
-	      "  --peer LIST        only these peers (floors always run)\n"
-	      "  --size BYTES       only messages of this size\n"
-	      "  --json FILE        write all of it to FILE, - for stdout in place of the table\n"
-	      "  --list             what there is for --work and --peer\n"
-	      "  --help             this text\n\n"
-	      "report prints a run's section for README, or puts it into FILE between its\n"
-	      "markers; goals tells which are met; plot draws with gnuplot.\n\n"
-	      "The machine may change its speed between repeats, so times are no conclusion.\n"
-	      "A ratio is steady if those of the repeats, without the farthest of four or more,\n"
-	      "are within 25%; others are marked ~, and goals calls one 'noisy' whose repeats\n"
-	      "lie on both sides of the bound. The whole run is noisy with a load above 0.5 for\n"
-	      "each processor before it, with more than 1% of the time stolen or 5% used by\n"
-	      "others, or if most ratios are not steady.\n\n"
+	      "Measures what babus costs on this machine, beside floors and peers. A floor does\n"
+	      "the least that any program must do for the same result. Each peer does the same\n"
+	      "work: all bytes are written, read and checked. What is compared runs in turn,\n"
+	      "several times over. Compare ratios, not times.\n\n"
+	      "  --quick            two minutes; --full (the default) takes half an hour\n"
+	      "  --smoke            every peer and size for a moment, to see that all work\n"
+	      "  --repeats N        run each case N times (5; 3 with --quick, 2 with --smoke)\n"
+	      "  --work LIST        run only these works, separated by commas\n"
+	      "  --peer LIST        run only these peers; floors always run\n"
+	      "  --size BYTES       run only messages of this size\n"
+	      "  --json FILE        write all results to FILE; - writes to stdout, with no table\n"
+	      "  --report FILE      write the results as a page in Markdown\n"
+	      "  --list             list the names for --work and --peer\n"
+	      "  --help             print this text\n\n"
+	      "report makes that page from the JSON of a run, to FILE or to stdout; with --words\n"
+	      "only the figures that README quotes. goals says which of babus's goals the run\n"
+	      "meets. plot draws pictures with gnuplot.\n\n"
+	      "The machine may change its speed between repeats. A ratio is steady if those of\n"
+	      "the repeats are within 25% of each other; of four or more, the farthest one does\n"
+	      "not count. Others are marked ~, and goals calls one 'noisy' if its repeats lie on\n"
+	      "both sides of the bound. The whole run is noisy if the load before it was above\n"
+	      "0.5 per processor, if more than 1% of the time was stolen or 5% used by others,\n"
+	      "or if most ratios are not steady.\n\n"
 	      "Exit status: 0 done; 1 something failed; 2 wrong usage; 3 done, but the machine\n"
-	      "was too noisy to draw conclusions (not with --smoke).\n",
+	      "was too noisy for conclusions (not with --smoke).\n",
 	      to);
 }
 
@@ -145,16 +150,38 @@ static void set_up(void)
 	atexit(stop_daemons);
 }
 
-static int measure(const struct options *options, const char *json)
+/* Table, JSON and page, as asked for; false: not all of them could be made. */
+static bool present(const struct plan *plan, const struct machine *machine,
+		    const struct outputs *outputs)
 {
+	bool alone = outputs->json && strcmp(outputs->json, "-") == 0, done = true;
+	FILE *to = alone ? stdout : outputs->json ? fopen(outputs->json, "w+") : tmpfile();
+
+	if (!to)
+		bench_fail("%s: %s", outputs->json ? outputs->json : "JSON", strerror(errno));
+	json_write(plan, machine, to);
+	if (alone)
+		return true;
+	done = report_run(to, "table", NULL);
+	if (outputs->report)
+		done &= report_run(to, "report", outputs->report);
+	fclose(to);
+	return done;
+}
+
+static int measure(const struct options *options, const struct outputs *outputs)
+{
+	bool alone = outputs->json && strcmp(outputs->json, "-") == 0;
 	struct machine machine;
 	struct plan plan;
 	int error;
 
 	set_up();
 	machine_start(&machine);
-	if (!json || strcmp(json, "-") != 0)
+	if (!alone) {
+		report_check();
 		machine_print(&machine, stdout);
+	}
 	fflush(stdout);
 	plan_init(&plan, options);
 	error = plan_run(&plan);
@@ -165,10 +192,8 @@ static int measure(const struct options *options, const char *json)
 	}
 	stop_daemons();
 	machine_judge(&machine, &plan);
-	if (!json || strcmp(json, "-") != 0)
-		table_print(&plan, stdout);
-	if (json)
-		json_write(&plan, &machine, json);
+	if (!present(&plan, &machine, outputs))
+		error = -EIO;
 	for (unsigned i = 0; i < machine.reasons && options->extent != EXTENT_SMOKE; i++)
 		fprintf(stderr, "babus-bench: noisy, no conclusions: %s\n", machine.reason[i]);
 	plan_finish(&plan);
@@ -177,37 +202,42 @@ static int measure(const struct options *options, const char *json)
 	return machine.reasons && options->extent != EXTENT_SMOKE ? EXIT_NOISY : EXIT_DONE;
 }
 
-/* What is made of a run that is over. */
+/* Present a run that is over. */
 static int look_back(int argc, char **argv)
 {
-	if (strcmp(argv[0], "report") == 0 && (argc == 2 || argc == 3))
-		return section_main(argv[1], argc == 3 ? argv[2] : NULL);
-	if (strcmp(argv[0], "goals") == 0 && argc == 2)
-		return goals_main(argv[1]);
-	if (strcmp(argv[0], "plot") == 0 && argc == 3)
-		return plot_main(argv[1], argv[2]);
+	static const char *const verbs[] = {"report", "goals", "plot"};
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+		if (argc > 2 && strcmp(argv[1], verbs[i]) == 0)
+			report_exec(argv);
+	}
 	usage(stderr);
 	return EXIT_USAGE;
 }
 
+/* What a run is called by, so that another one can be made like it. */
+static void add_argument(struct options *options, const char *name)
+{
+	size_t length = strlen(options->arguments);
+
+	snprintf(options->arguments + length, sizeof(options->arguments) - length, " --%s%s%s",
+		 name, optarg ? " " : "", optarg ? optarg : "");
+}
+
 int main(int argc, char **argv)
 {
-	static const struct option known[] = {{"quick", no_argument, NULL, 'q'},
-					      {"full", no_argument, NULL, 'f'},
-					      {"smoke", no_argument, NULL, 's'},
-					      {"repeats", required_argument, NULL, 'n'},
-					      {"work", required_argument, NULL, 'w'},
-					      {"peer", required_argument, NULL, 'p'},
-					      {"size", required_argument, NULL, 'b'},
-					      {"json", required_argument, NULL, 'j'},
-					      {"list", no_argument, NULL, 'l'},
-					      {"help", no_argument, NULL, 'h'},
-					      {0}};
+	static const struct option known[] = {
+	    {"quick", no_argument, NULL, 'q'},        {"full", no_argument, NULL, 'f'},
+	    {"smoke", no_argument, NULL, 's'},        {"repeats", required_argument, NULL, 'n'},
+	    {"work", required_argument, NULL, 'w'},   {"peer", required_argument, NULL, 'p'},
+	    {"size", required_argument, NULL, 'b'},   {"json", required_argument, NULL, 'j'},
+	    {"report", required_argument, NULL, 'r'}, {"list", no_argument, NULL, 'l'},
+	    {"help", no_argument, NULL, 'h'},         {0}};
 	struct options options = {.extent = EXTENT_FULL, .progress = isatty(2)};
-	const char *json = NULL;
-	int option;
+	struct outputs outputs = {0};
+	int option, index;
 
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+", known, &index)) != -1) {
 		switch (option) {
 		case 'q':
 			options.extent = EXTENT_QUICK;
@@ -231,7 +261,10 @@ int main(int argc, char **argv)
 			options.size = number(optarg, 1u << 30);
 			break;
 		case 'j':
-			json = optarg;
+			outputs.json = optarg;
+			break;
+		case 'r':
+			outputs.report = optarg;
 			break;
 		case 'l':
 			list();
@@ -243,9 +276,11 @@ int main(int argc, char **argv)
 			usage(stderr);
 			return EXIT_USAGE;
 		}
+		if (option != 'j' && option != 'r')
+			add_argument(&options, known[index].name);
 	}
 	if (optind < argc)
-		return look_back(argc - optind, argv + optind);
+		return look_back(argc - optind + 1, argv + optind - 1);
 	check_names(options.works, true);
 	check_names(options.peers, false);
 	if (!options.repeats)
@@ -255,5 +290,5 @@ int main(int argc, char **argv)
 	options.run_ns = options.extent == EXTENT_SMOKE   ? 1000000
 			 : options.extent == EXTENT_QUICK ? 100000000
 							  : 200000000;
-	return measure(&options, json);
+	return measure(&options, &outputs);
 }

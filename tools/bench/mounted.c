@@ -31,20 +31,6 @@ const char *mounted_point(enum mounted which)
 	return daemons[which].point;
 }
 
-/* A program of this build, or an installed one. */
-static void find_program(const char *near, const char *name, char path[PATH_MAX])
-{
-	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	self[length < 0 ? 0 : length] = '\0';
-	if (strrchr(self, '/'))
-		*strrchr(self, '/') = '\0';
-	if (snprintf(path, PATH_MAX, "%s/%s%s", self, near, name) >= PATH_MAX ||
-	    access(path, X_OK) < 0)
-		snprintf(path, PATH_MAX, "%s", name);
-}
-
 static bool is_mounted(const char *point)
 {
 	struct stat there, above;
@@ -124,7 +110,7 @@ int mounted_start(enum mounted which, char *why, size_t why_size)
 
 	if (daemon->pid)
 		return 0;
-	find_program(which == MOUNTED_BABUSFS ? "../../fs/" : "", names[which], path);
+	daemon_find(which == MOUNTED_BABUSFS ? "../../fs/" : "", names[which], path);
 	if (access("/dev/fuse", R_OK | W_OK) < 0 || !daemon_exists(path)) {
 		snprintf(why, why_size, "%s",
 			 daemon_exists(path) ? "/dev/fuse cannot be opened" : "no such program");

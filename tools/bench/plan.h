@@ -8,8 +8,16 @@
 #ifndef BABUS_BENCH_PLAN_H
 #define BABUS_BENCH_PLAN_H
 
-#include "summary.h"
 #include "work.h"
+
+enum {
+	REPEATS_MAX = 99
+};
+
+/* Of one number for each repeat. Of four or more, the range omits the farthest one. */
+struct summary {
+	double median, low, high; /* NaN: there are none */
+};
 
 struct options {
 	unsigned repeats;
@@ -21,7 +29,8 @@ struct options {
 	} extent;
 	const char *works, *peers; /* names with commas between, NULL: all */
 	size_t size;               /* only this one; 0: all */
-	bool progress;             /* tell on stderr */
+	bool progress;             /* on stderr */
+	char arguments[256];       /* of the command line that chose all this */
 };
 
 struct plan {
@@ -50,5 +59,8 @@ double case_median(const struct bench_case *bench, enum metric metric);
 
 /* Of the key metric, to what it is measured against, within a repeat. */
 struct summary case_ratios(const struct bench_case *bench);
+
+/* Whether the repeats agree well enough to conclude from them. */
+bool summary_is_steady(const struct summary *summary);
 
 #endif
