@@ -15,7 +15,6 @@
  *     nodes->lock    the table of nodes; nothing is taken under it
  *     handles->lock  the list of open files; nothing is taken under it
  *     users->lock    the table of users and their references; likewise
- *     retries->lock  opens that are tried again; nothing is taken under it
  *
  * The session's own locks come before wake->lock (an interrupt is reported
  * under them), so no reply is sent while holding that.
@@ -52,7 +51,6 @@ struct fs {
 	struct slots *slots;
 	struct nodes *nodes;
 	struct handles *handles;
-	struct retries *retries;
 	struct users *users;
 	struct wake *wake;
 	struct fuse_session *session; /* constant while it runs */

@@ -18,7 +18,6 @@
 #include "notify.h"
 #include "ops.h"
 #include "privileges.h"
-#include "retry.h"
 #include "signals.h"
 #include "user.h"
 #include "wake.h"
@@ -63,8 +62,6 @@ static int open_parts(struct fs *fs)
 	if (!error)
 		error = handles_open(&fs->handles);
 	if (!error)
-		error = retries_open(&fs->retries);
-	if (!error)
 		error = users_open(fs, &fs->users);
 	if (!error)
 		error = wake_open(fs, &fs->wake);
@@ -76,7 +73,6 @@ static int open_parts(struct fs *fs)
 static void close_parts(struct fs *fs)
 {
 	handles_close(fs->handles);
-	retries_close(fs->retries);
 	nodes_close(fs->nodes);
 	slots_close(fs->slots);
 	users_close(fs->users);

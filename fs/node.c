@@ -48,7 +48,7 @@ static void link_node(struct nodes *nodes, struct node *node)
 
 	node->next_by_id = *by_id;
 	*by_id = node;
-	if (node->is_own)
+	if (node->file == FILE_LATEST)
 		return;
 	node->next_by_name = *by_name;
 	*by_name = node;
@@ -70,7 +70,7 @@ static void unlink_node(struct nodes *nodes, struct node *node)
 	while (*at != node)
 		at = &(*at)->next_by_id;
 	*at = node->next_by_id;
-	if (!node->is_own)
+	if (node->file != FILE_LATEST)
 		unlink_name(nodes, node);
 }
 
@@ -152,7 +152,7 @@ static void grow(struct nodes *nodes)
 
 static struct node *find_name(struct nodes *nodes, const struct node *wanted)
 {
-	struct node *node = wanted->is_own ? NULL : *name_head(nodes, wanted);
+	struct node *node = wanted->file == FILE_LATEST ? NULL : *name_head(nodes, wanted);
 
 	while (node && (node->file != wanted->file || node->slot != wanted->slot ||
 			node->age != wanted->age || node->seq != wanted->seq))
@@ -195,8 +195,6 @@ static int name(struct nodes *nodes, const struct node *wanted, struct node **re
 		link_node(nodes, node);
 	}
 	node->lookups++;
-	if (node->looker != wanted->looker)
-		node->looker = 0;
 	pthread_mutex_unlock(&nodes->lock);
 	if (node != fresh) {
 		free(fresh);
@@ -217,44 +215,13 @@ int nodes_name_staging(struct nodes *nodes, struct slot *slot, struct staging *s
 }
 
 int nodes_name(struct nodes *nodes, enum file file, struct slot *slot, uint32_t age,
-	       const struct babus_message *message, pid_t pid, struct node **result)
+	       const struct babus_message *message, struct node **result)
 {
-	struct node wanted = {.file = file, .slot = slot, .age = age, .looker = pid};
+	struct node wanted = {.file = file, .slot = slot, .age = age};
 
 	if (message)
 		node_describe(&wanted, message);
 	return name(nodes, &wanted, result);
-}
-
-int nodes_name_own(struct nodes *nodes, enum file file, struct slot *slot,
-		   const struct babus_message *message, pid_t pid, struct node **result)
-{
-	struct node wanted = {.file = file, .slot = slot, .looker = pid, .is_own = true};
-
-	if (message)
-		node_describe(&wanted, message);
-	return name(nodes, &wanted, result);
-}
-
-bool nodes_own(struct nodes *nodes, struct node *node, pid_t pid)
-{
-	bool is_own;
-
-	pthread_mutex_lock(&nodes->lock);
-	if (!node->is_own && !node->was_read && node->looker && node->looker == pid) {
-		unlink_name(nodes, node);
-		node->is_own = true;
-	}
-	is_own = node->is_own;
-	pthread_mutex_unlock(&nodes->lock);
-	return is_own;
-}
-
-void nodes_read(struct nodes *nodes, struct node *node)
-{
-	pthread_mutex_lock(&nodes->lock);
-	node->was_read = true;
-	pthread_mutex_unlock(&nodes->lock);
 }
 
 struct node *nodes_find(struct nodes *nodes, fuse_ino_t id)

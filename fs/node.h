@@ -5,14 +5,11 @@
  * node id    what the kernel calls a file by. FUSE_ROOT_ID is the root; every
  *            other one comes from a 64-bit counter and is never used again.
  *            It names one *message* under one file name of one instance of a
- *            slot: `latest` has another node id after each publish, because a
- *            file whose size changes under its readers tears them. What a node
- *            id means is in the table here and can be found in no other way;
- *            it lasts from the look-up until the kernel forgets it. Whoever
- *            writes through `latest` has a node *of his own*, that no look-up
- *            gives to anybody else: after each write the kernel takes the
- *            offset for the size of the file, and shows it to all who have
- *            the same node open.
+ *            slot. Each look-up of `latest` gets a node of its own: all who
+ *            open one node share its size, which a publish must not change
+ *            under a reader, and which the kernel sets to the offset after
+ *            each write. What a node id means is in the table here; it lasts
+ *            from the look-up until the kernel forgets it.
  * st_ino     what tools compare. Made of the slot's name and the file's, so it
  *            can be computed, is the same for every message and survives the
  *            slot. It cannot be turned back into a name.
@@ -62,10 +59,7 @@ struct node {
 	uint32_t pid;
 
 	/* protected by nodes->lock */
-	uint64_t lookups; /* how often the kernel has been told of it */
-	pid_t looker;     /* the only thread that looked it up, 0: several, or unknown */
-	bool was_read;    /* it has been opened for reading */
-	bool is_own;      /* of a writer: not to be found by what it names */
+	uint64_t lookups; /* how often the kernel looked it up */
 	struct node *next_by_id, *next_by_name;
 };
 
@@ -73,23 +67,12 @@ int nodes_open(struct nodes **nodes);
 /* Forgets everything; before slots_close(). */
 void nodes_close(struct nodes *nodes);
 
-/*
- * The node for `file` of `slot` and that message (NULL: none), told to the
- * kernel once more because `pid` looks it up. -ENOMEM.
- */
+/* The node for `file` of `slot` and that message (NULL: none), looked up once more. -ENOMEM. */
 int nodes_name(struct nodes *nodes, enum file file, struct slot *slot, uint32_t age,
-	       const struct babus_message *message, pid_t pid, struct node **node);
-/* The same, for a writer: one of his own. */
-int nodes_name_own(struct nodes *nodes, enum file file, struct slot *slot,
-		   const struct babus_message *message, pid_t pid, struct node **node);
+	       const struct babus_message *message, struct node **node);
 
 int nodes_name_staging(struct nodes *nodes, struct slot *slot, struct staging *staging,
 		       struct node **node);
-
-/* Make it the writer's own; false: others know it. */
-bool nodes_own(struct nodes *nodes, struct node *node, pid_t pid);
-/* It is opened for reading. */
-void nodes_read(struct nodes *nodes, struct node *node);
 
 /* The node that the kernel means. Valid until it forgets it. */
 struct node *nodes_find(struct nodes *nodes, fuse_ino_t id);

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "ops.h"
-#include "retry.h"
 #include "snapshot.h"
 
 /* An age as it is listed: no sign, no zeros in front. */
@@ -47,14 +46,8 @@ static void name_and_reply(fuse_req_t req, enum file file, struct slot *slot, ui
 			   const struct babus_message *message)
 {
 	struct fs *fs = ops_fs(req);
-	pid_t pid = fuse_req_ctx(req)->pid;
 	struct node *node;
-	int error;
-
-	if (file == FILE_LATEST && retries_find(fs->retries, pid))
-		error = nodes_name_own(fs->nodes, file, slot, message, pid, &node);
-	else
-		error = nodes_name(fs->nodes, file, slot, age, message, pid, &node);
+	int error = nodes_name(fs->nodes, file, slot, age, message, &node);
 
 	if (error)
 		fuse_reply_err(req, -error);

@@ -6,7 +6,6 @@
 
 #include "ops.h"
 #include "render.h"
-#include "retry.h"
 #include "snapshot.h"
 #include "staging.h"
 
@@ -80,40 +79,13 @@ static int open_writer(struct handle *handle, const struct fuse_file_info *fi)
 	return 0;
 }
 
-/*
- * A writer of `latest` gets a node of his own (node.h says why). If others know
- * the one that he opens, he is sent back, once, for a look-up that gives him
- * another. Who comes with the same node again was sent by no look-up of ours,
- * but by a name such as /proc/self/fd/3; then it has to be this one.
- */
-static bool own_node(struct fs *fs, struct node *node, pid_t pid)
-{
-	return nodes_own(fs->nodes, node, pid) || retries_find(fs->retries, pid) == node->id;
-}
-
-static int open_latest(fuse_req_t req, struct node *node, struct handle *handle,
+static int open_latest(fuse_req_t req, const struct node *node, struct handle *handle,
 		       const struct fuse_file_info *fi)
 {
-	struct fs *fs = ops_fs(req);
-	pid_t pid = fuse_req_ctx(req)->pid;
-	int error = 0;
-
-	if (!wants_write(fi)) {
-		nodes_read(fs->nodes, node);
-		return open_message(req, node, handle);
-	}
-	if (!own_node(fs, node, pid))
-		error = -ESTALE;
-	else if (wants_read(fi))
-		error = open_message(req, node, handle);
-	if (error == -ESTALE && retries_add(fs->retries, pid, node->id))
-		return -ENOMEM;
-	if (!error)
-		retries_remove(fs->retries, pid);
-	return error;
+	return wants_read(fi) ? open_message(req, node, handle) : 0;
 }
 
-static int open_node(fuse_req_t req, struct node *node, struct handle *handle,
+static int open_node(fuse_req_t req, const struct node *node, struct handle *handle,
 		     const struct fuse_file_info *fi)
 {
 	int error = 0;
@@ -154,7 +126,7 @@ static int open_node(fuse_req_t req, struct node *node, struct handle *handle,
 void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = ops_fs(req);
-	struct node *node = nodes_find(fs->nodes, ino);
+	const struct node *node = nodes_find(fs->nodes, ino);
 	struct handle *handle = NULL;
 	int error = node ? check_access(req, node, fi) : -ESTALE;
 
