@@ -20,7 +20,7 @@ static inline struct fs *ops_fs(fuse_req_t req)
 /* What a file tells for an error of the library, positive. */
 int ops_errno(int error);
 
-/* ops_dir.c */
+/* file_dir.c */
 void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ops_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count);
 void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
@@ -33,7 +33,7 @@ void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
 /* The kernel learns of the node; it is forgotten again if that fails. */
 void ops_reply_entry(fuse_req_t req, struct node *node);
 
-/* ops_staging.c */
+/* file_staging.c */
 void ops_lookup_staging(fuse_req_t req, struct slot *slot, const char *name);
 void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		struct fuse_file_info *fi);
@@ -42,7 +42,7 @@ void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t 
 		const char *newname, unsigned flags);
 int ops_set_staging(fuse_req_t req, const struct node *node, const struct stat *attr, int to_set);
 
-/* ops_attr.c */
+/* xattr.c */
 void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ops_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		 struct fuse_file_info *fi);
@@ -57,14 +57,14 @@ void ops_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
 void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
-/* ops_read.c */
+/* file_feed.c */
 void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void ops_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 	      struct fuse_pollhandle *ph);
 /* Nobody polls the file any more. */
 void ops_forget_poll(struct handle *handle);
 
-/* ops_write.c */
+/* file_latest.c */
 void ops_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
 	       struct fuse_file_info *fi);
 void ops_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
