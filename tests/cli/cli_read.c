@@ -5,15 +5,6 @@
 
 #include "cli.h"
 
-/* Publish natively. */
-static void publish(const char *name, const char *text)
-{
-	babus_slot *slot = open_slot(name, BABUS_PUBLISH);
-
-	publish_text(slot, text);
-	babus_slot_close(slot);
-}
-
 static void make(const char *name, uint32_t depth)
 {
 	babus_slot_close(make_slot(name, depth, 4096));
@@ -25,8 +16,8 @@ static void latest_writes_the_newest_message(void **state)
 {
 	(void)state;
 	make("s", 2);
-	publish("s", "one");
-	publish("s", "two\n");
+	cli_publish("s", "one");
+	cli_publish("s", "two\n");
 	cli_gives("babus latest s", "two\n");
 }
 
@@ -35,7 +26,7 @@ static void age_and_seq_choose_another_one(void **state)
 	(void)state;
 	make("s", 3);
 	for (int i = 1; i <= 5; i++)
-		publish("s", (char[]){(char)('0' + i), '\0'});
+		cli_publish("s", (char[]){(char)('0' + i), '\0'});
 	cli_gives("babus latest --age 0 s", "5");
 	cli_gives("babus latest --age 2 s", "3");
 	cli_gives("babus latest --seq 4 s", "4");
@@ -60,7 +51,7 @@ static void latest_waits_for_slot_and_message_if_asked(void **state)
 	(void)state;
 	cli_start_waiting(&job, "latest", "--wait", "s", NULL);
 	make("s", 3);
-	publish("s", "there");
+	cli_publish("s", "there");
 	cli_finish(&job, 0, "there", "");
 	/* It does not wait for what is there. */
 	cli_gives("babus latest --wait s", "there");
@@ -82,10 +73,10 @@ static void latest_waits_for_a_sequence_number(void **state)
 
 	(void)state;
 	make("s", 2);
-	publish("s", "1");
+	cli_publish("s", "1");
 	cli_start_waiting(&job, "latest", "--wait", "--seq", "3", "s", NULL);
-	publish("s", "2");
-	publish("s", "3");
+	cli_publish("s", "2");
+	cli_publish("s", "3");
 	cli_finish(&job, 0, "3", "");
 	cli_fails(1, "babus latest --wait --seq 1 s",
 		  "slot 's': sequence number 1: message no longer kept");
@@ -99,9 +90,9 @@ static void wait_gives_the_next_message_and_not_the_last(void **state)
 
 	(void)state;
 	make("s", 3);
-	publish("s", "before");
+	cli_publish("s", "before");
 	cli_start_waiting(&job, "wait", "s", NULL);
-	publish("s", "next");
+	cli_publish("s", "next");
 	cli_finish(&job, 0, "next", "");
 }
 
@@ -111,11 +102,11 @@ static void after_gives_what_is_there_or_comes(void **state)
 
 	(void)state;
 	make("s", 3);
-	publish("s", "1");
-	publish("s", "2");
+	cli_publish("s", "1");
+	cli_publish("s", "2");
 	cli_gives("babus wait --after 0 s; babus wait --after 1 s", "12");
 	cli_start_waiting(&job, "wait", "--after", "2", "s", NULL);
-	publish("s", "3");
+	cli_publish("s", "3");
 	cli_finish(&job, 0, "3", "");
 }
 
@@ -124,7 +115,7 @@ static void after_tells_what_was_lost(void **state)
 	(void)state;
 	make("s", 2);
 	for (int i = 1; i <= 5; i++)
-		publish("s", (char[]){(char)('0' + i), '\0'});
+		cli_publish("s", (char[]){(char)('0' + i), '\0'});
 	cli_ends(0, "babus wait --after 1 s", "4", "babus: slot 's': lost 2 messages before 4\n");
 	cli_ends(0, "babus wait --after 2 s", "4", "babus: slot 's': lost 1 message before 4\n");
 	cli_gives_json("babus wait --after 3 --json s", "assert one[\"lost\"] == 0");
@@ -136,7 +127,7 @@ static void wait_gives_up_after_the_timeout(void **state)
 
 	(void)state;
 	make("s", 2);
-	publish("s", "before");
+	cli_publish("s", "before");
 	start = now_ns();
 	cli_fails(1, "babus wait -t 200ms s", "slot 's': no message within 0.2 s");
 	took = now_ns() - start;
@@ -155,7 +146,7 @@ static void wait_waits_for_the_slot_if_asked(void **state)
 	(void)state;
 	cli_start_waiting(&job, "wait", "--wait", "s", NULL);
 	make("s", 3);
-	publish("s", "first");
+	cli_publish("s", "first");
 	cli_finish(&job, 0, "first", "");
 }
 

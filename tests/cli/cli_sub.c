@@ -13,14 +13,6 @@ static void make(const char *name, uint32_t depth)
 	babus_slot_close(make_slot(name, depth, 4096));
 }
 
-static void publish(const char *name, const char *text)
-{
-	babus_slot *slot = open_slot(name, BABUS_PUBLISH);
-
-	publish_text(slot, text);
-	babus_slot_close(slot);
-}
-
 /* Messages "FIRST\n" to "LAST\n". */
 static void publish_numbers(const char *name, int first, int last)
 {
@@ -91,9 +83,9 @@ static void messages_are_written_at_once(void **state)
 	(void)state;
 	make("s", 4);
 	cli_start_waiting(&job, "sub", "s", NULL);
-	publish("s", "no newline");
+	cli_publish("s", "no newline");
 	await_output(&job, "no newline");
-	publish("s", "more");
+	cli_publish("s", "more");
 	await_output(&job, "more");
 	kill(job.pid, SIGTERM);
 	cli_finish(&job, -SIGTERM, "", "");
@@ -134,11 +126,11 @@ static void more_slots_than_channels_are_followed_at_once(void **state)
 	}
 	cli_start_waiting(&job, "sub", "-n", "4", names[0], names[7], names[15], names[31],
 			  names[32], names[33], names[38], names[39], NULL);
-	publish("s39", "39\n");
-	publish("s0", "0\n");
-	publish("s1", "no\n");
-	publish("s33", "33\n");
-	publish("s7", "7\n");
+	cli_publish("s39", "39\n");
+	cli_publish("s0", "0\n");
+	cli_publish("s1", "no\n");
+	cli_publish("s33", "33\n");
+	cli_publish("s7", "7\n");
 	job_finish(&job, &outcome);
 	assert_int_equal(outcome.status, 0);
 	for (char *at = outcome.out; at && *at; at = strchr(at, '\n') + 1)
@@ -187,13 +179,13 @@ static void missing_slots_are_waited_for_if_asked(void **state)
 	(void)state;
 	make("a", 4);
 	cli_start_waiting(&job, "sub", "--wait", "-n", "3", "a", "b", NULL);
-	publish("a", "1\n");
+	cli_publish("a", "1\n");
 	await_output(&job, "1\n");
 	make("b", 4);
 	/* From its first message on. */
-	publish("b", "2\n");
+	cli_publish("b", "2\n");
 	await_output(&job, "2\n");
-	publish("a", "3\n");
+	cli_publish("a", "3\n");
 	cli_finish(&job, 0, "3\n", "");
 }
 
@@ -204,11 +196,11 @@ static void a_slot_that_is_made_again_is_followed_again(void **state)
 	(void)state;
 	make("s", 4);
 	cli_start_waiting(&job, "sub", "--wait", "-n", "2", "s", NULL);
-	publish("s", "old\n");
+	cli_publish("s", "old\n");
 	await_output(&job, "old\n");
 	assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	make("s", 4);
-	publish("s", "new\n");
+	cli_publish("s", "new\n");
 	cli_finish(&job, 0, "new\n", "");
 }
 
@@ -222,7 +214,7 @@ static void the_others_go_on_when_a_slot_is_removed(void **state)
 	cli_start_waiting(&job, "sub", "-n", "1", "a", "b", NULL);
 	assert_int_equal(babus_domain_remove_slot(bus, "a"), 0);
 	await_text(job.err, "babus: slot 'a': removed\n");
-	publish("b", "1\n");
+	cli_publish("b", "1\n");
 	cli_finish(&job, 1, "1\n", "");
 }
 
@@ -268,7 +260,7 @@ static void signals_end_it_and_it_dies_of_them(void **state)
 	make("s", 4);
 	for (int i = 0; i < 3; i++) {
 		cli_start_waiting(&job, "sub", "--from", "oldest", "s", NULL);
-		publish("s", "x");
+		cli_publish("s", "x");
 		await_output(&job, &"xxx"[2 - i]);
 		kill(job.pid, numbers[i]);
 		cli_finish(&job, -numbers[i], "", "");
@@ -288,11 +280,11 @@ static void what_is_ignored_stays_ignored(void **state)
 	cli_start_waiting(&job, "sub", "-n", "2", "s", NULL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
-	publish("s", "1\n");
+	cli_publish("s", "1\n");
 	await_output(&job, "1\n");
 	kill(job.pid, SIGINT);
 	kill(job.pid, SIGHUP);
-	publish("s", "2\n");
+	cli_publish("s", "2\n");
 	cli_finish(&job, 0, "2\n", "");
 }
 

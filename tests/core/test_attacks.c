@@ -19,14 +19,6 @@
 #include "layout.h"
 #include "team.h"
 
-static babus_slot *make_slot_of_mode(mode_t directory, mode_t mode)
-{
-	struct babus_slot_options opts = small_options(4, 8192);
-
-	opts.mode = mode;
-	return team_make_slot(directory, &opts);
-}
-
 /* --- past the library -------------------------------------------------------------------- */
 
 static int result_of(long result)
@@ -322,7 +314,7 @@ static void sits(void)
 
 static void member_cannot_change_a_byte_of_the_slot(void **state)
 {
-	babus_slot *slot = make_slot_of_mode(02750, 0640);
+	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 	struct picture before, after;
 
 	(void)state;
@@ -366,7 +358,7 @@ static void tells_that_the_domain_is_gone(void)
 
 static void domain_that_a_member_calls_gone_is_there_all_the_same(void **state)
 {
-	babus_slot *slot = make_slot_of_mode(02750, 0640);
+	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 	struct layout_domain *map = map_domain();
 	uint64_t changes;
 
@@ -399,7 +391,7 @@ static void claims_all_pins_with_nonsense(void)
 
 static void claims_that_nobody_can_have_are_recovered(void **state)
 {
-	babus_slot *slot = make_slot_of_mode(02750, 0640);
+	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 	struct babus_message message;
 	struct babus_report report;
 
@@ -438,7 +430,7 @@ static void publishes_until_eio(void)
 /* He may write them, so he may cut them: the guard is for this. */
 static void member_who_truncates_pins_and_domain_does_not_end_who_has_the_guard(void **state)
 {
-	babus_slot *slot = make_slot_of_mode(02750, 0640);
+	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 	pid_t alice = team_start(ALICE, NOBODYS, publishes_until_eio);
 
 	(void)state;

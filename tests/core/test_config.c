@@ -11,19 +11,10 @@
 #include "file.h"
 #include "support.h"
 
-/* Write a file of the case's directory. Its path is good for the next few calls. */
-static const char *write_ini(const char *leaf, const char *text)
-{
-	const char *path = root_file(leaf);
-
-	write_file(path, text, strlen(text));
-	return path;
-}
-
 static babus_config *load(const char *text)
 {
 	babus_config *config = NULL;
-	int error = babus_config_load(write_ini("a.ini", text), &config);
+	int error = babus_config_load(make_file("a.ini", text), &config);
 
 	if (error)
 		print_error("%s\n", babus_error_detail());
@@ -377,13 +368,13 @@ static void files_are_looked_for_in_the_documented_order(void **state)
 	setenv("HOME", root_file("home"), 1);
 	unsetenv("XDG_CONFIG_HOME");
 	assert_came_from(system_file());
-	write_ini("home/.config/babus/babus.ini", "");
+	make_file("home/.config/babus/babus.ini", "");
 	assert_came_from(root_file("home/.config/babus/babus.ini"));
 	setenv("XDG_CONFIG_HOME", root_file("xdg"), 1);
 	assert_came_from(system_file());
-	write_ini("xdg/babus/babus.ini", "");
+	make_file("xdg/babus/babus.ini", "");
 	assert_came_from(root_file("xdg/babus/babus.ini"));
-	setenv("BABUS_CONFIG", write_ini("own.ini", ""), 1);
+	setenv("BABUS_CONFIG", make_file("own.ini", ""), 1);
 	assert_came_from(root_file("own.ini"));
 	setenv("BABUS_CONFIG", "", 1);
 	assert_came_from(root_file("xdg/babus/babus.ini"));

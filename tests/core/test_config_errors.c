@@ -12,18 +12,9 @@
 #include "file.h"
 #include "support.h"
 
-/* Write a file of the case's directory. Its path is good for the next few calls. */
-static const char *write_ini(const char *leaf, const char *text)
-{
-	const char *path = root_file(leaf);
-
-	write_file(path, text, strlen(text));
-	return path;
-}
-
 static void assert_refused(const char *text, int line, const char *complaint)
 {
-	const char *path = write_ini("a.ini", text);
+	const char *path = make_file("a.ini", text);
 	babus_config *config = (babus_config *)&path;
 	char expected[1024];
 

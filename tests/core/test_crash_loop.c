@@ -4,42 +4,26 @@
  * before new memory is, and before a full tmpfs is an error.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
+#include "small.h"
 #include "support.h"
 
 enum {
 	FRAME = 6 << 20,
-	DEPTH = 8,
-	ROOM = 128 << 20
+	DEPTH = 8
 };
 
 static char data[FRAME];
 static int filled, go_on;
 
-static int mount_small(const char *directory)
-{
-	char option[32];
-
-	snprintf(option, sizeof(option), "size=%d", ROOM);
-	return mount("none", directory, "tmpfs", 0, option);
-}
-
 /* The root of the case is a tmpfs of its own. */
 static int setup(void **state)
 {
-	int error = support_setup_root(state);
-
-	if (!error)
-		error = mount_small(support_root);
 	filled = gate_open();
 	go_on = gate_open();
-	return error ? error : babus_domain_open("test", BABUS_CREATE, NULL, &bus);
+	return small_setup(state, "128m");
 }
 
 static int teardown(void **state)
@@ -49,33 +33,12 @@ static int teardown(void **state)
 	return support_teardown(state);
 }
 
-static void fill_up(void)
-{
-	int fd = open(root_file("filler"), O_WRONLY | O_CREAT | O_APPEND, 0600);
-
-	assert_true(fd >= 0);
-	while (write(fd, data, sizeof(data)) > 0 || write(fd, data, 4096) > 0)
-		;
-	assert_int_equal(errno, ENOSPC);
-	close(fd);
-}
-
-static babus_slot *open_in_child(void)
-{
-	babus_domain *domain;
-	babus_slot *slot;
-
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH, NULL, &slot), 0);
-	return slot;
-}
-
 static void hold_a_frame(void *arg)
 {
 	struct babus_loan loan;
 
 	(void)arg;
-	EXPECT_EQUAL(babus_slot_loan(open_in_child(), FRAME, &loan), 0);
+	EXPECT_EQUAL(babus_slot_loan(child_open_slot("s", BABUS_PUBLISH), FRAME, &loan), 0);
 	memset(loan.data, 'x', FRAME);
 	gate_post(filled, 1);
 	pause();
@@ -84,7 +47,7 @@ static void hold_a_frame(void *arg)
 /* Take a buffer with little memory, and give it back when all others have theirs. */
 static void hold_a_byte(void *arg)
 {
-	babus_slot *slot = open_in_child();
+	babus_slot *slot = child_open_slot("s", BABUS_PUBLISH);
 	struct babus_loan loan;
 
 	(void)arg;
@@ -150,7 +113,7 @@ static void many_that_die_at_once_leave_room_for_those_who_live(void **state)
 	}
 	for (int i = 0; i < DEAD; i++)
 		child_kill(children[i]);
-	fill_up();
+	small_fill();
 	for (int i = 0; i < 3 * DEPTH; i++)
 		assert_int_equal(babus_slot_publish(slot, data, FRAME, NULL, NULL), 0);
 	babus_slot_close(slot);
@@ -169,7 +132,7 @@ static void full_tmpfs_is_no_error_while_the_dead_hold_memory(void **state)
 	gate_post(go_on, 1);
 	child_join(byte);
 	child_kill(dead);
-	fill_up();
+	small_fill();
 	/* It finds a free buffer at once, but one without memory. */
 	fresh = open_slot("s", BABUS_PUBLISH);
 	for (int i = 0; i < 3 * DEPTH; i++)
@@ -178,15 +141,14 @@ static void full_tmpfs_is_no_error_while_the_dead_hold_memory(void **state)
 	babus_slot_close(slot);
 }
 
+#define SMALL(claim) cmocka_unit_test_setup_teardown(claim, setup, teardown)
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    cmocka_unit_test_setup_teardown(
-		publisher_that_dies_again_and_again_takes_no_more_memory, setup, teardown),
-	    cmocka_unit_test_setup_teardown(many_that_die_at_once_leave_room_for_those_who_live,
-					    setup, teardown),
-	    cmocka_unit_test_setup_teardown(full_tmpfs_is_no_error_while_the_dead_hold_memory,
-					    setup, teardown),
+	    SMALL(publisher_that_dies_again_and_again_takes_no_more_memory),
+	    SMALL(many_that_die_at_once_leave_room_for_those_who_live),
+	    SMALL(full_tmpfs_is_no_error_while_the_dead_hold_memory),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
@@ -194,11 +156,7 @@ static int run(void)
 
 int main(void)
 {
-	/* Mounts of a namespace of our own go with us. */
-	if (unshare(CLONE_NEWNS) || mount("none", "/", "none", MS_REC | MS_PRIVATE, "") ||
-	    mount_small("/mnt") || umount("/mnt")) {
-		printf("skipped: cannot mount a small tmpfs: %s\n", strerror(errno));
+	if (!small_possible())
 		return SKIPPED;
-	}
 	return support_main(run, 60);
 }

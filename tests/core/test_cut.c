@@ -94,13 +94,11 @@ static void make_call(void *arg)
 	const struct call *call = arg;
 	struct babus_message message;
 	struct babus_loan loan;
-	babus_domain *domain;
 	babus_slot *slot;
 	int error;
 
 	EXPECT_EQUAL(babus_guard_install(), 0);
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH, NULL, &slot), 0);
+	slot = child_open_slot("s", BABUS_PUBLISH);
 	EXPECT_EQUAL(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
 	babus_message_release(&message);
 	EXPECT_EQUAL(babus_slot_loan(slot, SIZE, &loan), 0);

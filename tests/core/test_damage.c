@@ -507,12 +507,9 @@ static uint64_t odd_value(uint64_t *random)
 static void scribble(void *arg)
 {
 	uint64_t random = *(uint64_t *)arg;
-	babus_domain *domain;
-	babus_slot *slot;
+	babus_slot *slot = child_open_slot("s", BABUS_PUBLISH);
 	babus_reader *reader;
 
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH, NULL, &slot), 0);
 	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_OLDEST, 0, &reader), 0);
 	for (int i = 0; i < 10; i++) {
 		uint64_t words = slot->ring.g.payload / 8;

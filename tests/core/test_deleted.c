@@ -128,19 +128,13 @@ static int ready;
 
 static void wait_for_good(void *arg)
 {
-	struct babus_waiter_options opts = {.recheck_ns = 3600 * SECOND};
+	babus_slot *slot = child_open_slot("other", BABUS_READ);
 	struct babus_event event;
-	babus_domain *domain;
 	babus_waiter *waiter;
 	babus_reader *reader;
-	babus_slot *slot;
 
 	(void)arg;
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "other", BABUS_READ, NULL, &slot), 0);
-	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
-	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
-	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
+	waiter = child_open_waiter(slot, NO_RECHECK, &reader);
 	gate_post(ready, 1);
 	EXPECT(babus_waiter_wait(waiter, babus_deadline(60 * SECOND), &event, 1) != -ETIMEDOUT);
 }
@@ -170,19 +164,13 @@ static void the_publisher_that_finds_out_wakes_all(void **state)
 /* Until its slot is gone. */
 static void wait_for_the_end(void *arg)
 {
-	struct babus_waiter_options opts = {.recheck_ns = 3600 * SECOND};
+	babus_slot *slot = child_open_slot("s", BABUS_READ);
 	struct babus_event event;
-	babus_domain *domain;
 	babus_waiter *waiter;
 	babus_reader *reader;
-	babus_slot *slot;
 
 	(void)arg;
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_READ, NULL, &slot), 0);
-	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
-	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
-	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
+	waiter = child_open_waiter(slot, NO_RECHECK, &reader);
 	gate_post(ready, 1);
 	do {
 		int error = babus_reader_seek(reader, BABUS_START_NEXT, 0);

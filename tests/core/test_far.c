@@ -236,14 +236,6 @@ static void threads_that_need_them_at_once_share_one_mapping(void **state)
 	babus_slot_close(publishes);
 }
 
-static uint64_t bytes_of_slot(void)
-{
-	struct stat st;
-
-	assert_int_equal(stat(domain_file("s.slot"), &st), 0);
-	return (uint64_t)st.st_blocks * 512;
-}
-
 static void reserve_and_trim_reach_them(void **state)
 {
 	enum {

@@ -28,20 +28,14 @@ static int ready, done;
 
 static void sleep_through_it(void *arg)
 {
-	struct babus_waiter_options opts = {.recheck_ns = 3600 * SECOND};
+	babus_slot *slot = child_open_slot("calm", BABUS_READ);
 	struct rusage before, after;
 	struct babus_event event;
-	babus_domain *domain;
 	babus_waiter *waiter;
 	babus_reader *reader;
-	babus_slot *slot;
 
 	(void)arg;
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "calm", BABUS_READ, NULL, &slot), 0);
-	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
-	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
-	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
+	waiter = child_open_waiter(slot, NO_RECHECK, &reader);
 	gate_post(ready, 1);
 	getrusage(RUSAGE_SELF, &before);
 	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(60 * SECOND), &event, 1), 1);
@@ -53,13 +47,10 @@ static void sleep_through_it(void *arg)
 static void listen_to_the_busy_one(void *arg)
 {
 	struct babus_message message;
-	babus_domain *domain;
 	babus_reader *reader;
-	babus_slot *slot;
+	babus_slot *slot = child_open_slot("busy", BABUS_READ);
 
 	(void)arg;
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "busy", BABUS_READ, NULL, &slot), 0);
 	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_OLDEST, 0, &reader), 0);
 	for (int i = 0; i < 500; i++) {
 		EXPECT_EQUAL(babus_reader_wait(reader, babus_deadline(60 * SECOND)), 0);
@@ -141,13 +132,10 @@ static void watch_lengths(void *arg)
 {
 	_Atomic uint64_t *got = arg;
 	struct babus_message message;
-	babus_domain *domain;
-	babus_slot *slot;
+	babus_slot *slot = child_open_slot("s", BABUS_READ);
 	uint64_t seen = 0;
 	char copy[4096];
 
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_READ, NULL, &slot), 0);
 	gate_post(ready, 1);
 	while (!race->stop) {
 		int error = babus_slot_copy(slot, BABUS_LATEST, 0, copy, sizeof(copy), &message);

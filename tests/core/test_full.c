@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* A full tmpfs: an error of the call that needs memory, and of nothing else. */
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "payload.h"
+#include "small.h"
 #include "support.h"
 
 enum {
@@ -20,38 +18,6 @@ enum {
 };
 
 static char data[LARGEST];
-
-static int mount_small(const char *directory)
-{
-	return mount("none", directory, "tmpfs", 0, "size=4m");
-}
-
-/* The root of the case is a tmpfs of its own. */
-static int setup(void **state)
-{
-	int error = support_setup_root(state);
-
-	if (!error)
-		error = mount_small(support_root);
-	return error ? error : babus_domain_open("test", BABUS_CREATE, NULL, &bus);
-}
-
-/* Take all the room that is left. */
-static void fill_up(void)
-{
-	int fd = open(root_file("filler"), O_WRONLY | O_CREAT | O_APPEND, 0600);
-
-	assert_true(fd >= 0);
-	while (write(fd, data, sizeof(data)) > 0 || write(fd, data, 4096) > 0)
-		;
-	assert_int_equal(errno, ENOSPC);
-	close(fd);
-}
-
-static void make_room(void)
-{
-	assert_int_equal(unlink(root_file("filler")), 0);
-}
 
 static int publish(babus_slot *slot, size_t size, uint64_t counter)
 {
@@ -79,7 +45,7 @@ static void publish_without_room_is_enospc_and_the_slot_goes_on(void **state)
 	for (uint64_t i = 0; i < 8; i++)
 		assert_int_equal(publish(slot, MESSAGE, i), 0);
 	publish_many(small, 1);
-	fill_up();
+	small_fill();
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(publish(slot, LARGEST, 99), -ENOSPC);
 		assert_int_equal(babus_slot_loan(slot, LARGEST, &loan), -ENOSPC);
@@ -92,7 +58,7 @@ static void publish_without_room_is_enospc_and_the_slot_goes_on(void **state)
 		assert_latest(slot, i);
 		publish_many(small, 1);
 	}
-	make_room();
+	small_empty();
 	assert_int_equal(publish(slot, LARGEST, 51), 0);
 	assert_latest(slot, 51);
 	babus_slot_close(slot);
@@ -181,7 +147,7 @@ static void assert_nothing_is_left(void)
 
 	assert_int_equal(babus_domain_recover(bus, 0, &report), 0);
 	assert_int_equal(report.leftovers, 0);
-	make_room();
+	small_empty();
 }
 
 static void publish_takes_back_what_the_dead_left(void (*leave)(void))
@@ -189,7 +155,7 @@ static void publish_takes_back_what_the_dead_left(void (*leave)(void))
 	babus_slot *slot = make_slot("s", 2, LARGEST);
 
 	leave();
-	fill_up();
+	small_fill();
 	assert_int_equal(publish(slot, LARGEST, 1), 0);
 	assert_latest(slot, 1);
 	assert_nothing_is_left();
@@ -203,7 +169,7 @@ static void create_takes_back_what_the_dead_left(void (*leave)(void))
 	babus_slot *slot;
 
 	leave();
-	fill_up();
+	small_fill();
 	slot = make_slot_with("s", &opts);
 	assert_nothing_is_left();
 	assert_int_equal(babus_slot_remove(slot), 0);
@@ -280,14 +246,14 @@ static void create_without_room_is_enospc_and_leaves_nothing(void **state)
 	babus_domain *domain = NULL;
 
 	(void)state;
-	fill_up();
+	small_fill();
 	assert_int_equal(babus_slot_open(bus, "s", BABUS_CREATE, &opts, &slot), -ENOSPC);
 	assert_int_equal(babus_slot_open(bus, "s", BABUS_READ, NULL, &slot), -ENOENT);
 	assert_int_equal(babus_domain_open("second", BABUS_CREATE, NULL, &domain), -ENOSPC);
 	assert_int_equal(babus_domain_open("second", 0, NULL, &domain), -ENOENT);
 	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
 	assert_int_equal(report.slots + report.leftovers, 0);
-	make_room();
+	small_empty();
 	assert_int_equal(babus_domain_open("second", BABUS_CREATE, NULL, &domain), 0);
 	babus_domain_close(domain);
 	opts.depth = 2;
@@ -303,7 +269,7 @@ static void reading_never_touches_memory_that_is_not_there(void **state)
 	babus_reader *reader;
 
 	(void)state;
-	fill_up();
+	small_fill();
 	/* An empty message takes no memory, and reading it none. */
 	assert_int_equal(babus_reader_open(slot, BABUS_START_OLDEST, 0, &reader), 0);
 	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), -ENODATA);
@@ -320,25 +286,24 @@ static void reading_never_touches_memory_that_is_not_there(void **state)
 	babus_slot_close(slot);
 }
 
+static int setup(void **state)
+{
+	return small_setup(state, "4m");
+}
+
+#define SMALL(claim) cmocka_unit_test_setup_teardown(claim, setup, support_teardown)
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    cmocka_unit_test_setup_teardown(publish_without_room_is_enospc_and_the_slot_goes_on,
-					    setup, support_teardown),
-	    cmocka_unit_test_setup_teardown(publish_without_room_keeps_no_part_of_it, setup,
-					    support_teardown),
-	    cmocka_unit_test_setup_teardown(removing_another_slot_makes_room, setup,
-					    support_teardown),
-	    cmocka_unit_test_setup_teardown(
-		files_of_the_dead_are_taken_back_before_a_full_tmpfs_is_an_error, setup,
-		support_teardown),
-	    cmocka_unit_test_setup_teardown(trim_makes_room, setup, support_teardown),
-	    cmocka_unit_test_setup_teardown(memory_that_is_told_is_what_tmpfs_counts, setup,
-					    support_teardown),
-	    cmocka_unit_test_setup_teardown(create_without_room_is_enospc_and_leaves_nothing, setup,
-					    support_teardown),
-	    cmocka_unit_test_setup_teardown(reading_never_touches_memory_that_is_not_there, setup,
-					    support_teardown),
+	    SMALL(publish_without_room_is_enospc_and_the_slot_goes_on),
+	    SMALL(publish_without_room_keeps_no_part_of_it),
+	    SMALL(removing_another_slot_makes_room),
+	    SMALL(files_of_the_dead_are_taken_back_before_a_full_tmpfs_is_an_error),
+	    SMALL(trim_makes_room),
+	    SMALL(memory_that_is_told_is_what_tmpfs_counts),
+	    SMALL(create_without_room_is_enospc_and_leaves_nothing),
+	    SMALL(reading_never_touches_memory_that_is_not_there),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
@@ -346,11 +311,7 @@ static int run(void)
 
 int main(void)
 {
-	/* Mounts of a namespace of our own go with us. */
-	if (unshare(CLONE_NEWNS) || mount("none", "/", "none", MS_REC | MS_PRIVATE, "") ||
-	    mount_small("/mnt") || umount("/mnt")) {
-		printf("skipped: cannot mount a small tmpfs: %s\n", strerror(errno));
+	if (!small_possible())
 		return SKIPPED;
-	}
 	return support_main(run, 60);
 }

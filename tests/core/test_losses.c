@@ -57,13 +57,10 @@ void babus_step(const struct babus_step *step)
 
 static void lose_and_die(void *arg)
 {
-	babus_domain *domain;
 	babus_reader *mine;
-	babus_slot *own;
+	babus_slot *own = child_open_slot("s", BABUS_PUBLISH);
 
 	(void)arg;
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH, NULL, &own), 0);
 	EXPECT_EQUAL(babus_reader_open(own, BABUS_START_NEXT, 0, &mine), 0);
 	lose(own, mine, OF_THE_DEAD);
 	gate_post(gate, 1);
@@ -135,12 +132,9 @@ static void die(void)
 
 static void open_reader_and_die(void *arg)
 {
-	babus_domain *domain;
 	babus_reader *mine;
-	babus_slot *own;
+	babus_slot *own = child_open_slot("s", BABUS_READ);
 
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_READ, NULL, &own), 0);
 	step_number = 0;
 	act = die;
 	act_at = *(unsigned *)arg;

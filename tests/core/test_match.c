@@ -16,26 +16,6 @@ static babus_slot *make_typed(const char *type)
 	return make_slot_with("s", &mono8);
 }
 
-static int open_with(unsigned flags, const struct babus_slot_options *opts)
-{
-	babus_slot *slot = NULL;
-	int error = babus_slot_open(bus, "s", flags, opts, &slot);
-
-	if (error)
-		assert_null(slot);
-	babus_slot_close(slot);
-	return error;
-}
-
-static int await_with(unsigned flags, const struct babus_slot_options *opts)
-{
-	babus_slot *slot = NULL;
-	int error = babus_slot_await(bus, "s", flags, opts, BABUS_NOW, &slot);
-
-	babus_slot_close(slot);
-	return error;
-}
-
 static const unsigned all_flags[] = {
     BABUS_READ,
     BABUS_PUBLISH,
@@ -52,16 +32,16 @@ static void another_type_is_eexist_and_both_are_named(void **state)
 	(void)state;
 	opts.type = "mono8";
 	for (size_t i = 0; i < sizeof(all_flags) / sizeof(*all_flags); i++) {
-		assert_int_equal(open_with(all_flags[i], &opts), -EEXIST);
+		assert_int_equal(slot_try_open(all_flags[i], &opts), -EEXIST);
 		assert_non_null(strstr(babus_error_detail(), "'rgb24'"));
 		assert_non_null(strstr(babus_error_detail(), "'mono8'"));
-		assert_int_equal(await_with(all_flags[i], &opts), -EEXIST);
+		assert_int_equal(slot_try_await(all_flags[i], &opts), -EEXIST);
 	}
 	/* One is the beginning of the other. */
 	opts.type = "rgb2";
-	assert_int_equal(open_with(BABUS_READ, &opts), -EEXIST);
+	assert_int_equal(slot_try_open(BABUS_READ, &opts), -EEXIST);
 	opts.type = "rgb24a";
-	assert_int_equal(open_with(BABUS_READ, &opts), -EEXIST);
+	assert_int_equal(slot_try_open(BABUS_READ, &opts), -EEXIST);
 	babus_slot_close(slot);
 }
 
@@ -72,7 +52,7 @@ static void a_type_where_there_is_none_is_eexist(void **state)
 
 	(void)state;
 	opts.type = "mono8";
-	assert_int_equal(open_with(BABUS_PUBLISH | BABUS_CREATE, &opts), -EEXIST);
+	assert_int_equal(slot_try_open(BABUS_PUBLISH | BABUS_CREATE, &opts), -EEXIST);
 	assert_non_null(strstr(babus_error_detail(), "without a type"));
 	babus_slot_close(slot);
 }
@@ -87,7 +67,7 @@ static void the_same_type_or_none_opens(void **state)
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
 		opts.type = types[i];
 		for (size_t k = 0; k < sizeof(all_flags) / sizeof(*all_flags); k++) {
-			assert_int_equal(open_with(all_flags[k], &opts), 0);
+			assert_int_equal(slot_try_open(all_flags[k], &opts), 0);
 			assert_string_equal(babus_error_detail(), "");
 		}
 	}
@@ -104,9 +84,9 @@ static void the_longest_type_is_compared_to_its_end(void **state)
 	memset(longest, 't', BABUS_TYPE_MAX);
 	slot = make_typed(longest);
 	opts = mono8;
-	assert_int_equal(open_with(BABUS_READ, &opts), 0);
+	assert_int_equal(slot_try_open(BABUS_READ, &opts), 0);
 	longest[BABUS_TYPE_MAX - 1] = 'u';
-	assert_int_equal(open_with(BABUS_READ, &opts), -EEXIST);
+	assert_int_equal(slot_try_open(BABUS_READ, &opts), -EEXIST);
 	babus_slot_close(slot);
 }
 
@@ -122,7 +102,7 @@ static void asking_for_another_type_registers_nothing(void **state)
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(babus_slot_loan(slot, 1, &loans[i]), 0);
 	opts.type = "mono8";
-	assert_int_equal(open_with(BABUS_PUBLISH, &opts), -EEXIST);
+	assert_int_equal(slot_try_open(BABUS_PUBLISH, &opts), -EEXIST);
 	assert_int_equal(babus_slot_info(slot, &info), 0);
 	assert_int_equal(info.publishers, 1);
 	for (int i = 0; i < 4; i++)
@@ -152,7 +132,7 @@ static void geometry_is_a_hint(void **state)
 		struct babus_slot_options opts = larger(field);
 
 		for (size_t i = 0; i < 4; i++)
-			assert_int_equal(open_with(all_flags[i], &opts), 0);
+			assert_int_equal(slot_try_open(all_flags[i], &opts), 0);
 		assert_int_equal(babus_slot_open(bus, "s", BABUS_CREATE, &opts, &second), 0);
 		assert_int_equal(babus_slot_info(second, &info), 0);
 		assert_int_equal(info.depth, mono8.depth);
@@ -173,14 +153,14 @@ static void with_exact_another_geometry_is_eexist(void **state)
 		struct babus_slot_options opts = larger(field);
 
 		for (size_t i = 0; i < 4; i++) {
-			assert_int_equal(open_with(all_flags[i] | BABUS_EXACT, &opts), -EEXIST);
+			assert_int_equal(slot_try_open(all_flags[i] | BABUS_EXACT, &opts), -EEXIST);
 			assert_non_null(strstr(babus_error_detail(), "depth 4, size 100"));
 		}
-		assert_int_equal(await_with(BABUS_EXACT, &opts), -EEXIST);
+		assert_int_equal(slot_try_await(BABUS_EXACT, &opts), -EEXIST);
 	}
-	assert_int_equal(open_with(BABUS_EXACT, &mono8), 0);
+	assert_int_equal(slot_try_open(BABUS_EXACT, &mono8), 0);
 	/* Without options: the defaults. */
-	assert_int_equal(open_with(BABUS_EXACT, NULL), -EEXIST);
+	assert_int_equal(slot_try_open(BABUS_EXACT, NULL), -EEXIST);
 	babus_slot_close(slot);
 }
 
@@ -194,7 +174,7 @@ static void with_exact_the_rest_is_a_hint_all_the_same(void **state)
 	opts.first_seq = 77;
 	opts.mode = 0666;
 	opts.description = "another";
-	assert_int_equal(open_with(BABUS_CREATE | BABUS_EXACT, &opts), 0);
+	assert_int_equal(slot_try_open(BABUS_CREATE | BABUS_EXACT, &opts), 0);
 	babus_slot_close(slot);
 }
 

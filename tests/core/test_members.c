@@ -16,14 +16,6 @@
 
 #include "team.h"
 
-static babus_slot *make_slot_of_mode(mode_t directory, mode_t mode)
-{
-	struct babus_slot_options opts = small_options(4, 8192);
-
-	opts.mode = mode;
-	return team_make_slot(directory, &opts);
-}
-
 /* --- what each may -------------------------------------------------------------------- */
 
 static int lapped; /* posted when the owner has gone round the buffers */
@@ -74,7 +66,7 @@ static void owner_publishes(void)
 
 static void member_reads_waits_and_pins_what_the_owner_publishes(void **state)
 {
-	babus_slot *slot = make_slot_of_mode(02750, 0640);
+	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 	pid_t alice, bob;
 
 	(void)state;
@@ -118,7 +110,7 @@ static void does_all_that_needs_permission_to_publish(void)
 
 static void member_may_not_publish_create_or_remove(void **state)
 {
-	babus_slot *slot = make_slot_of_mode(02750, 0640);
+	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 	struct babus_message message;
 
 	(void)state;
@@ -153,7 +145,7 @@ static void sees_nothing(void)
 
 static void others_see_nothing_of_a_domain_that_is_closed_to_them(void **state)
 {
-	babus_slot *slot = make_slot_of_mode(02750, 0644);
+	babus_slot *slot = team_make_slot_of_mode(02750, 0644);
 
 	(void)state;
 	team_as(CAROL, NOBODYS, sees_nothing);
@@ -203,7 +195,7 @@ static void may_list_but_not_read(void)
 
 static void others_see_of_a_slot_what_directory_and_mode_say(void **state)
 {
-	babus_slot *slot = make_slot_of_mode(02751, 0640);
+	babus_slot *slot = team_make_slot_of_mode(02751, 0640);
 
 	(void)state;
 	team_as(CAROL, NOBODYS, enters_but_sees_no_slot);
@@ -251,7 +243,7 @@ static void finds_no_slot_until_there_is_another(void)
 static void removed_slot_is_none_for_one_that_may_not_finish_its_removal(void **state)
 {
 	struct babus_slot_options opts = small_options(4, 8192);
-	babus_slot *slot = make_slot_of_mode(02750, 0640);
+	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 	pid_t bob;
 
 	(void)state;
@@ -302,7 +294,7 @@ static void goes_on_reading(void)
 
 static void access_taken_away_counts_for_who_opens_or_reads_first_then(void **state)
 {
-	babus_slot *slot = make_slot_of_mode(02750, 0640);
+	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 	pid_t bob = team_start(BOB, TEAM, goes_on_reading);
 
 	(void)state;
@@ -370,7 +362,7 @@ static void expect_access(const char *path, mode_t mode, uid_t uid, gid_t gid)
 
 static void slot_given_to_another_owner_and_group_is_theirs(void **state)
 {
-	babus_slot *slot = make_slot_of_mode(02755, 0660);
+	babus_slot *slot = team_make_slot_of_mode(02755, 0660);
 	pid_t alice;
 
 	(void)state;
@@ -409,7 +401,7 @@ static void changes_group(void)
 
 static void owner_changes_mode_and_group_as_the_kernel_allows(void **state)
 {
-	babus_slot *slot = make_slot_of_mode(02750, 0640);
+	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 
 	(void)state;
 	team_as(ALICE, TEAM, changes_group);

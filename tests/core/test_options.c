@@ -25,26 +25,6 @@ static int open_domain(unsigned flags, const struct babus_domain_options *opts)
 	return error;
 }
 
-static int open_new_slot(unsigned flags, const struct babus_slot_options *opts)
-{
-	babus_slot *slot = NULL;
-	int error = babus_slot_open(bus, "s", flags, opts, &slot);
-
-	if (error)
-		assert_null(slot);
-	babus_slot_close(slot);
-	return error;
-}
-
-static int await(unsigned flags, const struct babus_slot_options *opts)
-{
-	babus_slot *slot = NULL;
-	int error = babus_slot_await(bus, "s", flags, opts, BABUS_NOW, &slot);
-
-	babus_slot_close(slot);
-	return error;
-}
-
 static void domains_refuse_flags_without_a_meaning(void **state)
 {
 	(void)state;
@@ -61,14 +41,14 @@ static void domains_refuse_flags_without_a_meaning(void **state)
 static void slots_refuse_flags_without_a_meaning(void **state)
 {
 	(void)state;
-	REFUSED(open_new_slot(BABUS_CREATE | 1u << 5, NULL), "0x20");
-	REFUSED(open_new_slot(BABUS_CREATE | 1u << 31, NULL), "0x80000000");
-	REFUSED(open_new_slot(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE without BABUS_CREATE");
-	REFUSED(open_new_slot(BABUS_OBSERVE | BABUS_CREATE, NULL), "BABUS_OBSERVE");
-	REFUSED(open_new_slot(BABUS_OBSERVE | BABUS_PUBLISH, NULL), "BABUS_OBSERVE");
-	REFUSED(await(1u << 5, NULL), "0x20");
-	REFUSED(await(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE");
-	REFUSED(await(BABUS_OBSERVE | BABUS_PUBLISH, NULL), "BABUS_OBSERVE");
+	REFUSED(slot_try_open(BABUS_CREATE | 1u << 5, NULL), "0x20");
+	REFUSED(slot_try_open(BABUS_CREATE | 1u << 31, NULL), "0x80000000");
+	REFUSED(slot_try_open(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE without BABUS_CREATE");
+	REFUSED(slot_try_open(BABUS_OBSERVE | BABUS_CREATE, NULL), "BABUS_OBSERVE");
+	REFUSED(slot_try_open(BABUS_OBSERVE | BABUS_PUBLISH, NULL), "BABUS_OBSERVE");
+	REFUSED(slot_try_await(1u << 5, NULL), "0x20");
+	REFUSED(slot_try_await(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE");
+	REFUSED(slot_try_await(BABUS_OBSERVE | BABUS_PUBLISH, NULL), "BABUS_OBSERVE");
 	assert_int_not_equal(access(domain_file("s.slot"), F_OK), 0);
 }
 
@@ -77,9 +57,9 @@ static void flags_are_checked_though_the_slot_exists(void **state)
 	babus_slot *slot = make_slot("s", 1, 16);
 
 	(void)state;
-	REFUSED(open_new_slot(1u << 5, NULL), "0x20");
-	REFUSED(open_new_slot(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE without BABUS_CREATE");
-	REFUSED(await(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE");
+	REFUSED(slot_try_open(1u << 5, NULL), "0x20");
+	REFUSED(slot_try_open(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE without BABUS_CREATE");
+	REFUSED(slot_try_await(BABUS_EXCLUSIVE, NULL), "BABUS_EXCLUSIVE");
 	babus_slot_close(slot);
 }
 
@@ -103,8 +83,8 @@ static void each_reserved_field_must_be_zero_and_is_named(void **state)
 	}
 	EACH_RESERVED(domain, open_domain(BABUS_CREATE, &domain))
 	EACH_RESERVED(domain, babus_domain_remove("test", &domain))
-	EACH_RESERVED(slot, open_new_slot(BABUS_CREATE, &slot))
-	EACH_RESERVED(slot, await(0, &slot))
+	EACH_RESERVED(slot, slot_try_open(BABUS_CREATE, &slot))
+	EACH_RESERVED(slot, slot_try_await(0, &slot))
 	EACH_RESERVED(waiting, babus_waiter_open(bus, &waiting, &waiter))
 #undef EACH_RESERVED
 	assert_null(waiter);
@@ -117,10 +97,10 @@ static void slot_options_of_zeros_name_the_call_that_is_missing(void **state)
 	babus_slot *slot;
 
 	(void)state;
-	REFUSED(open_new_slot(BABUS_CREATE, &opts), "babus_slot_options_init()");
+	REFUSED(slot_try_open(BABUS_CREATE, &opts), "babus_slot_options_init()");
 	slot = make_slot("s", 1, 16);
-	REFUSED(open_new_slot(0, &opts), "babus_slot_options_init()");
-	REFUSED(await(0, &opts), "babus_slot_options_init()");
+	REFUSED(slot_try_open(0, &opts), "babus_slot_options_init()");
+	REFUSED(slot_try_await(0, &opts), "babus_slot_options_init()");
 	babus_slot_close(slot);
 }
 

@@ -206,19 +206,13 @@ static int ready;
 
 static void wait_for_one(void *arg)
 {
-	struct babus_waiter_options opts = {.recheck_ns = 20 * MILLISECOND};
-	babus_domain *domain;
+	babus_slot *slot = child_open_slot("s", BABUS_READ);
 	babus_waiter *waiter;
 	babus_reader *reader;
-	babus_slot *slot;
 	struct babus_event event;
 
 	(void)arg;
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_READ, NULL, &slot), 0);
-	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
-	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
-	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
+	waiter = child_open_waiter(slot, 20 * MILLISECOND, &reader);
 	/* Sleeps, which leaves its mark, and is then never seen again. */
 	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(MILLISECOND), &event, 1), -ETIMEDOUT);
 	gate_post(ready, 1);

@@ -32,14 +32,6 @@ static long faults(void)
 	return usage.ru_minflt + usage.ru_majflt;
 }
 
-static uint64_t bytes_of_slot(void)
-{
-	struct stat st;
-
-	assert_int_equal(stat(domain_file("s.slot"), &st), 0);
-	return (uint64_t)st.st_blocks * 512;
-}
-
 static void publish_some(babus_slot *slot, size_t size, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)

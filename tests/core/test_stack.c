@@ -30,13 +30,6 @@ static struct babus_slot_options large_tables(void)
 	return opts;
 }
 
-static int ignore(void *arg, const struct babus_client_info *info)
-{
-	(void)arg;
-	(void)info;
-	return 0;
-}
-
 static void read_and_copy(babus_slot *slot)
 {
 	struct babus_message message;
@@ -78,7 +71,7 @@ static void *do_everything(void *arg)
 	EXPECT_EQUAL(babus_slot_publish(slot, "x", 65, NULL, NULL), -EMSGSIZE);
 	read_and_copy(slot);
 	EXPECT_EQUAL(babus_slot_info(slot, &info), 0);
-	EXPECT_EQUAL(babus_slot_clients(slot, ignore, NULL), 0);
+	EXPECT_EQUAL(babus_slot_clients(slot, ignore_client, NULL), 0);
 	EXPECT_EQUAL(babus_domain_recover(domain, 1, &report), 0);
 	EXPECT_EQUAL(babus_slot_remove(slot), 0);
 	babus_slot_close(slot);

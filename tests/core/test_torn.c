@@ -124,11 +124,8 @@ static void close_with_it(uint32_t buffer)
 
 static void hold_it(void *arg)
 {
-	babus_domain *domain;
-	babus_slot *slot;
+	babus_slot *slot = child_open_slot("s", BABUS_PUBLISH);
 
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH, NULL, &slot), 0);
 	fill_loan_of(slot, *(const uint32_t *)arg);
 	gate_post(gate, 1);
 	pause();

@@ -158,12 +158,6 @@ static void publish_into_a_truncated_payload_is_eio(void **state)
 	in_child(publish_into_nothing);
 }
 
-static int count_client(void *arg, const struct babus_client_info *info)
-{
-	*(unsigned *)arg += info->alive != 0;
-	return 0;
-}
-
 /* The call that comes across it first, one a child. */
 static int first_call(unsigned which, babus_slot *slot)
 {
@@ -178,7 +172,7 @@ static int first_call(unsigned which, babus_slot *slot)
 	case 2:
 		return babus_slot_loan(slot, SIZE, &loan);
 	default:
-		return babus_slot_clients(slot, count_client, &clients);
+		return babus_slot_clients(slot, count_alive, &clients);
 	}
 }
 

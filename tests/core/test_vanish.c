@@ -66,16 +66,9 @@ static int check(void)
 	return babus_domain_check(bus);
 }
 
-static int nothing(void *arg, const char *name)
-{
-	(void)arg;
-	(void)name;
-	return 0;
-}
-
 static int list(void)
 {
-	return babus_domain_list(bus, nothing, NULL);
+	return babus_domain_list(bus, ignore_name, NULL);
 }
 
 static int open_existing(void)

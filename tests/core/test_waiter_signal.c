@@ -129,22 +129,16 @@ static void wait_goes_on_if_no_handler_runs(void **state)
 
 static void wait_for_a_message(void *arg)
 {
-	struct babus_waiter_options opts = {.recheck_ns = NO_RECHECK};
+	babus_slot *slot = child_open_slot("s", BABUS_READ);
 	int64_t deadline = babus_deadline(30 * SECOND);
 	struct babus_event event;
-	babus_domain *domain;
 	babus_waiter *waiter;
 	babus_reader *reader;
-	babus_slot *slot;
 	int result;
 
 	(void)arg;
 	handle(SIGUSR1, SA_RESTART);
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_READ, NULL, &slot), 0);
-	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
-	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
-	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
+	waiter = child_open_waiter(slot, NO_RECHECK, &reader);
 	gate_post(gate, 1);
 	result = babus_waiter_wait(waiter, deadline, &event, 1);
 	EXPECT(result == 1 || result == -EINTR);

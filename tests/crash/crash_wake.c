@@ -85,18 +85,12 @@ static void assert_ends(pid_t pid)
 /* `slept`: its channel is marked and quiet before; it stops itself between. */
 static void wait_for_news(bool slept)
 {
-	struct babus_waiter_options opts = {.recheck_ns = 3600 * SECOND};
+	babus_slot *slot = child_open_slot("mine", BABUS_READ);
 	struct babus_event event;
-	babus_domain *domain;
 	babus_waiter *waiter;
 	babus_reader *reader;
-	babus_slot *slot;
 
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "mine", BABUS_READ, NULL, &slot), 0);
-	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
-	EXPECT_EQUAL(babus_waiter_open(domain, &opts, &waiter), 0);
-	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
+	waiter = child_open_waiter(slot, NO_RECHECK, &reader);
 	if (slept) {
 		EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(1000), &event, 1),
 			     -ETIMEDOUT);
@@ -125,12 +119,9 @@ static void wait_for_one_again(void *arg)
 
 static void publish_one(void *arg)
 {
-	babus_domain *domain;
-	babus_slot *slot;
+	babus_slot *slot = child_open_slot("mine", BABUS_PUBLISH);
 
 	(void)arg;
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "mine", BABUS_PUBLISH, NULL, &slot), 0);
 	steps_arm();
 	EXPECT_EQUAL(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
 	steps_disarm();
@@ -233,11 +224,8 @@ static void stop(void)
 /* How many steps there are before these depends on the publisher: so by name. */
 static void publish_and_stop_before(void *arg)
 {
-	babus_domain *domain;
-	babus_slot *slot;
+	babus_slot *slot = child_open_slot("mine", BABUS_PUBLISH);
 
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	EXPECT_EQUAL(babus_slot_open(domain, "mine", BABUS_PUBLISH, NULL, &slot), 0);
 	steps_only_before(arg, stop);
 	EXPECT_EQUAL(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
 	steps_disarm();

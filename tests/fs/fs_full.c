@@ -6,30 +6,19 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "small.h"
 
 enum {
 	LARGEST = 1 << 20
 };
 
 static char data[LARGEST];
-
-static void fill_up(void)
-{
-	int fd = open(root_file("filler"), O_WRONLY | O_CREAT | O_APPEND, 0600);
-
-	assert_true(fd >= 0);
-	while (write(fd, data, sizeof(data)) > 0 || write(fd, data, 4096) > 0)
-		;
-	assert_int_equal(errno, ENOSPC);
-	close(fd);
-}
 
 static int setup(void **state)
 {
@@ -47,7 +36,7 @@ static babus_slot *fill_around_a_slot(void)
 
 	assert_int_equal(babus_slot_reserve(slot, 5, 4096), 5);
 	publish_text(slot, "hello");
-	fill_up();
+	small_fill();
 	return slot;
 }
 
@@ -99,7 +88,7 @@ static void command_line_goes_on(void **state)
 	cli_gives("babus ls -n -o SLOT; babus latest s", "s\nmore");
 	cli_gives("rm filler; head -c 1000000 /dev/zero | babus pub s; babus latest s | wc -c",
 		  "1000000\n");
-	fill_up();
+	small_fill();
 	/* The memory of the burst is had back, and removing needs none. */
 	cli_gives("printf a | babus pub s; printf b | babus pub s; babus trim s >/dev/null; "
 		  "babus create t; babus rm t s",
@@ -120,7 +109,7 @@ static void mounted_domain_goes_on(void **state)
 	    "bash", "head -c 1000000 /dev/zero 2>&1 >s/latest | grep -q 'No space' && cat s/latest",
 	    "more");
 	shell_expect("bash", "mkdir t 2>/dev/null && rmdir t; ls", "s\n");
-	assert_int_equal(unlink(root_file("filler")), 0);
+	small_empty();
 	shell_expect("bash", "head -c 1000000 /dev/zero >s/latest && stat -c %s s/latest",
 		     "1000000\n");
 	mount_stop();
@@ -148,10 +137,7 @@ static int run(void)
 
 int main(void)
 {
-	/* Mounts of a namespace of our own go with us. */
-	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
-		printf("skipped: cannot mount a small tmpfs: %s\n", strerror(errno));
+	if (!small_possible())
 		return SKIPPED;
-	}
 	return cli_find() ? 1 : mount_main(run, 120);
 }

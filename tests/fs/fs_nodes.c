@@ -24,15 +24,6 @@ enum {
 	PIECE = 1024
 };
 
-static int open_latest(int flags)
-{
-	int fd = open(in_mount("x", "latest"), flags | O_CLOEXEC);
-
-	if (fd < 0)
-		fail_msg("latest: %s", strerror(errno));
-	return fd;
-}
-
 /* A child that writes a long message, over and over, and never closes it. */
 static pid_t start_writer(void)
 {

@@ -17,15 +17,6 @@
 #include "file.h"
 #include "shell.h"
 
-static int open_latest(int flags)
-{
-	int fd = open(in_mount("x", "latest"), flags | O_CLOEXEC);
-
-	if (fd < 0)
-		fail_msg("latest: %s", strerror(errno));
-	return fd;
-}
-
 static void write_text(int fd, const char *text)
 {
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));

@@ -200,3 +200,11 @@ void cli_finish(struct job *job, int status, const char *out, const char *err)
 	job_finish(job, &outcome);
 	check("the job", &outcome, status, out, err);
 }
+
+void cli_publish(const char *name, const char *text)
+{
+	babus_slot *slot = open_slot(name, BABUS_PUBLISH);
+
+	publish_text(slot, text);
+	babus_slot_close(slot);
+}

@@ -54,6 +54,9 @@ void cli_finish(struct job *job, int status, const char *out, const char *err);
 /* Whether that is possible here. */
 bool cli_private(void);
 
+/* Publish a text as a native client, to a slot that exists. */
+void cli_publish(const char *slot, const char *text);
+
 /* The configuration of the case. */
 void cli_configure(const char *text);
 

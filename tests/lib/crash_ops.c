@@ -427,13 +427,6 @@ static void op_set_access(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
-static int ignore_client(void *arg, const struct babus_client_info *info)
-{
-	(void)arg;
-	(void)info;
-	return 0;
-}
-
 static void op_ask(babus_domain *domain)
 {
 	babus_slot *slot = open_s(domain, BABUS_PUBLISH);

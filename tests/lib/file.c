@@ -21,6 +21,14 @@ size_t read_fd(int fd, char *buffer, size_t room)
 	return size;
 }
 
+const char *make_file(const char *leaf, const char *text)
+{
+	const char *path = root_file(leaf);
+
+	write_file(path, text, strlen(text));
+	return path;
+}
+
 void assert_file(const char *path, const char *text)
 {
 	char buffer[4096];

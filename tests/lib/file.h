@@ -9,6 +9,8 @@
 size_t read_fd(int fd, char *buffer, size_t room);
 
 void write_file(const char *path, const void *data, size_t size);
+/* A text, into a file in the directory of the case: its path, see root_file(). */
+const char *make_file(const char *leaf, const char *text);
 
 /* Assert that it holds this text; that there is none. */
 void assert_file(const char *path, const char *text);

@@ -353,13 +353,6 @@ static void op_recover(struct victim *victim)
 			     0);
 }
 
-static int ignore_client(void *arg, const struct babus_client_info *info)
-{
-	(void)arg;
-	(void)info;
-	return 0;
-}
-
 static void op_ask(struct victim *victim)
 {
 	struct babus_slot_info info;

@@ -427,3 +427,12 @@ const char *in_mount(const char *slot, const char *file)
 	snprintf(path, sizeof(paths[0]), "%s/%s/%s", mount_point, slot, file);
 	return path;
 }
+
+int open_latest(int flags)
+{
+	int fd = open(in_mount("x", "latest"), flags | O_CLOEXEC);
+
+	if (fd < 0)
+		fail_msg("latest: %s", strerror(errno));
+	return fd;
+}

@@ -50,4 +50,7 @@ pid_t mount_find_daemon(const char *point);
 /* SLOT/FILE in the mount: good for the next few calls. */
 const char *in_mount(const char *slot, const char *file);
 
+/* Open `latest` of the slot "x". */
+int open_latest(int flags);
+
 #endif

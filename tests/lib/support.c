@@ -4,14 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -19,10 +17,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-enum {
-	GATE_TIMEOUT_MS = 60000 * SUPPORT_SLOWER
-};
 
 char support_root[64];
 char support_context[128];
@@ -259,189 +253,6 @@ int support_main(int (*run)(void), unsigned timeout_s)
 	if (left)
 		fprintf(stderr, "%d processes were left running\n", left);
 	return WEXITSTATUS(status) ? WEXITSTATUS(status) : left != 0;
-}
-
-/* --- children and threads ------------------------------------------------------------ */
-
-void support_fail(const char *what, const char *file, int line)
-{
-	fprintf(stderr, "%s:%d: in process %d: expected %s\n", file, line, (int)getpid(), what);
-	_exit(1);
-}
-
-void support_expect_equal(int64_t got, int64_t wanted, const char *what, const char *file, int line)
-{
-	if (got == wanted)
-		return;
-	fprintf(stderr, "%s:%d: in process %d: %s is %" PRId64 ", expected %" PRId64 "\n", file,
-		line, (int)getpid(), what, got, wanted);
-	_exit(1);
-}
-
-void support_late(const char *what)
-{
-	fprintf(stderr, "time limit: %s\n", what);
-}
-
-/* A fault of a child's is its own: cmocka's handlers would go on with the cases. */
-static void reset_faults(void)
-{
-	static const int faults[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS, SIGABRT};
-
-	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
-		signal(faults[i], SIG_DFL);
-}
-
-pid_t child_start(void (*fn)(void *arg), void *arg)
-{
-	pid_t parent = getpid(), pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(1);
-		reset_faults();
-		fn(arg);
-		_exit(0);
-	}
-	assert_true(pid > 0);
-	return pid;
-}
-
-int child_wait(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		assert_int_equal(errno, EINTR);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-void child_join(pid_t pid)
-{
-	assert_int_equal(child_wait(pid), 0);
-}
-
-void child_kill(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	child_wait(pid);
-}
-
-bool child_wait_stopped(pid_t pid, int *status)
-{
-	int raw;
-
-	while (waitpid(pid, &raw, WUNTRACED) < 0)
-		assert_int_equal(errno, EINTR);
-	if (WIFSTOPPED(raw))
-		return true;
-	*status = WIFEXITED(raw) ? WEXITSTATUS(raw) : -WTERMSIG(raw);
-	return false;
-}
-
-void child_become(uid_t uid, gid_t extra_group)
-{
-	gid_t gid = (gid_t)uid;
-
-	EXPECT(!setgroups(extra_group != (gid_t)-1, &extra_group));
-	EXPECT(!setresgid(gid, gid, gid) && !setresuid(uid, uid, uid));
-	/* Not dumpable after this, so that /proc/self would belong to root. */
-	prctl(PR_SET_DUMPABLE, 1);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
-
-int gate_open(void)
-{
-	int gate = eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC);
-
-	assert_true(gate >= 0);
-	return gate;
-}
-
-void gate_post(int gate, unsigned n)
-{
-	EXPECT(!eventfd_write(gate, n));
-}
-
-void gate_wait(int gate)
-{
-	struct pollfd wait = {.fd = gate, .events = POLLIN};
-	eventfd_t one;
-	int ready;
-
-	do
-		ready = poll(&wait, 1, GATE_TIMEOUT_MS);
-	while (ready < 0 && errno == EINTR);
-	if (!ready)
-		support_late("a gate is not posted");
-	EXPECT(ready == 1);
-	EXPECT(!eventfd_read(gate, &one));
-}
-
-void gate_close(int gate)
-{
-	close(gate);
-}
-
-/* --- slots ----------------------------------------------------------------------------- */
-
-struct babus_slot_options small_options(uint32_t depth, uint64_t max_size)
-{
-	struct babus_slot_options opts;
-
-	babus_slot_options_init(&opts);
-	opts.depth = depth;
-	opts.max_size = max_size;
-	opts.loans = 4;
-	opts.pins = 8;
-	return opts;
-}
-
-babus_slot *make_slot_with(const char *name, const struct babus_slot_options *opts)
-{
-	babus_slot *slot = NULL;
-
-	assert_int_equal(babus_slot_open(bus, name, BABUS_PUBLISH | BABUS_CREATE, opts, &slot), 0);
-	return slot;
-}
-
-babus_slot *make_slot(const char *name, uint32_t depth, uint64_t max_size)
-{
-	struct babus_slot_options opts = small_options(depth, max_size);
-
-	return make_slot_with(name, &opts);
-}
-
-babus_slot *open_slot(const char *name, unsigned flags)
-{
-	babus_slot *slot = NULL;
-
-	assert_int_equal(babus_slot_open(bus, name, flags, NULL, &slot), 0);
-	return slot;
-}
-
-uint64_t publish_text(babus_slot *slot, const char *text)
-{
-	uint64_t seq = 0;
-
-	assert_int_equal(babus_slot_publish(slot, text, strlen(text), NULL, &seq), 0);
-	return seq;
-}
-
-void publish_many(babus_slot *slot, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
-}
-
-void assert_text(struct babus_message *message, const char *text)
-{
-	assert_int_equal(message->size, strlen(text));
-	assert_memory_equal(message->data, text, message->size);
-	babus_message_release(message);
 }
 
 uint64_t count_sleeps(pid_t pid)

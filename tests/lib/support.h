@@ -7,9 +7,6 @@
  * child, ends whatever they left behind, removes their files, and so also
  * cleans up after a crash or a hang. A case that leaves a process running
  * fails its program.
- *
- * Only the process that runs the cases may use the assertions of cmocka.
- * Children and threads use EXPECT, which ends their process.
  */
 #ifndef BABUS_TESTS_SUPPORT_H
 #define BABUS_TESTS_SUPPORT_H
@@ -24,6 +21,9 @@
 #include <cmocka.h>
 
 #include <babus/babus.h>
+
+#include "child.h"
+#include "slots.h"
 
 enum {
 	SKIPPED = 77
@@ -87,40 +87,6 @@ int support_setup_root(void **state);
 #define CASE_ROOT(claim) \
 	cmocka_unit_test_setup_teardown(claim, support_setup_root, support_teardown)
 
-/* --- for children and threads ------------------------------------------------ */
-
-#define EXPECT(condition) ((condition) ? (void)0 : support_fail(#condition, __FILE__, __LINE__))
-#define EXPECT_EQUAL(got, wanted) \
-	support_expect_equal((int64_t)(got), (int64_t)(wanted), #got, __FILE__, __LINE__)
-_Noreturn void support_fail(const char *what, const char *file, int line);
-void support_expect_equal(int64_t got, int64_t wanted, const char *what, const char *file,
-			  int line);
-
-/*
- * Report that a helper waited in vain until its time limit: such a failure says less than
- * others, and tests/mutants/run does not count it.
- */
-void support_late(const char *what);
-
-/* A child that runs fn(arg) and ends with status 0; it is killed with its parent. */
-pid_t child_start(void (*fn)(void *arg), void *arg);
-/* Wait for it and assert that it ended well. */
-void child_join(pid_t pid);
-/* Wait for it: its exit status, or minus the signal. */
-int child_wait(pid_t pid);
-/* SIGKILL it and wait. */
-void child_kill(pid_t pid);
-/* Wait until it has stopped (SIGSTOP), or ended: true if it stopped. */
-bool child_wait_stopped(pid_t pid, int *status);
-/* Become this user, with a group of the same number, and perhaps one more. */
-void child_become(uid_t uid, gid_t extra_group);
-
-/* A counter that processes and threads post and wait for, one by one. */
-int gate_open(void);
-void gate_post(int gate, unsigned n);
-void gate_wait(int gate);
-void gate_close(int gate);
-
 int64_t now_ns(void); /* CLOCK_MONOTONIC */
 int64_t cpu_ns(void); /* what this thread has used: the same however busy the machine is */
 
@@ -132,22 +98,6 @@ uint64_t count_sleeps(pid_t pid);
 
 /* How many descriptors this process has open. */
 unsigned count_descriptors(void);
-
-/* --- slots --------------------------------------------------------------------- */
-
-/* Open, with the domain of the case, a slot to publish; made if it is missing. */
-babus_slot *make_slot(const char *name, uint32_t depth, uint64_t max_size);
-babus_slot *make_slot_with(const char *name, const struct babus_slot_options *opts);
-/* Small tables: 4 loans, 8 pins. */
-struct babus_slot_options small_options(uint32_t depth, uint64_t max_size);
-/* Open an existing one. */
-babus_slot *open_slot(const char *name, unsigned flags);
-
-/* Publish a text (without its 0) and return its number. */
-uint64_t publish_text(babus_slot *slot, const char *text);
-void publish_many(babus_slot *slot, unsigned count);
-/* Assert that a message holds this text, and release it. */
-void assert_text(struct babus_message *message, const char *text);
 
 /* --- paths: good for the next few calls ------------------------------------------ */
 

@@ -54,6 +54,14 @@ babus_slot *team_make_slot(mode_t directory, const struct babus_slot_options *wa
 	return slot;
 }
 
+babus_slot *team_make_slot_of_mode(mode_t directory, mode_t mode)
+{
+	struct babus_slot_options opts = small_options(4, 8192);
+
+	opts.mode = mode;
+	return team_make_slot(directory, &opts);
+}
+
 int team_setup(void **state)
 {
 	team_gate = gate_open();

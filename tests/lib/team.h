@@ -32,6 +32,8 @@ int team_main(int (*run)(void), unsigned timeout_s);
 
 /* Make a domain of Alice's for her team, and the slot, with these modes; it holds "hello". */
 babus_slot *team_make_slot(mode_t directory, const struct babus_slot_options *opts);
+/* A small one of this mode. */
+babus_slot *team_make_slot_of_mode(mode_t directory, mode_t mode);
 
 /* A child that is this user, with a further group, and does this. */
 pid_t team_start(uid_t uid, int group, void (*act)(void));

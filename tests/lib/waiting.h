@@ -10,9 +10,6 @@
 
 #include "support.h"
 
-/* A re-check that no test lives to see: whoever is not woken sleeps on. */
-#define NO_RECHECK ((uint64_t)(3600 * SECOND))
-
 babus_waiter *open_waiter(uint64_t spin_ns, uint64_t recheck_ns);
 /* A reader that starts with the next message. */
 babus_reader *open_reader(babus_slot *slot);

@@ -185,20 +185,6 @@ static void waits(void)
 	babus_slot_close(slot);
 }
 
-static int ignore_client(void *arg, const struct babus_client_info *info)
-{
-	(void)arg;
-	(void)info;
-	return 0;
-}
-
-static int ignore_name(void *arg, const char *name)
-{
-	(void)arg;
-	(void)name;
-	return 0;
-}
-
 /* Opens, asks and repairs all the time; may be refused, must not hang or crash. */
 static void looks_after_it(void)
 {

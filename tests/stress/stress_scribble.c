@@ -36,20 +36,12 @@ static struct {
 
 /* --- calls ------------------------------------------------------------------------- */
 
-static int64_t used_ns(void)
-{
-	struct timespec used;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-	return used.tv_sec * SECOND + used.tv_nsec;
-}
-
 static int64_t began; /* the call; each process makes one at a time */
 
 /* Any call may find the slot removed or damaged and the domain gone; `errors` ends with 0. */
 static int check(const char *call, int result, const int *errors)
 {
-	int64_t took = used_ns() - began;
+	int64_t took = cpu_ns() - began;
 	bool named = result >= 0 || result == -EPROTO || result == -ENODEV;
 
 	for (; *errors; errors++)
@@ -64,7 +56,7 @@ static int check(const char *call, int result, const int *errors)
 }
 
 /* The clock before the call: arguments are worked out in no order. */
-#define CALL(call, ...) (began = used_ns(), check(#call, (call), (const int[]){__VA_ARGS__}))
+#define CALL(call, ...) (began = cpu_ns(), check(#call, (call), (const int[]){__VA_ARGS__}))
 
 /* --- the peer ------------------------------------------------------------------------ */
 
@@ -311,12 +303,6 @@ static void wait_some(uint64_t *random)
 	babus_slot_close(slot);
 }
 
-static int count_client(void *arg, const struct babus_client_info *info)
-{
-	*(unsigned *)arg += info->alive != 0;
-	return 0;
-}
-
 static void look_after(uint64_t *random)
 {
 	struct babus_report report;
@@ -328,7 +314,7 @@ static void look_after(uint64_t *random)
 
 	if (slot) {
 		CALL(babus_slot_info(slot, &info), 0);
-		CALL(babus_slot_clients(slot, count_client, &clients), 0);
+		CALL(babus_slot_clients(slot, count_alive, &clients), 0);
 	}
 	babus_slot_close(slot);
 	CALL(babus_domain_recover(bus, random_next(random) % 2, &report), 0);

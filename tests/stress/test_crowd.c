@@ -40,18 +40,9 @@ static int teardown(void **state)
 	return support_teardown(state);
 }
 
-/* For children: a domain of their own. */
-static babus_domain *join(void)
-{
-	babus_domain *domain;
-
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	return domain;
-}
-
 static babus_slot *enter(const char *name, unsigned flags)
 {
-	babus_domain *domain = join();
+	babus_domain *domain = child_open_domain();
 	babus_slot *slot;
 
 	EXPECT_EQUAL(babus_slot_open(domain, name, flags, NULL, &slot), 0);
@@ -270,7 +261,7 @@ static void two_hundred_readers_get_each_message_or_the_exact_loss(void **state)
 /* Sleep for ever; every second one in its event loop. */
 static void sleep_for_news(void *arg)
 {
-	babus_domain *domain = join();
+	babus_domain *domain = child_open_domain();
 	struct pollfd loop = {.events = POLLIN};
 	struct babus_event event;
 	babus_reader *reader;

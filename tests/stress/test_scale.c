@@ -24,15 +24,6 @@ static int teardown(void **state)
 	return support_teardown(state);
 }
 
-/* For children: a domain of their own. */
-static babus_domain *join(void)
-{
-	babus_domain *domain;
-
-	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
-	return domain;
-}
-
 /* --- slots ------------------------------------------------------------------------- */
 
 static const char *slot_name(unsigned number)
@@ -84,7 +75,7 @@ static void wait_for_each(void *arg)
 	static babus_reader *readers[SLOTS];
 	static babus_slot *slots[SLOTS];
 	unsigned char heard[SLOTS] = {0};
-	babus_domain *domain = join();
+	babus_domain *domain = child_open_domain();
 	babus_waiter *waiter;
 	unsigned descriptors = count_descriptors();
 
@@ -158,7 +149,7 @@ static void use_slot(const char *name)
 
 static void prepare_to_open(void *arg)
 {
-	traced_domain = join();
+	traced_domain = child_open_domain();
 	/* What only a process's first one costs: its allocator's memory, its guards. */
 	use_slot(arg);
 }
