@@ -12,7 +12,7 @@
 
 #include "support.h"
 
-/* What the calls of the table work with. */
+/* What the calls work with. */
 static struct {
 	babus_slot *publisher, *subscriber, *removed;
 	babus_reader *reader, *lost;
@@ -30,13 +30,13 @@ static void leave_a_detail(void)
 	EXPECT(strstr(babus_error_detail(), MARKER) != NULL);
 }
 
-static int list_fails(void *arg, const char *name)
+static int fail_name(void *arg, const char *name)
 {
 	(void)name;
 	return *(int *)arg;
 }
 
-static int client_fails(void *arg, const struct babus_client_info *info)
+static int fail_client(void *arg, const struct babus_client_info *info)
 {
 	(void)info;
 	return *(int *)arg;
@@ -53,301 +53,107 @@ static babus_waiter *no_waiter;
 static char buffer[64];
 static int minus_five = -5;
 
-static int name_check(void)
+static void check_detail(int got, int error, const char *detail)
 {
-	return babus_name_check("");
+	assert_int_equal(got, error);
+	assert_null(strstr(babus_error_detail(), MARKER));
+	assert_non_null(strstr(babus_error_detail(), detail));
+	if (!error)
+		assert_string_equal(babus_error_detail(), "");
 }
 
-static int guard_install(void)
+static void expect_no_detail(int got)
 {
-	return babus_guard_install();
+	EXPECT_EQUAL(got, -ECHILD);
+	EXPECT(!strcmp(babus_error_detail(), ""));
 }
 
-static int domain_open(void)
+/*
+ * Each public call that can fail: with its error here, and a part of its detail, "" if it
+ * needs none. A child makes those with a HANDLE only, all of which are -ECHILD there.
+ */
+#define ANY(call, error, detail)                                                 \
+	do {                                                                     \
+		if (in_a_child)                                                  \
+			break;                                                   \
+		snprintf(support_context, sizeof(support_context), "%s", #call); \
+		leave_a_detail();                                                \
+		check_detail(call, error, detail);                               \
+	} while (0)
+#define HANDLE(call, error, detail)               \
+	do {                                      \
+		if (in_a_child) {                 \
+			leave_a_detail();         \
+			expect_no_detail(call);   \
+		} else {                          \
+			ANY(call, error, detail); \
+		}                                 \
+	} while (0)
+
+static void make_each_call(bool in_a_child)
 {
-	return babus_domain_open("missing", 0, NULL, &no_domain);
-}
-
-static int domain_list(void)
-{
-	return babus_domain_list(bus, list_fails, &minus_five);
-}
-
-static int domain_changes(void)
-{
-	uint64_t changes;
-
-	return babus_domain_changes(bus, &changes);
-}
-
-static int domain_check(void)
-{
-	return babus_domain_check(bus);
-}
-
-static int domain_recover(void)
-{
-	struct babus_report report;
-
-	return babus_domain_recover(bus, 1, &report);
-}
-
-static int domain_remove(void)
-{
-	return babus_domain_remove("missing", NULL);
-}
-
-static int domain_remove_slot(void)
-{
-	return babus_domain_remove_slot(bus, "missing");
-}
-
-static int slot_open(void)
-{
-	return babus_slot_open(bus, "missing", 0, NULL, &no_slot);
-}
-
-static int slot_await(void)
-{
-	return babus_slot_await(bus, "missing", 0, NULL, babus_deadline(1000000), &no_slot);
-}
-
-static int slot_remove(void)
-{
-	return babus_slot_remove(have.removed);
-}
-
-static int slot_set_access(void)
-{
-	return babus_slot_set_access(have.removed, 0600, (uid_t)-1, (gid_t)-1);
-}
-
-static int slot_info(void)
-{
-	struct babus_slot_info info;
-
-	return babus_slot_info(have.removed, &info);
-}
-
-static int slot_clients(void)
-{
-	return babus_slot_clients(have.publisher, client_fails, &minus_five);
-}
-
-static int publisher_alive(void)
-{
-	return babus_slot_publisher_alive(have.publisher, 0);
-}
-
-static int reserve(void)
-{
-	return babus_slot_reserve(have.subscriber, 1, 1);
-}
-
-static int trim(void)
-{
-	return babus_slot_trim(have.subscriber, NULL);
-}
-
-static int publish(void)
-{
-	return babus_slot_publish(have.publisher, buffer, 65, NULL, NULL);
-}
-
-static int publishv(void)
-{
-	return babus_slot_publishv(have.publisher, NULL, -1, NULL, NULL);
-}
-
-static int borrow(void)
-{
-	struct babus_loan loan;
-
-	return babus_slot_loan(have.removed, 1, &loan);
-}
-
-static int commit(void)
-{
-	have.loan.size = have.loan.capacity + 1;
-	return babus_loan_commit(&have.loan, NULL);
-}
-
-static int view(void)
-{
-	return babus_slot_view(have.subscriber, BABUS_SEQ, 77, &message);
-}
-
-static int copy(void)
-{
-	return babus_slot_copy(have.subscriber, BABUS_LATEST, 0, buffer, 1, &message);
-}
-
-static int reader_open(void)
-{
-	return babus_reader_open(have.subscriber, BABUS_START_SEQ, 0, &no_reader);
-}
-
-static int reader_seek(void)
-{
-	return babus_reader_seek(have.reader, (enum babus_start)9, 0);
-}
-
-static int reader_next(void)
-{
-	return babus_reader_next(have.reader, &message);
-}
-
-static int reader_next_copy(void)
-{
-	return babus_reader_next_copy(have.reader, buffer, sizeof(buffer), &message);
-}
-
-static int reader_latest(void)
-{
-	return babus_reader_latest(have.reader, &message);
-}
-
-static int reader_wait(void)
-{
-	return babus_reader_wait(have.reader, BABUS_NOW);
-}
-
-static int reader_wait_for_a_removed_slot(void)
-{
-	return babus_reader_wait(have.lost, BABUS_NOW);
-}
-
-static int reader_stats(void)
-{
+	struct babus_waiter_options odd = {.reserved = {0, 1}};
 	struct babus_reader_stats stats;
-
-	return babus_reader_stats(have.reader, &stats);
-}
-
-static int waiter_open(void)
-{
-	struct babus_waiter_options opts = {.reserved = {0, 1}};
-
-	return babus_waiter_open(bus, &opts, &no_waiter);
-}
-
-static int waiter_add(void)
-{
-	return babus_waiter_add(have.waiter, have.reader, NULL);
-}
-
-static int waiter_remove(void)
-{
-	return babus_waiter_remove(have.waiter, have.lost);
-}
-
-static int waiter_watch(void)
-{
-	return babus_waiter_watch_domain(have.waiter, NULL);
-}
-
-static int waiter_unwatch(void)
-{
-	return babus_waiter_unwatch_domain(have.waiter);
-}
-
-static int waiter_wait(void)
-{
-	return babus_waiter_wait(have.waiter, BABUS_NOW, &event, 1);
-}
-
-static int waiter_wait_for_none(void)
-{
-	return babus_waiter_wait(have.waiter, BABUS_NOW, &event, 0);
-}
-
-static int waiter_wake(void)
-{
-	return babus_waiter_wake(have.waiter);
-}
-
-static int waiter_fd(void)
-{
+	struct babus_report report;
+	struct babus_slot_info info;
+	struct babus_loan loan;
+	babus_config *config;
+	uint64_t number;
 	int fd;
 
-	return babus_waiter_fd(have.waiter, &fd);
+	ANY(babus_name_check(""), -EINVAL, "0 characters");
+	ANY(babus_guard_install(), 0, "");
+	ANY(babus_domain_open("missing", 0, NULL, &no_domain), -ENOENT, "babus.missing");
+	HANDLE(babus_domain_list(bus, fail_name, &minus_five), -5, "");
+	HANDLE(babus_domain_changes(bus, &number), 0, "");
+	HANDLE(babus_domain_check(bus), 0, "");
+	HANDLE(babus_domain_recover(bus, 1, &report), 0, "");
+	ANY(babus_domain_remove("missing", NULL), -ENOENT, "babus.missing");
+	HANDLE(babus_domain_remove_slot(bus, "missing"), -ENOENT, "'missing'");
+	HANDLE(babus_slot_open(bus, "missing", 0, NULL, &no_slot), -ENOENT, "'missing'");
+	HANDLE(babus_slot_await(bus, "missing", 0, NULL, babus_deadline(1000000), &no_slot),
+	       -ETIMEDOUT, "'missing'");
+	HANDLE(babus_slot_remove(have.removed), -ENODEV, "");
+	HANDLE(babus_slot_set_access(have.removed, 0600, (uid_t)-1, (gid_t)-1), -ENODEV, "");
+	HANDLE(babus_slot_info(have.removed, &info), -ENODEV, "");
+	HANDLE(babus_slot_clients(have.publisher, fail_client, &minus_five), -5, "");
+	HANDLE(babus_slot_publisher_alive(have.publisher, 0), -EINVAL, "0");
+	HANDLE(babus_slot_reserve(have.subscriber, 1, 1), -EACCES, "");
+	HANDLE(babus_slot_trim(have.subscriber, NULL), -EACCES, "");
+	HANDLE(babus_slot_publish(have.publisher, buffer, 65, NULL, NULL), -EMSGSIZE, "65");
+	ANY(babus_slot_publishv(have.publisher, NULL, -1, NULL, NULL), -EINVAL, "");
+	HANDLE(babus_slot_loan(have.removed, 1, &loan), -ENODEV, "");
+	have.loan.size = have.loan.capacity + 1;
+	ANY(babus_loan_commit(&have.loan, NULL), -EINVAL, "");
+	HANDLE(babus_slot_view(have.subscriber, BABUS_SEQ, 77, &message), -EAGAIN, "");
+	HANDLE(babus_slot_copy(have.subscriber, BABUS_LATEST, 0, buffer, 1, &message), -EMSGSIZE,
+	       "");
+	HANDLE(babus_reader_open(have.subscriber, BABUS_START_SEQ, 0, &no_reader), -EINVAL, "");
+	HANDLE(babus_reader_seek(have.reader, (enum babus_start)9, 0), -EINVAL, "");
+	HANDLE(babus_reader_next(have.reader, &message), -EAGAIN, "");
+	HANDLE(babus_reader_next_copy(have.reader, buffer, sizeof(buffer), &message), -EAGAIN, "");
+	HANDLE(babus_reader_latest(have.reader, &message), -EAGAIN, "");
+	HANDLE(babus_reader_wait(have.reader, BABUS_NOW), -ETIMEDOUT, "");
+	HANDLE(babus_reader_wait(have.lost, BABUS_NOW), -ENODEV, "");
+	HANDLE(babus_reader_stats(have.reader, &stats), 0, "");
+	HANDLE(babus_waiter_open(bus, &odd, &no_waiter), -EINVAL, "reserved[1]");
+	HANDLE(babus_waiter_add(have.waiter, have.reader, NULL), -EEXIST, "");
+	HANDLE(babus_waiter_remove(have.waiter, have.lost), -ENOENT, "");
+	HANDLE(babus_waiter_watch_domain(have.waiter, NULL), 0, "");
+	HANDLE(babus_waiter_watch_domain(have.waiter, NULL), -EEXIST, "");
+	HANDLE(babus_waiter_unwatch_domain(have.waiter), 0, "");
+	HANDLE(babus_waiter_unwatch_domain(have.waiter), -ENOENT, "");
+	HANDLE(babus_waiter_wait(have.waiter, BABUS_NOW, &event, 1), -ETIMEDOUT, "");
+	ANY(babus_waiter_wait(have.waiter, BABUS_NOW, &event, 0), -EINVAL, "");
+	HANDLE(babus_waiter_wake(have.waiter), 0, "");
+	HANDLE(babus_waiter_fd(have.waiter, &fd), 0, "");
+	ANY(babus_config_load("/missing.ini", &config), -ENOENT, "/missing.ini");
+	ANY(babus_config_parse_size("much", &number), -EINVAL, "'much'");
+	ANY(babus_config_parse_duration("long", &number), -EINVAL, "'long'");
+	*support_context = '\0';
 }
-
-static int config_load(void)
-{
-	babus_config *config;
-
-	return babus_config_load("/missing.ini", &config);
-}
-
-static int parse_size(void)
-{
-	uint64_t bytes;
-
-	return babus_config_parse_size("much", &bytes);
-}
-
-static int parse_duration(void)
-{
-	uint64_t ns;
-
-	return babus_config_parse_duration("long", &ns);
-}
-
-/* Each public call that can fail: how it fails here, and what its detail then has. */
-static const struct {
-	int (*call)(void);
-	int error;
-	const char *detail; /* "": none is needed */
-	bool has_handle;    /* it is -ECHILD in a child */
-} calls[] = {
-    {name_check, -EINVAL, "0 characters", false},
-    {guard_install, 0, "", false},
-    {domain_open, -ENOENT, "babus.missing", false},
-    {domain_list, -5, "", true},
-    {domain_changes, 0, "", true},
-    {domain_check, 0, "", true},
-    {domain_recover, 0, "", true},
-    {domain_remove, -ENOENT, "babus.missing", false},
-    {domain_remove_slot, -ENOENT, "'missing'", true},
-    {slot_open, -ENOENT, "'missing'", true},
-    {slot_await, -ETIMEDOUT, "'missing'", true},
-    {slot_remove, -ENODEV, "", true},
-    {slot_set_access, -ENODEV, "", true},
-    {slot_info, -ENODEV, "", true},
-    {slot_clients, -5, "", true},
-    {publisher_alive, -EINVAL, "0", true},
-    {reserve, -EACCES, "", true},
-    {trim, -EACCES, "", true},
-    {publish, -EMSGSIZE, "65", true},
-    {publishv, -EINVAL, "", false},
-    {borrow, -ENODEV, "", true},
-    {commit, -EINVAL, "", false},
-    {view, -EAGAIN, "", true},
-    {copy, -EMSGSIZE, "", true},
-    {reader_open, -EINVAL, "", true},
-    {reader_seek, -EINVAL, "", true},
-    {reader_next, -EAGAIN, "", true},
-    {reader_next_copy, -EAGAIN, "", true},
-    {reader_latest, -EAGAIN, "", true},
-    {reader_wait, -ETIMEDOUT, "", true},
-    {reader_wait_for_a_removed_slot, -ENODEV, "", true},
-    {reader_stats, 0, "", true},
-    {waiter_open, -EINVAL, "reserved[1]", true},
-    {waiter_add, -EEXIST, "", true},
-    {waiter_remove, -ENOENT, "", true},
-    {waiter_watch, 0, "", true},
-    {waiter_watch, -EEXIST, "", true},
-    {waiter_unwatch, 0, "", true},
-    {waiter_unwatch, -ENOENT, "", true},
-    {waiter_wait, -ETIMEDOUT, "", true},
-    {waiter_wait_for_none, -EINVAL, "", false},
-    {waiter_wake, 0, "", true},
-    {waiter_fd, 0, "", true},
-    {config_load, -ENOENT, "/missing.ini", false},
-    {parse_size, -EINVAL, "'much'", false},
-    {parse_duration, -EINVAL, "'long'", false},
-};
+#undef ANY
+#undef HANDLE
 
 /* A small slot that takes messages of up to 64 bytes. */
 static void open_all(void)
@@ -384,36 +190,21 @@ static void each_call_has_its_own_detail_or_none(void **state)
 {
 	(void)state;
 	open_all();
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
-		snprintf(support_context, sizeof(support_context), "call %zu", i);
-		leave_a_detail();
-		assert_int_equal(calls[i].call(), calls[i].error);
-		assert_null(strstr(babus_error_detail(), MARKER));
-		assert_non_null(strstr(babus_error_detail(), calls[i].detail));
-		if (!calls[i].error)
-			assert_string_equal(babus_error_detail(), "");
-	}
-	*support_context = '\0';
+	make_each_call(false);
 	close_all();
 }
 
-static void fail_in_the_child(void *arg)
+static void make_each_call_in_a_child(void *arg)
 {
 	(void)arg;
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
-		if (!calls[i].has_handle)
-			continue;
-		leave_a_detail();
-		EXPECT_EQUAL(calls[i].call(), -ECHILD);
-		EXPECT(!strcmp(babus_error_detail(), ""));
-	}
+	make_each_call(true);
 }
 
 static void in_a_forked_child_they_have_none(void **state)
 {
 	(void)state;
 	open_all();
-	child_join(child_start(fail_in_the_child, NULL));
+	child_join(child_start(make_each_call_in_a_child, NULL));
 	close_all();
 }
 
