@@ -318,7 +318,7 @@ static void member_cannot_change_a_byte_of_the_slot(void **state)
 	struct picture before, after;
 
 	(void)state;
-	owner = team_start(ALICE, NOBODYS, sits);
+	owner = team_start(ALICE, NO_GROUP, sits);
 	gate_wait(team_back);
 	take_picture(&before);
 	team_as(BOB, TEAM, attempts_everything);
@@ -431,7 +431,7 @@ static void publishes_until_eio(void)
 static void member_who_truncates_pins_and_domain_does_not_end_who_has_the_guard(void **state)
 {
 	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
-	pid_t alice = team_start(ALICE, NOBODYS, publishes_until_eio);
+	pid_t alice = team_start(ALICE, NO_GROUP, publishes_until_eio);
 
 	(void)state;
 	gate_wait(team_back);

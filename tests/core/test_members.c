@@ -71,7 +71,7 @@ static void member_reads_waits_and_pins_what_the_owner_publishes(void **state)
 
 	(void)state;
 	lapped = gate_open();
-	alice = team_start(ALICE, NOBODYS, owner_publishes);
+	alice = team_start(ALICE, NO_GROUP, owner_publishes);
 	bob = team_start(BOB, TEAM, reads_and_waits);
 	gate_wait(team_back);
 	gate_post(team_gate, 1);
@@ -148,7 +148,7 @@ static void others_see_nothing_of_a_domain_that_is_closed_to_them(void **state)
 	babus_slot *slot = team_make_slot_of_mode(02750, 0644);
 
 	(void)state;
-	team_as(CAROL, NOBODYS, sees_nothing);
+	team_as(CAROL, NO_GROUP, sees_nothing);
 	team_as(CAROL, CREW, sees_nothing);
 	babus_slot_close(slot);
 }
@@ -198,9 +198,9 @@ static void others_see_of_a_slot_what_directory_and_mode_say(void **state)
 	babus_slot *slot = team_make_slot_of_mode(02751, 0640);
 
 	(void)state;
-	team_as(CAROL, NOBODYS, enters_but_sees_no_slot);
+	team_as(CAROL, NO_GROUP, enters_but_sees_no_slot);
 	assert_int_equal(chmod(domain_file("."), 02755), 0);
-	team_as(CAROL, NOBODYS, may_list_but_not_read);
+	team_as(CAROL, NO_GROUP, may_list_but_not_read);
 	babus_slot_close(slot);
 }
 
@@ -372,7 +372,7 @@ static void slot_given_to_another_owner_and_group_is_theirs(void **state)
 		return;
 	}
 	assert_int_equal(chown(domain_file("."), 0, 0), 0);
-	alice = team_start(ALICE, NOBODYS, goes_on_publishing);
+	alice = team_start(ALICE, NO_GROUP, goes_on_publishing);
 	gate_wait(team_back);
 	/* One call, both files. */
 	assert_int_equal(babus_slot_set_access(slot, 0640, CAROL, CREW), 0);

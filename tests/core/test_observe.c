@@ -399,15 +399,12 @@ static void observers_see_the_readers_if_they_may_read_the_pins(void **state)
 /* --- sleeping ---------------------------------------------------------------------- */
 
 /* Woken by the message: long before the waiter would look again by itself. */
-static void sleep_for_a_message(babus_domain *where)
+static void sleep_for_a_message(void)
 {
-	struct babus_waiter_options opts = {.recheck_ns = 3600 * (uint64_t)SECOND};
 	struct babus_event event;
 	babus_waiter *waiter;
 
-	EXPECT_EQUAL(babus_reader_open(observer.slot, BABUS_START_NEXT, 0, &observer.reader), 0);
-	EXPECT_EQUAL(babus_waiter_open(where, &opts, &waiter), 0);
-	EXPECT_EQUAL(babus_waiter_add(waiter, observer.reader, NULL), 0);
+	waiter = child_open_waiter(observer.slot, NO_RECHECK, &observer.reader);
 	gate_post(observer_ready, 1);
 	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_FOREVER, &event, 1), 1);
 	EXPECT_EQUAL(babus_reader_next_copy(observer.reader, observer.buffer,
@@ -421,7 +418,7 @@ static void sleep_for_a_message(babus_domain *where)
 static void sleep_as_an_observer(void)
 {
 	observer_open();
-	sleep_for_a_message(observer.domain);
+	sleep_for_a_message();
 }
 
 /* The handle of the domain is not an observer's. */
@@ -433,7 +430,7 @@ static void sleep_with_an_observed_slot(void)
 	EXPECT_EQUAL(babus_slot_publish(observer.slot, "x", 1, NULL, NULL), -EACCES);
 	EXPECT_EQUAL(babus_slot_remove(observer.slot), -EACCES);
 	EXPECT_EQUAL(babus_slot_set_access(observer.slot, 0666, (uid_t)-1, (gid_t)-1), -EACCES);
-	sleep_for_a_message(observer.domain);
+	sleep_for_a_message();
 }
 
 static void become_user_who_may_write_the_domain(void)

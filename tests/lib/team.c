@@ -100,3 +100,9 @@ void team_expect_text(struct babus_message *message, const char *text)
 	EXPECT(message->size == strlen(text) && !memcmp(message->data, text, message->size));
 	babus_message_release(message);
 }
+
+void team_ready(void)
+{
+	gate_post(team_back, 1);
+	gate_wait(team_gate);
+}

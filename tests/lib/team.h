@@ -14,7 +14,7 @@ enum {
 	CAROL = 61003,
 	TEAM = 62000,
 	CREW = 62001,
-	NOBODYS = -1 /* no further group */
+	NO_GROUP = -1 /* no further one */
 };
 
 /* Of the slot, and of its pins. */
@@ -42,5 +42,7 @@ void team_as(uid_t uid, int group, void (*act)(void));
 /* For children. */
 babus_slot *team_open(unsigned flags);
 void team_expect_text(struct babus_message *message, const char *text);
+/* Post team_back, and wait for team_gate. */
+void team_ready(void);
 
 #endif

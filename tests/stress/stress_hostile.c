@@ -12,26 +12,17 @@
  * do" in core/DESIGN.md.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "accounts.h"
-#include "layout.h"
-#include "marks.h"
+#include "hostile.h"
 #include "payload.h"
 #include "team.h"
 
@@ -55,12 +46,6 @@ static struct tally {
 static bool is_over(void)
 {
 	return atomic_load(&tally->over);
-}
-
-static void ready(void)
-{
-	gate_post(team_back, 1);
-	gate_wait(team_gate);
 }
 
 static void note_slowest(int64_t ns)
@@ -109,7 +94,7 @@ static void publishes(void)
 	babus_slot *slot = team_open(BABUS_PUBLISH);
 	uint64_t random = (uint64_t)getpid();
 
-	ready();
+	team_ready();
 	for (uint64_t counter = 0; !is_over(); counter++)
 		publish_one(slot, counter, &random);
 	babus_slot_close(slot);
@@ -123,7 +108,7 @@ static void copies(void)
 	uint64_t newest = 0;
 
 	EXPECT_EQUAL(babus_slot_copy(slot, BABUS_LATEST, 0, copy, sizeof(copy), &message), 0);
-	ready();
+	team_ready();
 	while (!is_over()) {
 		int error = babus_slot_copy(slot, BABUS_LATEST, 0, copy, sizeof(copy), &message);
 
@@ -149,7 +134,7 @@ static void views(void)
 
 	EXPECT_EQUAL(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
 	babus_message_release(&message);
-	ready();
+	team_ready();
 	while (!is_over()) {
 		if (babus_slot_view(slot, BABUS_LATEST, 0, &message))
 			continue;
@@ -172,7 +157,7 @@ static void waits(void)
 	EXPECT_EQUAL(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
 	EXPECT_EQUAL(babus_waiter_open(babus_slot_domain(slot), &opts, &waiter), 0);
 	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
-	ready();
+	team_ready();
 	while (!is_over()) {
 		EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_FOREVER, &event, 1), 1);
 		EXPECT_EQUAL(event.status, 0);
@@ -193,7 +178,7 @@ static void looks_after_it(void)
 	struct babus_report report;
 	struct babus_slot_info info;
 
-	ready();
+	team_ready();
 	while (!is_over()) {
 		int64_t began = cpu_ns();
 
@@ -211,226 +196,6 @@ static void looks_after_it(void)
 	babus_slot_close(slot);
 }
 
-/* --- the hostile ---------------------------------------------------------------------------- */
-
-static void *map_all(const char *path, size_t *size)
-{
-	int fd = open(path, O_RDWR);
-	struct stat st;
-	void *map;
-
-	EXPECT(fd >= 0 && !fstat(fd, &st));
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	EXPECT(map != MAP_FAILED);
-	close(fd);
-	*size = (size_t)st.st_size;
-	return map;
-}
-
-static uint64_t random_state;
-
-static uint64_t random_below(uint64_t n)
-{
-	return random_next(&random_state) % n;
-}
-
-static void hostile(void)
-{
-	random_state = (uint64_t)getpid();
-	ready();
-}
-
-/* A value that means something to somebody, or nothing to anybody. */
-static uint64_t random_word(void)
-{
-	switch (random_below(5)) {
-	case 0:
-		return 0;
-	case 1:
-		return UINT64_MAX >> random_below(64);
-	case 2:
-		return random_below(16);
-	case 3:
-		return word_cell(random_below(1 << 20), (uint32_t)random_below(32));
-	default:
-		return random_next(&random_state);
-	}
-}
-
-/* Take away what protects readers, pin everything, or write anything anywhere. */
-static void scribbles_over_pins(void)
-{
-	size_t size;
-	uint8_t *map = map_all(team_pins, &size);
-	struct layout_lease *leases = (struct layout_lease *)(map + LAYOUT_PAGE);
-	size_t count = (size - LAYOUT_PAGE) / sizeof(*leases);
-
-	hostile();
-	for (unsigned turn = 0;; turn++) {
-		for (size_t i = 0; i < count && turn / 4096 % 4 < 3; i++) {
-			if (turn / 4096 % 4 != 1)
-				counter_put(&leases[i].hold, 0);
-			else
-				counter_put(&leases[i].hold,
-					    word_cell(random_below(1000), (uint32_t)(i + turn)));
-			if (turn / 4096 % 4 == 2)
-				counter_put(&leases[i].claim, random_word());
-		}
-		if (turn / 4096 % 4 == 3)
-			counter_put((shared64 *)(map + random_below(size / 8) * 8), random_word());
-	}
-}
-
-static void scribbles_over_the_domain(void)
-{
-	size_t size, mine_size;
-	struct layout_domain *map = map_all(domain_file("domain"), &size);
-	uint32_t *mine = map_all(team_pins, &mine_size);
-
-	hostile();
-	for (unsigned turn = 0;; turn++) {
-		switch (turn / 4096 % 6) {
-		case 0: /* nobody waits */
-			marks_put(map, 0);
-			flag_lower(&map->gone);
-			break;
-		case 1: /* everybody does, and the domain is gone */
-			marks_put(map, UINT64_MAX);
-			flag_raise(&map->gone, UINT32_MAX);
-			break;
-		case 2:
-			event_bump(&map->event);
-			break;
-		case 3:
-			syscall(SYS_futex, &map->event, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-			break;
-		case 4: /* sleepers are taken away to another futex */
-			syscall(SYS_futex, &map->event, FUTEX_REQUEUE, 0, INT_MAX, mine + 1, 0);
-			break;
-		default:
-			counter_put((shared64 *)map + random_below(size / 8), random_word());
-		}
-	}
-}
-
-static void lock(int fd, short type)
-{
-	struct flock range = {.l_type = type,
-			      .l_whence = SEEK_SET,
-			      .l_start = (off_t)(random_word() & INT64_MAX),
-			      .l_len = (off_t)(random_below(4) ? random_below(1000) : 0)};
-
-	if (range.l_len && range.l_start > INT64_MAX - range.l_len)
-		range.l_start = 0;
-	fcntl(fd, random_below(2) ? F_OFD_SETLK : F_SETLK, &range);
-}
-
-static void takes_locks(void)
-{
-	int fds[] = {open(team_slot, O_RDONLY), open(team_pins, O_RDWR),
-		     open(domain_file("domain"), O_RDWR)};
-
-	hostile();
-	for (;;) {
-		int fd = fds[random_below(3)];
-
-		lock(fd, fd == fds[0] ? F_RDLCK : F_WRLCK);
-		lock(fd, random_below(3) ? F_UNLCK : F_RDLCK);
-		flock(fd, (random_below(2) ? LOCK_EX : LOCK_UN) | LOCK_NB);
-	}
-}
-
-/* Larger, not smaller: a truncated mapping is for the guard, see test_attacks.c. */
-static void grows_and_punches(void)
-{
-	int fds[] = {open(team_pins, O_RDWR), open(domain_file("domain"), O_RDWR)};
-	struct stat st[2];
-
-	EXPECT(!fstat(fds[0], &st[0]) && !fstat(fds[1], &st[1]));
-	hostile();
-	for (;;) {
-		int i = (int)random_below(2);
-
-		ftruncate(fds[i], st[i].st_size + (off_t)random_below(100000));
-		fallocate(fds[i], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			  (off_t)random_below((uint64_t)st[i].st_size), 4096);
-		ftruncate(fds[i], st[i].st_size);
-		fchmod(fds[i], 0);
-		truncate(team_slot, 0);
-	}
-}
-
-static const char *const litter[] = {"t.slot", "s.0000000000000001.pins", "s.0000000000000002.gone",
-				     "domain2", ".slot"};
-
-/* In a directory that it may write, but where each may only remove its own. */
-static void litters(void)
-{
-	hostile();
-	for (;;) {
-		const char *path = domain_file(litter[random_below(5)]);
-
-		switch (random_below(8)) {
-		case 0:
-			symlink(team_slot, path);
-			break;
-		case 1:
-			mkfifo(path, 0666);
-			break;
-		case 2:
-			mkdir(path, 0777);
-			break;
-		case 3:
-			close(open(path, O_WRONLY | O_CREAT, 0666));
-			break;
-		case 4:
-			link(team_slot, path);
-			break;
-		case 5:
-			rename(path, domain_file(litter[random_below(5)]));
-			break;
-		case 6:
-			rename(path, team_slot);
-			unlink(team_slot);
-			unlink(domain_file("domain"));
-			break;
-		default:
-			if (unlink(path))
-				rmdir(path);
-		}
-	}
-}
-
-/* Takes what pins there are, and stops. */
-static void holds_and_stops(void)
-{
-	struct babus_message message;
-	babus_slot *slot = team_open(BABUS_READ);
-
-	EXPECT_EQUAL(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
-	hostile();
-	for (int i = 0; i < 1000; i++)
-		babus_slot_view(slot, BABUS_LATEST, 0, &message);
-	raise(SIGSTOP);
-}
-
-/* Reading a hole through a mapping gives it memory. */
-static void touches_all_of_the_slot(void)
-{
-	int fd = open(team_slot, O_RDONLY);
-	volatile char sum = 0;
-	struct stat st;
-	const char *map;
-
-	EXPECT(fd >= 0 && !fstat(fd, &st));
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	EXPECT(map != MAP_FAILED);
-	hostile();
-	for (;;)
-		for (off_t i = 0; i < st.st_size; i += 4096)
-			sum = (char)(sum + map[i]);
-}
-
 /* --- all of them ------------------------------------------------------------------------------ */
 
 static const struct {
@@ -443,13 +208,13 @@ static const struct {
     {BOB, copies},
     {BOB, views},
     {BOB, waits},
-    {MALLORY, scribbles_over_pins},
-    {MALLORY, scribbles_over_the_domain},
-    {MALLORY, takes_locks},
-    {MALLORY, grows_and_punches},
-    {MALLORY, litters},
-    {MALLORY, holds_and_stops},
-    {MALLORY, touches_all_of_the_slot},
+    {MALLORY, hostile_scribbles_over_pins},
+    {MALLORY, hostile_scribbles_over_the_domain},
+    {MALLORY, hostile_takes_locks},
+    {MALLORY, hostile_grows_and_punches},
+    {MALLORY, hostile_litters},
+    {MALLORY, hostile_holds_and_stops},
+    {MALLORY, hostile_touches_all_of_the_slot},
 };
 
 enum {
@@ -475,9 +240,7 @@ static void assert_as_good_as_new(babus_slot *slot)
 	struct accounts accounts;
 	uint64_t random = 1;
 
-	/* Links and the like are told and left alone: for the owner to remove. */
-	for (size_t i = 0; i < sizeof(litter) / sizeof(*litter); i++)
-		remove(domain_file(litter[i]));
+	hostile_clean_up();
 	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
 	assert_int_equal(babus_domain_recover(bus, 0, &report), 0);
 	assert_int_equal(report.dead_publishers + report.dead_readers, 0);
