@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What README promises a newcomer: every command of its fenced blocks works, in
-# the order in which they stand, in one shell; the functions, verbs, options and
-# files that it names exist. Arguments: source, build.
+# the order in which they stand, in one shell; the functions, verbs and options
+# that it names exist. Arguments: source, build.
 #
 # It runs in a mount namespace whose /usr/local and /etc are copies, so that
 # `meson install` is the real one and changes nothing. Only tools/check is a
