@@ -8,18 +8,15 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
-#include <mntent.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/mounts.h"
 #include "log.h"
 
 enum {
@@ -86,49 +83,6 @@ static char *resolve(const char *given)
 	return path;
 }
 
-/* Whether the last thing mounted at `path` is a babusfs. */
-static bool is_babusfs(const char *path)
-{
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	struct mntent *entry;
-	bool found = false;
-
-	if (!mounts)
-		return false;
-	while ((entry = getmntent(mounts)))
-		if (strcmp(entry->mnt_dir, path) == 0)
-			found = strcmp(entry->mnt_type, "fuse.babusfs") == 0;
-	endmntent(mounts);
-	return found;
-}
-
-static int unmount_by_helper(const char *path)
-{
-	static char program[] = "fusermount3", options[] = "-uzq", end[] = "--";
-	char *const argv[] = {program, options, end, (char *)path, NULL};
-	pid_t pid;
-	int status, error = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
-
-	if (error)
-		return -error;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
-}
-
-static int take_over(const char *path)
-{
-	int error;
-
-	if (umount2(path, MNT_DETACH) == 0)
-		return 0;
-	error = -errno;
-	if (error == -EPERM)
-		error = unmount_by_helper(path);
-	return error;
-}
-
 /*
  * One dead mount for each time that a babusfs was killed. Attributes may be
  * cached; statfs() has to be answered.
@@ -138,7 +92,7 @@ static int clear(const char *path)
 	struct statfs fs;
 
 	while (statfs(path, &fs) < 0 && (errno == ENOTCONN || errno == ECONNABORTED)) {
-		int error = is_babusfs(path) ? take_over(path) : -ENOTCONN;
+		int error = mount_is_babusfs(path) ? mount_detach(path) : -ENOTCONN;
 
 		if (error) {
 			log_line("mount point '%s': a dead mount is in the way: %s; try "
@@ -161,7 +115,7 @@ static int check(const char *path)
 		error = -ENOTDIR;
 	if (error) {
 		log_line("mount point '%s': %s", path, strerror(-error));
-	} else if (is_babusfs(path)) {
+	} else if (mount_is_babusfs(path)) {
 		log_line("mount point '%s': a babusfs is mounted there already", path);
 		error = -EBUSY;
 	}

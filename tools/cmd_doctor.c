@@ -189,7 +189,7 @@ static int check_domain(struct checkup *checkup, babus_domain *domain)
 
 static void repair_mount(struct checkup *checkup, const char *path)
 {
-	int error = mounts_detach(path);
+	int error = mount_detach(path);
 
 	if (!error)
 		return;
@@ -197,8 +197,9 @@ static void repair_mount(struct checkup *checkup, const char *path)
 	checkup->status = STATUS_FAILED;
 }
 
-static int check_mount(void *arg, const char *path, const char *source, enum mount_state state)
+static int check_mount(void *arg, const char *path, const char *source)
 {
+	enum mount_state state = mount_state(path);
 	struct checkup *checkup = arg;
 	struct json *json = &checkup->out;
 

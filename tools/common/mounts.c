@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A file system whose daemon is stopped blocks whoever asks it, even for its
- * name, so a child asks and may be killed.
- */
 #include "mounts.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +17,7 @@
 /* How long a daemon has to answer. */
 #define ANSWER_MS 2000
 
-/* Wait for the child; -1 if it took too long and was killed. */
+/* Wait for the child and return its exit status; -1: it took too long and was killed. */
 static int reap(pid_t child)
 {
 	struct pollfd ended = {.events = POLLIN};
@@ -41,7 +38,8 @@ static int reap(pid_t child)
 	return ready == 0 || !WIFEXITED(status) ? -1 : WEXITSTATUS(status);
 }
 
-static enum mount_state look(const char *path)
+/* A daemon that is stopped blocks statfs(), so a child calls it, which can be killed. */
+enum mount_state mount_state(const char *path)
 {
 	struct statfs fs;
 	pid_t child = fork();
@@ -81,82 +79,118 @@ static void unescape(char *text)
 	*out = '\0';
 }
 
-/* Path and source of a line of mountinfo if it is a babusfs, see proc(5). */
-static int parse_line(char *line, char **path, char **source)
+/* One mount; see proc(5). */
+struct line {
+	char *path, *type, *source;
+};
+
+static bool parse(char *text, struct line *line)
 {
-	char *rest = strstr(line, " - ");
-	char *save;
+	char *rest = strstr(text, " - "), *save;
 
 	if (!rest)
-		return 0;
+		return false;
 	*rest = '\0';
-	rest += 3;
-	if (strncmp(rest, "fuse.babusfs ", 13) != 0)
-		return 0;
-	*source = strtok_r(rest + 13, " \n", &save);
-	*path = strtok_r(line, " ", &save);
-	for (int i = 0; i < 4 && *path; i++)
-		*path = strtok_r(NULL, " ", &save);
-	if (!*path || !*source)
-		return 0;
-	unescape(*path);
-	unescape(*source);
-	return 1;
+	line->type = strtok_r(rest + 3, " ", &save);
+	line->source = strtok_r(NULL, " \n", &save);
+	line->path = strtok_r(text, " ", &save);
+	for (int i = 0; i < 4 && line->path; i++)
+		line->path = strtok_r(NULL, " ", &save);
+	if (!line->type || !line->source || !line->path)
+		return false;
+	unescape(line->path);
+	unescape(line->source);
+	return true;
 }
 
-/* Somebody else may have taken it away since it was looked at. */
-static int is_mounted(const char *wanted)
+/* Call fn(arg, line) for each mount of any kind; see mounts_each(). */
+static int each_line(int (*fn)(void *arg, const struct line *line), void *arg)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *path, *source;
-	size_t size = 0;
-	int found = !file;
-
-	while (!found && getline(&line, &size, file) > 0)
-		found = parse_line(line, &path, &source) && strcmp(path, wanted) == 0;
-	free(line);
-	if (file)
-		fclose(file);
-	return found;
-}
-
-int mounts_each(int (*fn)(void *arg, const char *path, const char *source, enum mount_state state),
-		void *arg)
-{
-	FILE *file = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *path, *source;
+	struct line line;
+	char *text = NULL;
 	size_t size = 0;
 	int result = 0;
 
 	if (!file)
 		return -errno;
-	while (!result && getline(&line, &size, file) > 0)
-		if (parse_line(line, &path, &source))
-			result = fn(arg, path, source, look(path));
-	free(line);
+	while (!result && getline(&text, &size, file) > 0)
+		if (parse(text, &line))
+			result = fn(arg, &line);
+	free(text);
 	fclose(file);
 	return result;
 }
 
-int mounts_detach(const char *path)
+static bool is_babusfs(const struct line *line)
 {
+	return strcmp(line->type, "fuse.babusfs") == 0;
+}
+
+struct visit {
+	int (*fn)(void *arg, const char *path, const char *source);
+	void *arg;
+};
+
+static int visit_line(void *arg, const struct line *line)
+{
+	const struct visit *visit = arg;
+
+	return is_babusfs(line) ? visit->fn(visit->arg, line->path, line->source) : 0;
+}
+
+int mounts_each(int (*fn)(void *arg, const char *path, const char *source), void *arg)
+{
+	struct visit visit = {fn, arg};
+
+	return each_line(visit_line, &visit);
+}
+
+struct wanted {
+	const char *path;
+	bool found;
+};
+
+/* The last mount at a path hides the others. */
+static int compare_line(void *arg, const struct line *line)
+{
+	struct wanted *wanted = arg;
+
+	if (strcmp(line->path, wanted->path) == 0)
+		wanted->found = is_babusfs(line);
+	return 0;
+}
+
+bool mount_is_babusfs(const char *path)
+{
+	struct wanted wanted = {.path = path};
+
+	each_line(compare_line, &wanted);
+	return wanted.found;
+}
+
+/* Users other than root need the helper that mounted it for them. */
+static int detach_by_helper(const char *path)
+{
+	static char program[] = "fusermount3", options[] = "-uzq", end[] = "--";
+	char *const argv[] = {program, options, end, (char *)path, NULL};
 	pid_t child;
+	int error = posix_spawnp(&child, program, NULL, NULL, argv, environ);
+
+	if (error)
+		return -error;
+	return reap(child) == 0 ? 0 : -EPERM;
+}
+
+int mount_detach(const char *path)
+{
 	int error;
 
 	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
 		return 0;
-	error = errno;
-	if (!is_mounted(path))
+	error = -errno;
+	/* Another process may have removed it meanwhile. */
+	if (!mount_is_babusfs(path))
 		return 0;
-	if (error != EPERM)
-		return -error;
-	/* Ordinary users need the helper that mounted it for them. */
-	child = fork();
-	if (child == 0) {
-		execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--", path, (char *)NULL);
-		_exit(127);
-	}
-	if (child < 0)
-		return -errno;
-	return reap(child) == 0 ? 0 : -error;
+	return error == -EPERM ? detach_by_helper(path) : error;
 }

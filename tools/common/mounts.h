@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* Mounts of babusfs in this mount namespace, and those whose daemon has died. */
+/*
+ * Mounts of babusfs in this mount namespace. A babusfs that was killed leaves a
+ * stale mount, which answers every access with ENOTCONN.
+ */
 #ifndef COMMON_MOUNTS_H
 #define COMMON_MOUNTS_H
+
+#include <stdbool.h>
 
 enum mount_state {
 	MOUNT_ALIVE,
 	MOUNT_STALE,   /* its daemon is gone */
 	MOUNT_SILENT,  /* its daemon does not answer */
-	MOUNT_UNKNOWN, /* it is not ours to look at */
+	MOUNT_UNKNOWN, /* it cannot be looked at */
 };
 
 /*
- * Call fn(arg, path, source, state) for each. 0, what fn returned if that is
- * not 0, or negative errno.
+ * Call fn(arg, path, source) for each. 0, what fn returned if that is not 0, or a
+ * negative errno.
  */
-int mounts_each(int (*fn)(void *arg, const char *path, const char *source, enum mount_state state),
-		void *arg);
+int mounts_each(int (*fn)(void *arg, const char *path, const char *source), void *arg);
 
-/* Take a stale mount away. 0 or negative errno. */
-int mounts_detach(const char *path);
+/* Whether the topmost mount at `path`, which is absolute, is a babusfs. */
+bool mount_is_babusfs(const char *path);
+
+/* Takes up to two seconds if the daemon does not answer. */
+enum mount_state mount_state(const char *path);
+
+/* Remove a stale mount; 0 also if it is gone already. 0 or a negative errno. */
+int mount_detach(const char *path);
 
 #endif
