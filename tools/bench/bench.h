@@ -23,7 +23,8 @@
 
 enum {
 	IMAGE = 1920 * 1080 * 3,
-	SMALL_IMAGE = 1080
+	SMALL_IMAGE = 1080,
+	WHY_MAX = 160 /* of the reason why something cannot be done */
 };
 
 static inline uint64_t bench_now(void)

@@ -107,20 +107,20 @@ static bool wait_for(int output, const char *text)
 	return false;
 }
 
-pid_t daemon_start(const char *const *argv, const char *ready, char *why, size_t why_size)
+pid_t daemon_start(const char *const *argv, const char *ready, char why[WHY_MAX])
 {
 	pid_t pid;
 	int output;
 
 	if (!daemon_exists(argv[0])) {
-		snprintf(why, why_size, "%s is not installed", argv[0]);
+		snprintf(why, WHY_MAX, "%s is not installed", argv[0]);
 		return 0;
 	}
 	pid = start(argv, &output);
 	/* Its output stays open, and is little: it would die of a closed pipe. */
 	if (wait_for(output, ready))
 		return pid;
-	snprintf(why, why_size, "%s does not start", argv[0]);
+	snprintf(why, WHY_MAX, "%s does not start", argv[0]);
 	daemon_stop(pid);
 	close(output);
 	return 0;

@@ -5,9 +5,10 @@
 
 #include <limits.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "bench.h"
 
 /*
  * Where a program is: in the directory `near`, seen from that of babus-bench, or else
@@ -22,7 +23,7 @@ bool daemon_exists(const char *program);
  * Run argv, which must stay in the foreground, in a session of its own, and wait
  * until it has said `ready` on stdout. 0: it did not; `why` tells.
  */
-pid_t daemon_start(const char *const *argv, const char *ready, char *why, size_t why_size);
+pid_t daemon_start(const char *const *argv, const char *ready, char why[WHY_MAX]);
 
 /* The same without waiting: the caller sees when it is ready. */
 pid_t daemon_run(const char *const *argv);

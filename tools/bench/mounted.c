@@ -99,7 +99,7 @@ static void make_slots(void)
 	free(data);
 }
 
-int mounted_start(enum mounted which, char *why, size_t why_size)
+int mounted_start(enum mounted which, char why[WHY_MAX])
 {
 	static const char *const names[] = {"babusfs", "babus-bench-fuse"};
 	struct daemon *daemon = &daemons[which];
@@ -112,7 +112,7 @@ int mounted_start(enum mounted which, char *why, size_t why_size)
 		return 0;
 	daemon_find(which == MOUNTED_BABUSFS ? "../../fs/" : "", names[which], path);
 	if (access("/dev/fuse", R_OK | W_OK) < 0 || !daemon_exists(path)) {
-		snprintf(why, why_size, "%s",
+		snprintf(why, WHY_MAX, "%s",
 			 daemon_exists(path) ? "/dev/fuse cannot be opened" : "no such program");
 		return -ENOTSUP;
 	}
@@ -125,7 +125,7 @@ int mounted_start(enum mounted which, char *why, size_t why_size)
 	if (!wait_until_mounted(daemon))
 		return 0;
 	stop(daemon);
-	snprintf(why, why_size, "%s does not mount", names[which]);
+	snprintf(why, WHY_MAX, "%s does not mount", names[which]);
 	return -ENOTSUP;
 }
 

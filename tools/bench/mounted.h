@@ -7,7 +7,7 @@
 #ifndef BABUS_BENCH_MOUNTED_H
 #define BABUS_BENCH_MOUNTED_H
 
-#include <stddef.h>
+#include "bench.h"
 
 enum mounted {
 	MOUNTED_BABUSFS,
@@ -16,7 +16,7 @@ enum mounted {
 };
 
 /* Mount it if it is not. 0, or a negative errno with the reason in `why`. */
-int mounted_start(enum mounted which, char *why, size_t why_size);
+int mounted_start(enum mounted which, char why[WHY_MAX]);
 
 /* Where it is. */
 const char *mounted_point(enum mounted which);

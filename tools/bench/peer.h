@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A peer carries messages from one publisher to the readers of a channel. All
- * are used in the same way: get the memory to write a message to, write it,
- * send; receive, read it where it is, release. A peer that can lend memory of
- * its own does; one that cannot copies, as it would for anybody.
+ * A peer carries messages from one publisher to the readers of a channel. All are used
+ * in the same way: get memory for a message, write it, send; receive, read the message
+ * in place, release. A peer that lends memory of its own does so here. Others copy, as
+ * they do in any program.
  *
- * The calls of a peer end the process on failure, by bench_check(), but where
- * they say otherwise.
+ * Calls of a peer end the process on failure, except where noted.
  */
 #ifndef BABUS_BENCH_PEER_H
 #define BABUS_BENCH_PEER_H
@@ -16,14 +15,15 @@
 #include "bench.h"
 
 enum mode {
-	MODE_POLL,  /* receive looks, again and again */
+	MODE_POLL,  /* receive looks once */
 	MODE_BLOCK, /* receive sleeps */
 	MODE_ADAPT, /* receive looks for a bounded time, then sleeps */
 	MODES
 };
 
 enum {
-	CHANNELS_MAX = 8
+	CHANNELS_MAX = 8,
+	IPC_ADDRESS_MAX = 300
 };
 
 /* What a run needs of a peer, the same for all its processes. */
@@ -36,8 +36,11 @@ struct rig {
 	enum mode mode;
 	bool acknowledged; /* send returns when the message is where readers find it */
 	unsigned run;      /* differs from that of every other run */
-	void *state;       /* the peer's, from prepare to finish */
+	void *memory;      /* the peer's, from prepare to finish */
+	char why[WHY_MAX]; /* prepare failed */
 };
+
+struct state; /* each peer has its own */
 
 /* One process's (or thread's) use of it. */
 struct end {
@@ -46,65 +49,121 @@ struct end {
 	uint32_t subscribes; /* a bit for each channel */
 	unsigned reader;     /* which of a channel's readers */
 	bool latest;         /* wants the newest message, not each */
-	void *state;         /* the peer's, from open to close */
+	size_t size;         /* of the message that is being written */
+	char *out, *in;      /* buffers for a peer that copies */
+	struct state *state; /* from open to close, zeroed */
 };
 
 struct received {
 	const void *data;
 	size_t size;
 	unsigned channel;
-	void *state; /* the peer's, until release */
 };
 
+/* Functions may be NULL, except send and receive. */
 struct peer {
 	const char *name;
 	const char *what;
 	const char *group;    /* "floor", "babus" or "peer" */
 	unsigned modes;       /* bits: 1 << MODE_... */
 	unsigned readers_max; /* of one channel */
+	const char *alone;    /* why nothing can be published without a reader, or NULL */
 	bool in_place;        /* neither side copies */
+	bool copies;          /* messages are written to and read from buffers of the end */
 	bool many;            /* an end may subscribe to several channels */
 	bool queues;          /* keeps at least rig->depth messages, or makes send wait */
+	size_t state_size;
 
-	/* In the benchmark, before the processes. 0, or a negative errno: not here,
-	   and why is in `why`. May be NULL. */
-	int (*prepare)(struct rig *rig, char *why, size_t why_size);
+	/* Bytes of shared memory for each channel; see peer_memory(). */
+	size_t (*memory)(const struct rig *rig);
+	/* In the benchmark, before the processes. 0, or a negative errno and rig->why. */
+	int (*prepare)(struct rig *rig);
 	/* In each process, in no order. */
 	void (*open)(struct end *end);
-	/* After all have opened: until messages can pass. May be NULL. */
+	/* After all have opened: until messages can pass. */
 	void (*settle)(struct end *end);
-	/* Pay now for the memory that messages of this size take. May be NULL. */
+	/* Pay now for the memory of messages of this size. */
 	void (*reserve)(struct end *end, size_t size);
-	/* `size` bytes to write the next message to. */
-	void *(*buffer)(struct end *end, size_t size);
-	void (*send)(struct end *end, size_t size);
-	/* Nothing follows at once: let go of what send kept to go with more. May be NULL. */
+	/* Memory of end->size bytes for the next message. */
+	void *(*buffer)(struct end *end);
+	void (*send)(struct end *end);
+	/* Nothing follows at once: send what was kept to go with more. */
 	void (*flush)(struct end *end);
 	/* The next message: true. None now: false, only in MODE_POLL. */
 	bool (*receive)(struct end *end, struct received *message);
-	void (*release)(struct end *end, struct received *message);
+	/* The last received message has been read. */
+	void (*release)(struct end *end);
 	void (*close)(struct end *end);
-	/* In the benchmark, after the processes, also after failed ones. May be NULL. */
+	/* In the benchmark, after the processes, also after failed ones. */
 	void (*finish)(struct rig *rig);
-	/* At the end of the benchmark: daemons. May be NULL. */
+	/* At the end of the benchmark: daemons. */
 	void (*stop)(void);
-	/* Of the daemon whose processor time counts too, 0 if it has ended; may be NULL. */
+	/* The daemon whose processor time counts too; 0 if it has ended. */
 	pid_t (*daemon)(void);
 };
 
 extern const struct peer *const peers[];
 extern const size_t peer_count;
 
+extern const struct peer peer_floor, peer_ring, peer_babus, peer_pipe, peer_unix, peer_mq,
+    peer_redis_unix, peer_redis_tcp, peer_zmq, peer_nng, peer_iceoryx, peer_cyclone,
+    peer_cyclone_shm;
+
 const struct peer *peer_find(const char *name);
+bool peer_is_floor(const struct peer *peer);
 const char *mode_name(enum mode mode);
 
+/* In the benchmark, around the processes of a run. 0, or a negative errno and rig->why. */
+int peer_prepare(struct rig *rig);
+void peer_finish(struct rig *rig);
+
+/* The shared memory of a channel. */
+void *peer_memory(const struct rig *rig, unsigned channel);
+
+void peer_open(struct end *end);
+void peer_close(struct end *end);
+
+/* The channel of an end that reads a single one. */
+static inline unsigned peer_channel(const struct end *end)
+{
+	return (unsigned)__builtin_ctz(end->subscribes);
+}
+
+static inline void *peer_buffer(struct end *end, size_t size)
+{
+	end->size = size;
+	return end->out ? end->out : end->rig->peer->buffer(end);
+}
+
+static inline void peer_flush(struct end *end)
+{
+	if (end->rig->peer->flush)
+		end->rig->peer->flush(end);
+}
+
 /* Send one message that nothing follows at once. */
-void peer_send(struct end *end, size_t size);
+static inline void peer_send(struct end *end)
+{
+	end->rig->peer->send(end);
+	peer_flush(end);
+}
+
+static inline void peer_release(struct end *end)
+{
+	if (end->rig->peer->release)
+		end->rig->peer->release(end);
+}
 
 /*
- * Receive, however long it takes; fails unless it is of this size. Who polls looks
- * again `rest_ns` after it found nothing, 0: at once.
+ * Receive, however long it takes; fails unless the message has this size. A reader that
+ * polls and finds nothing looks again after `rest_ns`.
  */
 void peer_receive(struct end *end, struct received *message, size_t size, uint64_t rest_ns);
+
+/* "ipc://" and the path of a channel's socket, for peers that name them so. */
+void peer_ipc_address(const struct rig *rig, unsigned channel, char address[IPC_ADDRESS_MAX]);
+
+/* As `finish` of such a peer: processes that failed leave their sockets. */
+void peer_ipc_finish(struct rig *rig);
 
 #endif

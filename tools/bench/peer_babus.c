@@ -9,7 +9,7 @@
 #include <babus/babus.h>
 
 #include "domain.h"
-#include "peers.h"
+#include "peer.h"
 
 enum {
 	ADAPT_SPIN_NS = 50000
@@ -29,13 +29,11 @@ static void name_of(const struct rig *rig, unsigned channel, char name[32])
 	snprintf(name, 32, "run%u.%u", rig->run, channel);
 }
 
-static int prepare(struct rig *rig, char *why, size_t why_size)
+static int prepare(struct rig *rig)
 {
 	struct babus_slot_options opts;
 	char name[32];
 
-	(void)why;
-	(void)why_size;
 	babus_slot_options_init(&opts);
 	opts.depth = rig->depth;
 	if (opts.pins < 2 * rig->readers)
@@ -52,10 +50,9 @@ static void open_end(struct end *end)
 {
 	const struct rig *rig = end->rig;
 	struct babus_waiter_options opts = {.spin_ns = rig->mode == MODE_ADAPT ? ADAPT_SPIN_NS : 0};
-	struct state *state = bench_memory(sizeof(*state));
+	struct state *state = end->state;
 	char name[32];
 
-	end->state = state;
 	state->domain = domain_get();
 	bench_check(babus_waiter_open(state->domain, &opts, &state->waiter), "waiter");
 	for (unsigned i = 0; i < rig->channels; i++) {
@@ -86,19 +83,19 @@ static void reserve(struct end *end, size_t size)
 	bench_check(count < 0 ? count : 0, "reserve");
 }
 
-static void *buffer(struct end *end, size_t size)
+static void *buffer(struct end *end)
 {
 	struct state *state = end->state;
 
-	bench_check(babus_slot_loan(state->out, size, &state->loan), "loan");
+	bench_check(babus_slot_loan(state->out, end->size, &state->loan), "loan");
 	return state->loan.data;
 }
 
-static void send(struct end *end, size_t size)
+static void send(struct end *end)
 {
 	struct state *state = end->state;
 
-	state->loan.size = size;
+	state->loan.size = end->size;
 	bench_check(babus_loan_commit(&state->loan, NULL), "commit");
 }
 
@@ -127,7 +124,7 @@ static int next(struct end *end, unsigned channel)
 static bool receive(struct end *end, struct received *message)
 {
 	bool many = (end->subscribes & (end->subscribes - 1)) != 0;
-	unsigned channel = (unsigned)__builtin_ctz(end->subscribes);
+	unsigned channel = peer_channel(end);
 	struct state *state = end->state;
 	int news, error = many ? -EAGAIN : next(end, channel);
 
@@ -146,12 +143,9 @@ static bool receive(struct end *end, struct received *message)
 	return true;
 }
 
-static void release(struct end *end, struct received *message)
+static void release(struct end *end)
 {
-	struct state *state = end->state;
-
-	(void)message;
-	babus_message_release(&state->message);
+	babus_message_release(&end->state->message);
 }
 
 static void close_end(struct end *end)
@@ -164,7 +158,6 @@ static void close_end(struct end *end)
 		babus_slot_close(state->in[i]);
 	}
 	babus_slot_close(state->out);
-	free(state);
 }
 
 static void finish(struct rig *rig)
@@ -186,6 +179,7 @@ const struct peer peer_babus = {
     .in_place = true,
     .many = true,
     .queues = true,
+    .state_size = sizeof(struct state),
     .prepare = prepare,
     .open = open_end,
     .reserve = reserve,

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "blob.h"
-#include "peers.h"
+#include "peer.h"
 #include "roudi.h"
 
 enum {
@@ -23,8 +23,7 @@ enum {
 
 struct state {
 	dds_entity_t participant, writer, reader, set;
-	void *out;
-	bool lent; /* out, by the writer */
+	void *out; /* of end, or lent by the writer */
 	void *got[TAKE];
 	dds_sample_info_t info[TAKE];
 	int next, taken; /* of these */
@@ -52,9 +51,9 @@ static bool shares(const struct rig *rig)
 	return rig->peer == &peer_cyclone_shm;
 }
 
-static int prepare(struct rig *rig, char *why, size_t why_size)
+static int prepare(struct rig *rig)
 {
-	return shares(rig) ? roudi_start(why, why_size) : 0;
+	return shares(rig) ? roudi_start(rig->why) : 0;
 }
 
 static dds_entity_t must(dds_entity_t result, const char *what)
@@ -85,12 +84,11 @@ static dds_entity_t new_topic(struct end *end, unsigned channel)
 
 static void open_end(struct end *end)
 {
-	struct state *state = bench_memory(sizeof(*state));
+	struct state *state = end->state;
 	dds_qos_t *qos = dds_create_qos();
 	dds_entity_t condition;
 	char uri[sizeof(settings) + 8];
 
-	end->state = state;
 	snprintf(uri, sizeof(uri), settings, shares(end->rig) ? "true" : "false");
 	setenv("CYCLONEDDS_URI", uri, 1);
 	dds_qset_reliability(qos, DDS_RELIABILITY_RELIABLE, DDS_SECS(10));
@@ -104,19 +102,16 @@ static void open_end(struct end *end)
 						       new_topic(end, (unsigned)end->publishes),
 						       qos, NULL),
 				     "writer");
-		state->lent = dds_is_loan_available(state->writer);
-		if (!state->lent)
-			state->out = bench_memory(end->rig->size);
-		if (state->lent != shares(end->rig))
+		state->out = end->out;
+		if (dds_is_loan_available(state->writer) != shares(end->rig))
 			bench_fail("cyclone: %s memory",
-				   state->lent ? "unasked for shared" : "no shared");
+				   end->out ? "unasked for shared" : "no shared");
 	}
 	if (end->subscribes) {
-		state->reader = must(
-		    dds_create_reader(state->participant,
-				      new_topic(end, (unsigned)__builtin_ctz(end->subscribes)), qos,
-				      NULL),
-		    "reader");
+		state->reader = must(dds_create_reader(state->participant,
+						       new_topic(end, peer_channel(end)), qos,
+						       NULL),
+				     "reader");
 		condition = must(dds_create_readcondition(state->reader, DDS_ANY_STATE),
 				 "condition");
 		state->set = must(dds_create_waitset(state->participant), "wait set");
@@ -143,27 +138,22 @@ static void settle(struct end *end)
 	}
 }
 
-static void *buffer(struct end *end, size_t size)
+static void *buffer(struct end *end)
 {
 	struct state *state = end->state;
 
-	(void)size;
-	if (state->lent)
-		must(dds_loan_sample(state->writer, &state->out), "loan");
+	must(dds_loan_sample(state->writer, &state->out), "loan");
 	return state->out;
 }
 
-static void send(struct end *end, size_t size)
+static void send(struct end *end)
 {
-	struct state *state = end->state;
-
-	(void)size;
-	must(dds_write(state->writer, state->out), "write");
+	must(dds_write(end->state->writer, end->state->out), "write");
 }
 
 static void flush(struct end *end)
 {
-	dds_write_flush(((struct state *)end->state)->writer);
+	dds_write_flush(end->state->writer);
 }
 
 static void give_back(struct state *state)
@@ -197,23 +187,17 @@ static bool receive(struct end *end, struct received *message)
 }
 
 /* All that were taken together, after the last of them. */
-static void release(struct end *end, struct received *message)
+static void release(struct end *end)
 {
 	struct state *state = end->state;
 
-	(void)message;
 	if (state->next == state->taken)
 		give_back(state);
 }
 
 static void close_end(struct end *end)
 {
-	struct state *state = end->state;
-
-	dds_delete(state->participant);
-	if (!state->lent)
-		free(state->out);
-	free(state);
+	dds_delete(end->state->participant);
 }
 
 #define CYCLONE(variable, title, text, lends, end_daemon, which_daemon) \
@@ -224,6 +208,8 @@ static void close_end(struct end *end)
 	    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,                  \
 	    .readers_max = 8,                                           \
 	    .in_place = (lends),                                        \
+	    .copies = !(lends),                                         \
+	    .state_size = sizeof(struct state),                         \
 	    .queues = !(lends),                                         \
 	    .prepare = prepare,                                         \
 	    .open = open_end,                                           \

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "peers.h"
+#include "peer.h"
 
 struct line {
 	_Alignas(64) _Atomic uint32_t word;
@@ -25,41 +25,26 @@ struct state {
 	uint32_t sent, seen[CHANNELS_MAX];
 };
 
-static size_t stride(const struct rig *rig)
+static size_t memory(const struct rig *rig)
 {
-	return (sizeof(struct line) + rig->size + 4095) / 4096 * 4096;
+	return sizeof(struct line) + rig->size;
 }
 
 static struct line *line(const struct rig *rig, unsigned channel)
 {
-	return (struct line *)((char *)rig->state + channel * stride(rig));
+	return peer_memory(rig, channel);
 }
 
-static int prepare(struct rig *rig, char *why, size_t why_size)
+static void *buffer(struct end *end)
 {
-	(void)why;
-	(void)why_size;
-	rig->state = bench_shared(rig->channels * stride(rig));
-	return 0;
-}
-
-static void open_end(struct end *end)
-{
-	end->state = bench_memory(sizeof(struct state));
-}
-
-static void *buffer(struct end *end, size_t size)
-{
-	(void)size;
 	return line(end->rig, (unsigned)end->publishes)->data;
 }
 
-static void send(struct end *end, size_t size)
+static void send(struct end *end)
 {
 	struct line *to = line(end->rig, (unsigned)end->publishes);
 	struct state *state = end->state;
 
-	(void)size;
 	to->word = ++state->sent;
 	if (end->rig->mode == MODE_BLOCK)
 		syscall(SYS_futex, &to->word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
@@ -67,7 +52,7 @@ static void send(struct end *end, size_t size)
 
 static bool receive(struct end *end, struct received *message)
 {
-	unsigned channel = (unsigned)__builtin_ctz(end->subscribes);
+	unsigned channel = peer_channel(end);
 	struct line *from = line(end->rig, channel);
 	struct state *state = end->state;
 	uint32_t seen = state->seen[channel], word;
@@ -83,22 +68,6 @@ static bool receive(struct end *end, struct received *message)
 	return true;
 }
 
-static void release(struct end *end, struct received *message)
-{
-	(void)end;
-	(void)message;
-}
-
-static void close_end(struct end *end)
-{
-	(void)end;
-}
-
-static void finish(struct rig *rig)
-{
-	bench_unshare(rig->state, rig->channels * stride(rig));
-}
-
 const struct peer peer_floor = {
     .name = "floor",
     .what = "a word and a buffer in shared memory: spinning on it, or a futex",
@@ -106,12 +75,9 @@ const struct peer peer_floor = {
     .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
     .readers_max = 1000,
     .in_place = true,
-    .prepare = prepare,
-    .open = open_end,
+    .state_size = sizeof(struct state),
+    .memory = memory,
     .buffer = buffer,
     .send = send,
     .receive = receive,
-    .release = release,
-    .close = close_end,
-    .finish = finish,
 };

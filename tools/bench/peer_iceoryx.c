@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "peers.h"
+#include "peer.h"
 #include "roudi.h"
 
 enum {
@@ -30,10 +30,9 @@ struct state {
 	const void *got;
 };
 
-static int prepare(struct rig *rig, char *why, size_t why_size)
+static int prepare(struct rig *rig)
 {
-	(void)rig;
-	return roudi_start(why, why_size);
+	return roudi_start(rig->why);
 }
 
 static void names(const struct rig *rig, unsigned channel, char run[32], char which[32])
@@ -63,7 +62,7 @@ static void open_in(struct end *end)
 	iox_sub_options_init(&options);
 	options.queueCapacity = end->rig->depth < QUEUE_MAX ? end->rig->depth : QUEUE_MAX;
 	options.queueFullPolicy = QueueFullPolicy_BLOCK_PRODUCER;
-	names(end->rig, (unsigned)__builtin_ctz(end->subscribes), run, which);
+	names(end->rig, peer_channel(end), run, which);
 	state->in = iox_sub_init(&state->sub_storage, "bench", run, which, &options);
 	if (end->rig->mode == MODE_POLL)
 		return;
@@ -77,7 +76,6 @@ static void open_end(struct end *end)
 {
 	char name[32];
 
-	end->state = bench_memory(sizeof(struct state));
 	snprintf(name, sizeof(name), ROUDI_CLIENT "%d", (int)getppid(), (int)getpid());
 	iox_set_loglevel(Iceoryx_LogLevel_Off);
 	iox_runtime_init(name);
@@ -96,21 +94,20 @@ static void settle(struct end *end)
 		bench_sleep(1000000);
 }
 
-static void *buffer(struct end *end, size_t size)
+static void *buffer(struct end *end)
 {
 	struct state *state = end->state;
 
-	if (iox_pub_loan_chunk(state->out, &state->chunk, (uint32_t)size) !=
+	if (iox_pub_loan_chunk(state->out, &state->chunk, (uint32_t)end->size) !=
 	    AllocationResult_SUCCESS)
-		bench_fail("iceoryx: no chunk of %zu bytes", size);
+		bench_fail("iceoryx: no chunk of %zu bytes", end->size);
 	return state->chunk;
 }
 
-static void send(struct end *end, size_t size)
+static void send(struct end *end)
 {
 	struct state *state = end->state;
 
-	(void)size;
 	iox_pub_publish_chunk(state->out, state->chunk);
 }
 
@@ -129,11 +126,11 @@ static bool receive(struct end *end, struct received *message)
 	return true;
 }
 
-static void release(struct end *end, struct received *message)
+static void release(struct end *end)
 {
 	struct state *state = end->state;
 
-	iox_sub_release_chunk(state->in, message->data);
+	iox_sub_release_chunk(state->in, state->got);
 }
 
 static void close_end(struct end *end)
@@ -150,7 +147,6 @@ static void close_end(struct end *end)
 	if (state->out)
 		iox_pub_deinit(state->out);
 	iox_runtime_shutdown();
-	free(state);
 }
 
 const struct peer peer_iceoryx = {
@@ -161,6 +157,7 @@ const struct peer peer_iceoryx = {
     .readers_max = 64,
     .in_place = true,
     .queues = true,
+    .state_size = sizeof(struct state),
     .prepare = prepare,
     .open = open_end,
     .settle = settle,

@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "ipc.h"
-#include "peers.h"
+#include "peer.h"
 
 struct state {
 	nng_socket out, in;
@@ -46,11 +45,10 @@ static void options(nng_socket made, const struct rig *rig)
 
 static void open_end(struct end *end)
 {
-	struct state *state = bench_memory(sizeof(*state));
+	struct state *state = end->state;
 	bool pair = end->rig->readers == 1;
 	char text[IPC_ADDRESS_MAX];
 
-	end->state = state;
 	sem_init(&state->connected, 0, 0);
 	if (end->publishes >= 0) {
 		must(pair ? nng_pair0_open(&state->out) : nng_pub0_open(&state->out), "socket");
@@ -58,7 +56,7 @@ static void open_end(struct end *end)
 		options(state->out, end->rig);
 		must(nng_pipe_notify(state->out, NNG_PIPE_EV_ADD_POST, on_pipe, &state->connected),
 		     "notify");
-		ipc_address(end->rig, (unsigned)end->publishes, text);
+		peer_ipc_address(end->rig, (unsigned)end->publishes, text);
 		must(nng_listen(state->out, text, NULL, 0), "listen");
 	}
 	if (end->subscribes) {
@@ -77,7 +75,7 @@ static void settle(struct end *end)
 	char text[IPC_ADDRESS_MAX];
 
 	if (state->has_in) {
-		ipc_address(end->rig, (unsigned)__builtin_ctz(end->subscribes), text);
+		peer_ipc_address(end->rig, peer_channel(end), text);
 		/* Again in the background while the queue of those who dial is full. */
 		must(nng_dial(state->in, text, NULL, NNG_FLAG_NONBLOCK), "dial");
 	}
@@ -87,19 +85,18 @@ static void settle(struct end *end)
 	}
 }
 
-static void *buffer(struct end *end, size_t size)
+static void *buffer(struct end *end)
 {
 	struct state *state = end->state;
 
-	must(nng_msg_alloc(&state->sent, size), "message");
+	must(nng_msg_alloc(&state->sent, end->size), "message");
 	return nng_msg_body(state->sent);
 }
 
-static void send(struct end *end, size_t size)
+static void send(struct end *end)
 {
 	struct state *state = end->state;
 
-	(void)size;
 	must(nng_sendmsg(state->out, state->sent, 0), "send");
 }
 
@@ -117,10 +114,9 @@ static bool receive(struct end *end, struct received *message)
 	return true;
 }
 
-static void release(struct end *end, struct received *message)
+static void release(struct end *end)
 {
-	(void)message;
-	nng_msg_free(((struct state *)end->state)->got);
+	nng_msg_free(end->state->got);
 }
 
 static void close_end(struct end *end)
@@ -132,7 +128,6 @@ static void close_end(struct end *end)
 	if (state->has_in)
 		nng_close(state->in);
 	sem_destroy(&state->connected);
-	free(state);
 }
 
 const struct peer peer_nng = {
@@ -142,6 +137,7 @@ const struct peer peer_nng = {
     .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
     .readers_max = 200,
     .queues = true,
+    .state_size = sizeof(struct state),
     .open = open_end,
     .settle = settle,
     .buffer = buffer,
@@ -149,5 +145,5 @@ const struct peer peer_nng = {
     .receive = receive,
     .release = release,
     .close = close_end,
-    .finish = ipc_finish,
+    .finish = peer_ipc_finish,
 };

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "peers.h"
+#include "peer.h"
 #include "redis.h"
 
 enum {
@@ -20,7 +20,6 @@ enum {
 
 struct state {
 	redisContext *to, *from;
-	char *out;
 	char key[CHANNELS_MAX][32], last[CHANNELS_MAX][48];
 	unsigned due; /* answers to XADD */
 	redisReply *reply;
@@ -70,36 +69,26 @@ static void key_of(const struct rig *rig, unsigned channel, char key[32])
 	snprintf(key, 32, "run%u.%u", rig->run, channel);
 }
 
-static int prepare(struct rig *rig, char *why, size_t why_size)
+static int prepare(struct rig *rig)
 {
-	(void)rig;
-	return redis_start(why, why_size);
+	return redis_start(rig->why);
 }
 
 static void open_end(struct end *end)
 {
-	struct state *state = bench_memory(sizeof(*state));
+	struct state *state = end->state;
 
-	end->state = state;
 	for (unsigned i = 0; i < end->rig->channels; i++) {
 		key_of(end->rig, i, state->key[i]);
 		strcpy(state->last[i], "0-0");
 	}
-	if (end->publishes >= 0) {
+	if (end->publishes >= 0)
 		state->to = connect_to(end->rig);
-		state->out = bench_memory(end->rig->size);
-	}
 	if (end->subscribes)
 		state->from = connect_to(end->rig);
 }
 
-static void *buffer(struct end *end, size_t size)
-{
-	(void)size;
-	return ((struct state *)end->state)->out;
-}
-
-static void send(struct end *end, size_t size)
+static void send(struct end *end)
 {
 	struct state *state = end->state;
 	const struct rig *rig = end->rig;
@@ -107,13 +96,13 @@ static void send(struct end *end, size_t size)
 	const char *argv[] = {"XADD",   state->key[end->publishes],
 			      "MAXLEN", rig->depth < 100 ? "=" : "~",
 			      depth,    "*",
-			      "d",      state->out};
+			      "d",      end->out};
 	size_t length[8];
 
 	snprintf(depth, sizeof(depth), "%u", rig->depth);
 	for (int i = 0; i < 7; i++)
 		length[i] = strlen(argv[i]);
-	length[7] = size;
+	length[7] = end->size;
 	if (redisAppendCommandArgv(state->to, 8, argv, length) != REDIS_OK)
 		bench_fail("redis: %s", state->to->errstr);
 	state->due++;
@@ -192,16 +181,10 @@ static bool receive(struct end *end, struct received *message)
 {
 	while (!take(end, message)) {
 		ask(end);
-		if (!((struct state *)end->state)->reply && end->rig->mode == MODE_POLL)
+		if (!end->state->reply && end->rig->mode == MODE_POLL)
 			return false;
 	}
 	return true;
-}
-
-static void release(struct end *end, struct received *message)
-{
-	(void)end; /* the reply goes when its last message is taken */
-	(void)message;
 }
 
 static void close_end(struct end *end)
@@ -216,8 +199,6 @@ static void close_end(struct end *end)
 		redisFree(state->to);
 	if (state->from)
 		redisFree(state->from);
-	free(state->out);
-	free(state);
 }
 
 /* If the server has ended, or hangs, its streams do not matter any more. */
@@ -243,15 +224,15 @@ static void finish(struct rig *rig)
 	    .group = "peer",                           \
 	    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK, \
 	    .readers_max = 1000,                       \
+	    .copies = true,                            \
 	    .many = true,                              \
+	    .state_size = sizeof(struct state),        \
 	    .queues = true,                            \
 	    .prepare = prepare,                        \
 	    .open = open_end,                          \
-	    .buffer = buffer,                          \
 	    .send = send,                              \
 	    .flush = flush,                            \
 	    .receive = receive,                        \
-	    .release = release,                        \
 	    .close = close_end,                        \
 	    .finish = finish,                          \
 	    .stop = redis_stop,                        \

@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "peers.h"
+#include "peer.h"
 
 enum {
 	READ_STEP = 64 /* how often the publisher is told what has been read */
@@ -42,41 +42,26 @@ static uint64_t cells(const struct rig *rig)
 	return count;
 }
 
-static size_t ring_size(const struct rig *rig)
+static size_t memory(const struct rig *rig)
 {
-	return (sizeof(struct ring) + cells(rig) * stride(rig) + 4095) / 4096 * 4096;
-}
-
-static struct ring *ring(const struct rig *rig, unsigned channel)
-{
-	return (struct ring *)((char *)rig->state + channel * ring_size(rig));
-}
-
-static int prepare(struct rig *rig, char *why, size_t why_size)
-{
-	(void)why;
-	(void)why_size;
-	rig->state = bench_shared(rig->channels * ring_size(rig));
-	return 0;
+	return sizeof(struct ring) + cells(rig) * stride(rig);
 }
 
 static void open_end(struct end *end)
 {
-	struct state *state = bench_memory(sizeof(*state));
+	struct state *state = end->state;
 
 	*state = (struct state){.mask = cells(end->rig) - 1, .stride = stride(end->rig)};
 	if (end->publishes >= 0)
-		state->to = ring(end->rig, (unsigned)end->publishes);
+		state->to = peer_memory(end->rig, (unsigned)end->publishes);
 	if (end->subscribes)
-		state->from = ring(end->rig, (unsigned)__builtin_ctz(end->subscribes));
-	end->state = state;
+		state->from = peer_memory(end->rig, peer_channel(end));
 }
 
-static void *buffer(struct end *end, size_t size)
+static void *buffer(struct end *end)
 {
 	struct state *state = end->state;
 
-	(void)size;
 	while (state->written >= state->room_until) {
 		state->room_until = state->to->read + end->rig->depth;
 		if (state->written >= state->room_until)
@@ -85,11 +70,10 @@ static void *buffer(struct end *end, size_t size)
 	return state->to->cells + (state->written & state->mask) * state->stride;
 }
 
-static void send(struct end *end, size_t size)
+static void send(struct end *end)
 {
 	struct state *state = end->state;
 
-	(void)size;
 	bench_release(&state->to->written, ++state->written);
 }
 
@@ -105,28 +89,17 @@ static bool receive(struct end *end, struct received *message)
 	*message = (struct received){.data = state->from->cells +
 					     (state->read & state->mask) * state->stride,
 				     .size = end->rig->size,
-				     .channel = (unsigned)__builtin_ctz(end->subscribes)};
+				     .channel = peer_channel(end)};
 	return true;
 }
 
-static void release(struct end *end, struct received *message)
+static void release(struct end *end)
 {
 	struct state *state = end->state;
 
-	(void)message;
 	state->read++;
 	if (state->read % READ_STEP == 0 || end->rig->depth <= READ_STEP)
 		bench_release(&state->from->read, state->read);
-}
-
-static void close_end(struct end *end)
-{
-	free(end->state);
-}
-
-static void finish(struct rig *rig)
-{
-	bench_unshare(rig->state, rig->channels * ring_size(rig));
 }
 
 const struct peer peer_ring = {
@@ -137,12 +110,11 @@ const struct peer peer_ring = {
     .readers_max = 1,
     .in_place = true,
     .queues = true,
-    .prepare = prepare,
+    .state_size = sizeof(struct state),
+    .memory = memory,
     .open = open_end,
     .buffer = buffer,
     .send = send,
     .receive = receive,
     .release = release,
-    .close = close_end,
-    .finish = finish,
 };

@@ -9,8 +9,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "ipc.h"
-#include "peers.h"
+#include "peer.h"
 
 enum {
 	HWM = 1000 /* its default: with a low one reader and writer talk about each message */
@@ -29,7 +28,7 @@ static void must(int result, const char *what)
 
 static void *new_socket(struct end *end, int type)
 {
-	void *made = zmq_socket(((struct state *)end->state)->context, type);
+	void *made = zmq_socket(end->state->context, type);
 	int depth = end->rig->depth < HWM ? HWM : (int)end->rig->depth, now = 0;
 
 	must(made ? 0 : -1, "socket");
@@ -41,13 +40,12 @@ static void *new_socket(struct end *end, int type)
 
 static void open_end(struct end *end)
 {
-	struct state *state = bench_memory(sizeof(*state));
+	struct state *state = end->state;
 	bool pair = end->rig->readers == 1;
 	/* Be told of each subscriber, not only the first; and wait for the slow. */
 	int yes = 1;
 	char text[IPC_ADDRESS_MAX];
 
-	end->state = state;
 	state->context = zmq_ctx_new();
 	must(state->context ? 0 : -1, "context");
 	if (end->publishes >= 0) {
@@ -58,7 +56,7 @@ static void open_end(struct end *end)
 			must(zmq_setsockopt(state->out, ZMQ_XPUB_NODROP, &yes, sizeof(yes)),
 			     "XPUB_NODROP");
 		}
-		ipc_address(end->rig, (unsigned)end->publishes, text);
+		peer_ipc_address(end->rig, (unsigned)end->publishes, text);
 		must(zmq_bind(state->out, text), "bind");
 	}
 	if (end->subscribes) {
@@ -75,26 +73,25 @@ static void settle(struct end *end)
 	char text[IPC_ADDRESS_MAX], news[8];
 
 	if (end->subscribes) {
-		ipc_address(end->rig, (unsigned)__builtin_ctz(end->subscribes), text);
+		peer_ipc_address(end->rig, peer_channel(end), text);
 		must(zmq_connect(state->in, text), "connect");
 	}
 	for (unsigned i = 0; state->out && end->rig->readers > 1 && i < end->rig->readers; i++)
 		must(zmq_recv(state->out, news, sizeof(news), 0), "subscriptions");
 }
 
-static void *buffer(struct end *end, size_t size)
+static void *buffer(struct end *end)
 {
 	struct state *state = end->state;
 
-	must(zmq_msg_init_size(&state->sent, size), "message");
+	must(zmq_msg_init_size(&state->sent, end->size), "message");
 	return zmq_msg_data(&state->sent);
 }
 
-static void send(struct end *end, size_t size)
+static void send(struct end *end)
 {
 	struct state *state = end->state;
 
-	(void)size;
 	must(zmq_msg_send(&state->sent, state->out, 0), "send");
 }
 
@@ -114,10 +111,9 @@ static bool receive(struct end *end, struct received *message)
 	return true;
 }
 
-static void release(struct end *end, struct received *message)
+static void release(struct end *end)
 {
-	(void)message;
-	zmq_msg_close(&((struct state *)end->state)->got);
+	zmq_msg_close(&end->state->got);
 }
 
 static void close_end(struct end *end)
@@ -129,7 +125,6 @@ static void close_end(struct end *end)
 	if (state->in)
 		zmq_close(state->in);
 	zmq_ctx_term(state->context);
-	free(state);
 }
 
 const struct peer peer_zmq = {
@@ -139,6 +134,7 @@ const struct peer peer_zmq = {
     .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
     .readers_max = 200,
     .queues = true,
+    .state_size = sizeof(struct state),
     .open = open_end,
     .settle = settle,
     .buffer = buffer,
@@ -146,5 +142,5 @@ const struct peer peer_zmq = {
     .receive = receive,
     .release = release,
     .close = close_end,
-    .finish = ipc_finish,
+    .finish = peer_ipc_finish,
 };

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of peers: a line for each that was built. */
+/* The table of peers: those that were built. And what they share. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "peer.h"
 
-#include <string.h>
-
-#include "peers.h"
+#define SCHEME "ipc://"
 
 const struct peer *const peers[] = {
     &peer_floor,      &peer_ring,        &peer_babus, &peer_pipe, &peer_unix, &peer_mq,
@@ -35,6 +38,11 @@ const struct peer *peer_find(const char *name)
 	return NULL;
 }
 
+bool peer_is_floor(const struct peer *peer)
+{
+	return strcmp(peer->group, "floor") == 0;
+}
+
 const char *mode_name(enum mode mode)
 {
 	static const char *const names[MODES] = {"poll", "block", "adapt"};
@@ -42,13 +50,54 @@ const char *mode_name(enum mode mode)
 	return names[mode];
 }
 
-void peer_send(struct end *end, size_t size)
+static size_t memory_size(const struct rig *rig)
+{
+	return (rig->peer->memory(rig) + 4095) / 4096 * 4096;
+}
+
+void *peer_memory(const struct rig *rig, unsigned channel)
+{
+	return (char *)rig->memory + channel * memory_size(rig);
+}
+
+int peer_prepare(struct rig *rig)
+{
+	static unsigned runs;
+
+	rig->run = ++runs;
+	if (rig->peer->memory)
+		rig->memory = bench_shared(rig->channels * memory_size(rig));
+	return rig->peer->prepare ? rig->peer->prepare(rig) : 0;
+}
+
+void peer_finish(struct rig *rig)
+{
+	if (rig->peer->finish)
+		rig->peer->finish(rig);
+	if (rig->peer->memory)
+		bench_unshare(rig->memory, rig->channels * memory_size(rig));
+}
+
+void peer_open(struct end *end)
 {
 	const struct peer *peer = end->rig->peer;
 
-	peer->send(end, size);
-	if (peer->flush)
-		peer->flush(end);
+	end->state = bench_memory(peer->state_size);
+	if (peer->copies) {
+		end->out = bench_memory(end->rig->size);
+		end->in = bench_memory(end->rig->size);
+	}
+	if (peer->open)
+		peer->open(end);
+}
+
+void peer_close(struct end *end)
+{
+	if (end->rig->peer->close)
+		end->rig->peer->close(end);
+	free(end->out);
+	free(end->in);
+	free(end->state);
 }
 
 void peer_receive(struct end *end, struct received *message, size_t size, uint64_t rest_ns)
@@ -64,4 +113,20 @@ void peer_receive(struct end *end, struct received *message, size_t size, uint64
 	}
 	if (message->size != size)
 		bench_fail("%s: received %zu bytes, not %zu", peer->name, message->size, size);
+}
+
+void peer_ipc_address(const struct rig *rig, unsigned channel, char address[IPC_ADDRESS_MAX])
+{
+	snprintf(address, IPC_ADDRESS_MAX, SCHEME "%s/%s.%u.%u", bench_dir(), rig->peer->name,
+		 rig->run, channel);
+}
+
+void peer_ipc_finish(struct rig *rig)
+{
+	char address[IPC_ADDRESS_MAX];
+
+	for (unsigned i = 0; i < rig->channels; i++) {
+		peer_ipc_address(rig, i, address);
+		unlink(address + strlen(SCHEME));
+	}
 }

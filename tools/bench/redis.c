@@ -31,7 +31,7 @@ static int free_port(void)
 	return ntohs(address.sin_port);
 }
 
-int redis_start(char *why, size_t why_size)
+int redis_start(char why[WHY_MAX])
 {
 	char number[16];
 	const char *argv[] = {
@@ -46,7 +46,7 @@ int redis_start(char *why, size_t why_size)
 	for (int tries = 0; tries < 3 && !pid; tries++) { /* another may take the port */
 		port = free_port();
 		snprintf(number, sizeof(number), "%d", port);
-		pid = daemon_start(argv, "eady to accept connections", why, why_size);
+		pid = daemon_start(argv, "eady to accept connections", why);
 	}
 	return pid ? 0 : -ENOTSUP;
 }

@@ -4,11 +4,12 @@
 #define BABUS_BENCH_REDIS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 
+#include "bench.h"
+
 /* Start it if it does not run. 0, or a negative errno with the reason in `why`. */
-int redis_start(char *why, size_t why_size);
+int redis_start(char why[WHY_MAX]);
 void redis_stop(void);
 
 /* Its process; 0: it does not run. */

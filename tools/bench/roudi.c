@@ -34,14 +34,14 @@ static void write_config(void)
 	fclose(file);
 }
 
-int roudi_start(char *why, size_t why_size)
+int roudi_start(char why[WHY_MAX])
 {
 	const char *argv[] = {"iox-roudi", "--config-file", config, "--log-level", "warning", NULL};
 
 	if (roudi_pid())
 		return 0;
 	write_config();
-	pid = daemon_start(argv, "ready for clients", why, why_size);
+	pid = daemon_start(argv, "ready for clients", why);
 	return pid ? 0 : -ENOTSUP;
 }
 

@@ -6,14 +6,15 @@
 #ifndef BABUS_BENCH_ROUDI_H
 #define BABUS_BENCH_ROUDI_H
 
-#include <stddef.h>
 #include <sys/types.h>
+
+#include "bench.h"
 
 /* Begins the name of each client that can choose one; printed with getppid(). */
 #define ROUDI_CLIENT "babus-bench-%d-"
 
 /* Start it unless it runs. 0, or -ENOTSUP: it does not, and why. */
-int roudi_start(char *why, size_t why_size);
+int roudi_start(char why[WHY_MAX]);
 
 /* End it if it runs. */
 void roudi_stop(void);

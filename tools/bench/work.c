@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 #include "daemon.h"
 
@@ -34,20 +35,19 @@ int work_rig(struct rig *rig, struct crew *crew,
 	     void (*part)(struct crew *crew, unsigned who, void *arg), void *arg,
 	     struct result *result)
 {
-	static unsigned runs;
 	uint64_t before = 0, after = 0;
 	int error;
 
-	rig->run = ++runs;
-	if (rig->peer->prepare && rig->peer->prepare(rig, result->why, sizeof(result->why)))
+	if (peer_prepare(rig)) {
+		memcpy(result->why, rig->why, WHY_MAX);
 		return -ENOTSUP;
+	}
 	if (rig->peer->daemon)
 		before = daemon_cpu(rig->peer->daemon());
 	error = crew_run(crew, part, arg);
 	if (rig->peer->daemon)
 		after = daemon_cpu(rig->peer->daemon());
-	if (rig->peer->finish)
-		rig->peer->finish(rig);
+	peer_finish(rig);
 	result->value[CPU] = after < before ? NAN : (double)(after - before); /* ended? */
 	for (unsigned i = 0; i < (crew->threads ? 1 : crew->members); i++)
 		result->value[CPU] += (double)crew->report[i].cpu;
@@ -58,7 +58,7 @@ void work_open(const struct bench_case *self, struct crew *crew, unsigned who, s
 {
 	const struct peer *peer = end->rig->peer;
 
-	peer->open(end);
+	peer_open(end);
 	crew_meet(crew);
 	if (peer->settle)
 		peer->settle(end);

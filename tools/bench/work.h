@@ -38,7 +38,7 @@ struct plan;
 struct result {
 	double value[METRICS]; /* NaN: not measured */
 	struct hist hist;      /* ns, of each one; empty if not measured */
-	char why[160];         /* it could not be done */
+	char why[WHY_MAX];     /* it could not be done */
 };
 
 struct work {

@@ -53,12 +53,11 @@ static void wait_for_all(struct talk *talk, uint32_t rounds)
 
 static void publish_one(struct side *side, uint64_t number)
 {
-	const struct peer *peer = side->rig->peer;
-	struct payload *data = peer->buffer(&side->end, side->self->size);
+	struct payload *data = peer_buffer(&side->end, side->self->size);
 
 	payload_write(data, side->self->size, number);
 	data->time = bench_now();
-	peer_send(&side->end, side->self->size);
+	peer_send(&side->end);
 	wait_for_all(side->talk, (uint32_t)(number & ~PAYLOAD_LAST));
 }
 
@@ -88,7 +87,7 @@ static void read_all(struct side *side, struct report *report)
 		if (!payload_read(message.data, side->self->size))
 			bench_fail("%s: wrong contents", peer->name);
 		took = bench_now() - ((const struct payload *)message.data)->time;
-		peer->release(&side->end, &message);
+		peer_release(&side->end);
 		if (!(number & PAYLOAD_LAST))
 			hist_add(&report->hist[0], took);
 		if (++side->talk->read % side->rig->readers)
@@ -117,7 +116,7 @@ static void part(struct crew *crew, unsigned who, void *arg)
 		publish(&side, report);
 	report->cpu = bench_cpu() - report->cpu;
 	crew_meet(crew);
-	side.rig->peer->close(&side.end);
+	peer_close(&side.end);
 }
 
 static int run(const struct bench_case *self, struct result *result)

@@ -311,18 +311,17 @@ static void part(struct crew *crew, unsigned who, void *arg)
 }
 
 /* What it needs to be there. 0, or -ENOTSUP with the reason. */
-static int prepare(const struct kind *kind, char *why, size_t why_size)
+static int prepare(const struct kind *kind, char why[WHY_MAX])
 {
 	if (kind->where == IN_REDIS && !daemon_exists("redis-cli")) {
-		snprintf(why, why_size, "redis-cli is not installed");
+		snprintf(why, WHY_MAX, "redis-cli is not installed");
 		return -ENOTSUP;
 	}
 	if (kind->where == IN_REDIS)
-		return redis_start(why, why_size);
+		return redis_start(why);
 	if (kind->where == ON_TMPFS)
 		return 0;
-	return mounted_start(kind->where == ON_FLOOR ? MOUNTED_FLOOR : MOUNTED_BABUSFS, why,
-			     why_size);
+	return mounted_start(kind->where == ON_FLOOR ? MOUNTED_FLOOR : MOUNTED_BABUSFS, why);
 }
 
 static void set_paths(struct job *job, const struct kind *kind)
@@ -361,7 +360,7 @@ static int run(const struct bench_case *self, struct result *result)
 	struct job job = {.self = self};
 	struct crew *crew;
 	char path[400];
-	int error = prepare(kind, result->why, sizeof(result->why));
+	int error = prepare(kind, result->why);
 
 	if (error)
 		return error;

@@ -99,14 +99,13 @@ static void sleep_until(uint64_t when)
 static void produce_one(struct side *side, uint64_t number, struct report *report)
 {
 	size_t size = size_of(side->self, (unsigned)side->end.publishes);
-	const struct peer *peer = side->rig->peer;
 	uint64_t start = bench_now(), sent, took;
-	struct payload *data = peer->buffer(&side->end, size);
+	struct payload *data = peer_buffer(&side->end, size);
 
 	took = bench_now() - start;
 	payload_write(data, size, number);
 	data->time = sent = bench_now();
-	peer_send(&side->end, size);
+	peer_send(&side->end);
 	took += bench_now() - sent;
 	if (sent < side->window->start || sent >= side->window->end)
 		return;
@@ -183,7 +182,7 @@ static bool consume_one(struct side *side, bool slow, char *own, struct seen *se
 	last = (data->number & PAYLOAD_LAST) != 0;
 	if (slow && !last)
 		bench_sleep(SLOW_NS);
-	peer->release(&side->end, &message);
+	peer_release(&side->end);
 	return last;
 }
 
@@ -232,7 +231,7 @@ static void part(struct crew *crew, unsigned who, void *arg)
 		produce(&side, who, report);
 	report->cpu = bench_cpu() - report->cpu;
 	crew_meet(crew);
-	side.rig->peer->close(&side.end);
+	peer_close(&side.end);
 }
 
 static void fill(struct result *result, const struct hist *hist, const struct report *report)

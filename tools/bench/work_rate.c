@@ -59,15 +59,14 @@ static uint64_t send_paced(struct side *side, double rate, uint64_t count)
 		while ((double)(bench_now() - start) * rate < (double)number * 1e9)
 			bench_pause();
 		for (int i = 0; i < BURST; i++) {
-			void *data = peer->buffer(&side->end, side->self->size);
+			void *data = peer_buffer(&side->end, side->self->size);
 
 			number++;
 			payload_write(data, side->self->size,
 				      number == count ? number | PAYLOAD_LAST : number);
-			peer->send(&side->end, side->self->size);
+			peer->send(&side->end);
 		}
-		if (peer->flush)
-			peer->flush(&side->end);
+		peer_flush(&side->end);
 	}
 	return start;
 }
@@ -153,7 +152,7 @@ static void follow(struct side *side)
 			if (!payload_read(message.data, side->self->size) ||
 			    (number & ~PAYLOAD_LAST) < expected)
 				bench_fail("%s: wrong contents or order", peer->name);
-			peer->release(&side->end, &message);
+			peer_release(&side->end);
 			lost += (number & ~PAYLOAD_LAST) - expected;
 			expected = (number & ~PAYLOAD_LAST) + 1;
 		} while (!(number & PAYLOAD_LAST));
@@ -178,7 +177,7 @@ static void part(struct crew *crew, unsigned who, void *arg)
 	else
 		lead(&side, &crew->report[0]);
 	crew_meet(crew);
-	side.rig->peer->close(&side.end);
+	peer_close(&side.end);
 }
 
 static int run(const struct bench_case *self, struct result *result)

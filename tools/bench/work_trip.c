@@ -29,11 +29,10 @@ struct trip {
 
 static void say(struct trip *trip, uint64_t number)
 {
-	const struct peer *peer = trip->rig->peer;
-	void *data = peer->buffer(&trip->end, trip->self->size);
+	void *data = peer_buffer(&trip->end, trip->self->size);
 
 	payload_write(data, trip->self->touch, number);
-	peer_send(&trip->end, trip->self->size);
+	peer_send(&trip->end);
 }
 
 /* Read the next message, which must bear this number unless that is 0. */
@@ -48,7 +47,7 @@ static uint64_t hear(struct trip *trip, uint64_t number)
 	if (!payload_read(message.data, trip->self->touch) || (number && got != number))
 		bench_fail("%s: wrong contents in a message of %zu B", peer->name,
 			   trip->self->size);
-	peer->release(&trip->end, &message);
+	peer_release(&trip->end);
 	return got;
 }
 
@@ -138,7 +137,7 @@ static void part(struct crew *crew, unsigned who, void *arg)
 	report->cpu = bench_cpu() - report->cpu;
 	/* Nobody leaves while the other may still need what he holds. */
 	crew_meet(crew);
-	trip.rig->peer->close(&trip.end);
+	peer_close(&trip.end);
 }
 
 static int run(const struct bench_case *self, struct result *result)
