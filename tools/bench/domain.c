@@ -2,6 +2,7 @@
 #include "domain.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -41,6 +42,21 @@ babus_slot *domain_new_slot(const char *name, const struct babus_slot_options *o
 				    BABUS_PUBLISH | BABUS_CREATE | BABUS_EXCLUSIVE, opts, &slot),
 		    name);
 	return slot;
+}
+
+babus_slot *domain_temporary(const struct babus_slot_options *opts)
+{
+	static unsigned number;
+	char name[64];
+
+	snprintf(name, sizeof(name), "temporary.%d.%u", (int)getpid(), ++number);
+	return domain_new_slot(name, opts);
+}
+
+void domain_drop(babus_slot *slot)
+{
+	babus_slot_remove(slot);
+	babus_slot_close(slot);
 }
 
 void domain_remove(void)

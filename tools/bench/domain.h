@@ -13,6 +13,10 @@ babus_domain *domain_get(void);
 /* A slot that is not there yet, opened for publishing. */
 babus_slot *domain_new_slot(const char *name, const struct babus_slot_options *opts);
 
+/* The same with a name of its own; drop it to have it removed. */
+babus_slot *domain_temporary(const struct babus_slot_options *opts);
+void domain_drop(babus_slot *slot);
+
 void domain_remove(void);
 
 #endif

@@ -226,27 +226,30 @@ static void add_argument(struct options *options, const char *name)
 
 int main(int argc, char **argv)
 {
-	static const struct option known[] = {
-	    {"quick", no_argument, NULL, 'q'},        {"full", no_argument, NULL, 'f'},
-	    {"smoke", no_argument, NULL, 's'},        {"repeats", required_argument, NULL, 'n'},
-	    {"work", required_argument, NULL, 'w'},   {"peer", required_argument, NULL, 'p'},
-	    {"size", required_argument, NULL, 'b'},   {"json", required_argument, NULL, 'j'},
-	    {"report", required_argument, NULL, 'r'}, {"list", no_argument, NULL, 'l'},
-	    {"help", no_argument, NULL, 'h'},         {0}};
-	struct options options = {.extent = EXTENT_FULL, .progress = isatty(2)};
+	static const struct {
+		unsigned repeats;
+		uint64_t ns;
+	} runs[] = {{2, 1000000}, {3, 100000000}, {5, 200000000}}; /* by extent */
+	static int extent = EXTENT_FULL;
+	static const struct option known[] = {{"quick", no_argument, &extent, EXTENT_QUICK},
+					      {"full", no_argument, &extent, EXTENT_FULL},
+					      {"smoke", no_argument, &extent, EXTENT_SMOKE},
+					      {"repeats", required_argument, NULL, 'n'},
+					      {"work", required_argument, NULL, 'w'},
+					      {"peer", required_argument, NULL, 'p'},
+					      {"size", required_argument, NULL, 'b'},
+					      {"json", required_argument, NULL, 'j'},
+					      {"report", required_argument, NULL, 'r'},
+					      {"list", no_argument, NULL, 'l'},
+					      {"help", no_argument, NULL, 'h'},
+					      {0}};
+	struct options options = {.progress = isatty(2)};
 	struct outputs outputs = {0};
 	int option, index;
 
 	while ((option = getopt_long(argc, argv, "+", known, &index)) != -1) {
 		switch (option) {
-		case 'q':
-			options.extent = EXTENT_QUICK;
-			break;
-		case 'f':
-			options.extent = EXTENT_FULL;
-			break;
-		case 's':
-			options.extent = EXTENT_SMOKE;
+		case 0: /* the extent */
 			break;
 		case 'n':
 			options.repeats = (unsigned)number(optarg, REPEATS_MAX);
@@ -283,12 +286,9 @@ int main(int argc, char **argv)
 		return look_back(argc - optind + 1, argv + optind - 1);
 	check_names(options.works, true);
 	check_names(options.peers, false);
+	options.extent = extent;
+	options.run_ns = runs[extent].ns;
 	if (!options.repeats)
-		options.repeats = options.extent == EXTENT_SMOKE   ? 2
-				  : options.extent == EXTENT_QUICK ? 3
-								   : 5;
-	options.run_ns = options.extent == EXTENT_SMOKE   ? 1000000
-			 : options.extent == EXTENT_QUICK ? 100000000
-							  : 200000000;
+		options.repeats = runs[extent].repeats;
 	return measure(&options, &outputs);
 }

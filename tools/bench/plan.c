@@ -38,7 +38,7 @@ bool plan_chosen(const char *list, const char *name)
 void plan_add(struct plan *plan, const struct bench_case *bench)
 {
 	const struct options *options = plan->options;
-	bool floor = bench->peer && strcmp(bench->peer->group, "floor") == 0;
+	bool floor = bench->peer && peer_is_floor(bench->peer);
 
 	if (bench->peer && !floor && !plan_chosen(options->peers, bench->name))
 		return;
@@ -50,6 +50,22 @@ void plan_add(struct plan *plan, const struct bench_case *bench)
 	plan->cases[plan->count] = *bench;
 	plan->cases[plan->count].result = bench_memory(options->repeats * sizeof(struct result));
 	plan->count++;
+}
+
+void plan_peers(struct plan *plan, struct bench_case bench,
+		bool (*fits)(const struct peer *peer, const struct bench_case *bench))
+{
+	const char *floor = bench.floor;
+
+	for (size_t i = 0; i < peer_count; i++) {
+		bench.peer = peers[i];
+		bench.name = peers[i]->name;
+		bench.what = peers[i]->what;
+		bench.floor = peer_is_floor(peers[i]) ? NULL : floor;
+		if (peers[i]->modes >> bench.mode & 1 && peers[i]->readers_max >= bench.readers &&
+		    fits(peers[i], &bench))
+			plan_add(plan, &bench);
+	}
 }
 
 static bool same(const char *a, const char *b)

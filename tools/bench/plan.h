@@ -19,14 +19,16 @@ struct summary {
 	double median, low, high; /* NaN: there are none */
 };
 
+enum extent {
+	EXTENT_SMOKE,
+	EXTENT_QUICK,
+	EXTENT_FULL
+};
+
 struct options {
 	unsigned repeats;
 	uint64_t run_ns;
-	enum {
-		EXTENT_SMOKE,
-		EXTENT_QUICK,
-		EXTENT_FULL
-	} extent;
+	enum extent extent;
 	const char *works, *peers; /* names with commas between, NULL: all */
 	size_t size;               /* only this one; 0: all */
 	bool progress;             /* on stderr */
@@ -44,6 +46,13 @@ void plan_finish(struct plan *plan);
 
 /* Add a case, unless the options leave its peer or size out. */
 void plan_add(struct plan *plan, const struct bench_case *bench);
+
+/*
+ * Add a case like this one for each peer that can do it: in the mode, with as many
+ * readers, and that is not left out by `fits`. Floors are compared with nothing.
+ */
+void plan_peers(struct plan *plan, struct bench_case bench,
+		bool (*fits)(const struct peer *peer, const struct bench_case *bench));
 
 /* Whether this member of a list with commas is in it; everything is in NULL. */
 bool plan_chosen(const char *list, const char *name);

@@ -330,8 +330,9 @@ One thread in a loop, and a publisher among processes that have nothing to do.
         alone = case["work"] in ("call", "waiter") or case["work"] == "crowd" and not case.get(
             "variant")
         if alone and case["metrics"]:
-            text += (f"| {case['what']} | {case['size']:,} | {duration(median(case, 'typical'))} | "
-                     f"{share(case)} |\n")
+            readers = f", {case['readers']:,} readers" if case["work"] == "waiter" else ""
+            text += (f"| {case['what']}{readers} | {case['size']:,} | "
+                     f"{duration(median(case, 'typical'))} | {share(case)} |\n")
     return text + "\n"
 
 

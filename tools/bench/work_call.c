@@ -28,19 +28,10 @@ static void set(struct result *result, uint64_t start, uint64_t count)
 static babus_slot *new_slot(const struct bench_case *self)
 {
 	struct babus_slot_options opts;
-	static unsigned number;
-	char name[64];
 
 	babus_slot_options_init(&opts);
 	opts.max_size = self->size;
-	snprintf(name, sizeof(name), "%s.%d.%u", self->name, (int)getpid(), ++number);
-	return domain_new_slot(name, &opts);
-}
-
-static void drop_slot(babus_slot *slot)
-{
-	babus_slot_remove(slot);
-	babus_slot_close(slot);
+	return domain_temporary(&opts);
 }
 
 /* --- loops ---------------------------------------------------------------------------- */
@@ -59,8 +50,9 @@ static void call_memcpy(const struct bench_case *self, struct result *result)
 	free(to);
 }
 
-static void publish(const struct bench_case *self, babus_slot *slot, struct result *result)
+static void call_publish(const struct bench_case *self, struct result *result)
 {
+	babus_slot *slot = new_slot(self);
 	char *from = bench_memory(self->size);
 	uint64_t start = 0;
 
@@ -71,14 +63,7 @@ static void publish(const struct bench_case *self, babus_slot *slot, struct resu
 	}
 	set(result, start, self->count);
 	free(from);
-}
-
-static void call_publish(const struct bench_case *self, struct result *result)
-{
-	babus_slot *slot = new_slot(self);
-
-	publish(self, slot, result);
-	drop_slot(slot);
+	domain_drop(slot);
 }
 
 static void call_loan(const struct bench_case *self, struct result *result)
@@ -94,7 +79,7 @@ static void call_loan(const struct bench_case *self, struct result *result)
 		bench_check(babus_loan_commit(&loan, NULL), "commit");
 	}
 	set(result, start, self->count);
-	drop_slot(slot);
+	domain_drop(slot);
 }
 
 static void call_view(const struct bench_case *self, struct result *result)
@@ -112,7 +97,7 @@ static void call_view(const struct bench_case *self, struct result *result)
 	}
 	set(result, start, self->count);
 	free(from);
-	drop_slot(slot);
+	domain_drop(slot);
 }
 
 static void call_copy(const struct bench_case *self, struct result *result)
@@ -129,7 +114,7 @@ static void call_copy(const struct bench_case *self, struct result *result)
 			    "copy");
 	set(result, start, self->count);
 	free(own);
-	drop_slot(slot);
+	domain_drop(slot);
 }
 
 /* --- the first message ---------------------------------------------------------------- */
@@ -173,7 +158,7 @@ static void first(const struct bench_case *self, bool reserve, struct result *re
 		payload_write(loan.data, self->size, i);
 		bench_check(babus_loan_commit(&loan, NULL), "commit");
 		took += bench_now() - start;
-		drop_slot(slot);
+		domain_drop(slot);
 	}
 	result->value[TYPICAL] = (double)took / (double)self->count;
 }
@@ -219,8 +204,8 @@ static void call_recover(const struct bench_case *self, struct result *result)
 	babus_slot_options_init(&opts);
 	opts.loans = 1;
 	for (uint64_t i = 0; i < self->count; i++) {
-		snprintf(name, sizeof(name), "recover.%d.%u", (int)getpid(), (unsigned)i);
-		slot = domain_new_slot(name, &opts);
+		slot = domain_temporary(&opts);
+		snprintf(name, sizeof(name), "%s", babus_slot_name(slot));
 		babus_slot_close(slot);
 		bench_check(pipe(ready) ? -errno : 0, "pipe");
 		child = crew_fork();
@@ -239,7 +224,7 @@ static void call_recover(const struct bench_case *self, struct result *result)
 		bench_check(babus_slot_publish(ours, "alive", 5, NULL, NULL), "publish");
 		hist_add(&result->hist, bench_now() - start);
 		close(ready[0]);
-		drop_slot(ours);
+		domain_drop(ours);
 	}
 	result_percentiles(result);
 	result->value[TYPICAL] = result->value[P50];
@@ -277,70 +262,44 @@ int work_alone(const struct bench_case *self, struct result *result)
 	return error;
 }
 
-static const struct bench_case cases[] = {
-    {.name = "memcpy", .what = "copy", .size = 64, .count = 2000000, .call = call_memcpy},
-    {.name = "publish", .what = "publish", .size = 64, .count = 500000, .call = call_publish},
-    {.name = "view",
-     .what = "pin and release the newest",
-     .size = 64,
-     .count = 2000000,
-     .call = call_view},
-    {.name = "recover",
-     .what = "from the SIGKILL of who holds the only loan to another's first message",
-     .size = 64,
-     .count = 10,
-     .call = call_recover},
-    {.name = "memcpy", .what = "copy", .size = IMAGE, .count = 100, .call = call_memcpy},
-    {.name = "publish",
-     .what = "publish a copy",
-     .size = IMAGE,
-     .floor = "memcpy",
-     .count = 100,
-     .call = call_publish},
-    {.name = "copy",
-     .what = "read the newest by copy",
-     .size = IMAGE,
-     .floor = "memcpy",
-     .count = 100,
-     .call = call_copy},
-    {.name = "loan",
-     .what = "loan and commit, untouched",
-     .size = IMAGE,
-     .count = 200000,
-     .call = call_loan},
-    {.name = "view",
-     .what = "pin and release the newest",
-     .size = IMAGE,
-     .count = 500000,
-     .call = call_view},
-    {.name = "populate",
-     .what = "the kernel populates new memory, and it is filled",
-     .size = IMAGE,
-     .count = 10,
-     .call = call_populate},
-    {.name = "first",
-     .what = "a slot's first message, filled in place",
-     .size = IMAGE,
-     .floor = "populate",
-     .count = 10,
-     .call = call_first},
-    {.name = "first-reserved",
-     .what = "the same after babus_slot_reserve()",
-     .size = IMAGE,
-     .floor = "populate",
-     .count = 10,
-     .call = call_first_reserved},
+static const struct kind {
+	const char *name, *what;
+	size_t size;
+	uint64_t count;
+	const char *floor;
+	void (*call)(const struct bench_case *self, struct result *result);
+} kinds[] = {
+    {"memcpy", "copy", 64, 2000000, NULL, call_memcpy},
+    {"publish", "publish", 64, 500000, NULL, call_publish},
+    {"view", "pin and release the newest", 64, 2000000, NULL, call_view},
+    {"recover", "from the SIGKILL of the process that has the only loan to a message of another",
+     64, 10, NULL, call_recover},
+    {"memcpy", "copy", IMAGE, 100, NULL, call_memcpy},
+    {"publish", "publish a copy", IMAGE, 100, "memcpy", call_publish},
+    {"copy", "read the newest by copy", IMAGE, 100, "memcpy", call_copy},
+    {"loan", "loan and commit, untouched", IMAGE, 200000, NULL, call_loan},
+    {"view", "pin and release the newest", IMAGE, 500000, NULL, call_view},
+    {"populate", "the kernel populates new memory, and it is filled", IMAGE, 10, NULL,
+     call_populate},
+    {"first", "a slot's first message, filled in place", IMAGE, 10, "populate", call_first},
+    {"first-reserved", "the same after babus_slot_reserve()", IMAGE, 10, "populate",
+     call_first_reserved},
 };
 
 static void plan_calls(struct plan *plan)
 {
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct bench_case bench = cases[i];
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		const struct kind *kind = &kinds[i];
+		bool smoke = plan->options->extent == EXTENT_SMOKE;
+		struct bench_case bench = {.work = &work_call,
+					   .name = kind->name,
+					   .what = kind->what,
+					   .size = kind->size,
+					   .touch = kind->size,
+					   .floor = kind->floor,
+					   .count = smoke ? kind->count / 1000 + 1 : kind->count,
+					   .call = kind->call};
 
-		bench.work = &work_call;
-		bench.touch = bench.size;
-		if (plan->options->extent == EXTENT_SMOKE)
-			bench.count = bench.count / 1000 + 1;
 		plan_add(plan, &bench);
 	}
 }

@@ -136,31 +136,22 @@ static double time_of_one(babus_slot *slot, uint64_t stretches)
 	return (double)middle / STRETCH;
 }
 
-static babus_slot *new_slot(const char *what, int channel)
+static babus_slot *new_slot(int channel)
 {
 	struct babus_slot_options opts;
-	static unsigned number;
-	char name[64];
 
 	babus_slot_options_init(&opts);
 	opts.max_size = sizeof(data);
 	opts.channel = channel;
-	snprintf(name, sizeof(name), "%s.%d.%u", what, (int)getpid(), ++number);
-	return domain_new_slot(name, &opts);
-}
-
-static void drop_slot(babus_slot *slot)
-{
-	babus_slot_remove(slot);
-	babus_slot_close(slot);
+	return domain_temporary(&opts);
 }
 
 /* Publish on one slot while the crowd is at the same one, or at another. */
 static void measure(const struct bench_case *self, int (*act)(babus_slot *slot, int ready),
 		    bool elsewhere, struct result *result)
 {
-	babus_slot *slot = new_slot("crowd", 1);
-	babus_slot *other = elsewhere ? new_slot("other", 2) : NULL;
+	babus_slot *slot = new_slot(1);
+	babus_slot *other = elsewhere ? new_slot(2) : NULL;
 	pid_t *crowd = bench_memory((self->readers + 1) * sizeof(*crowd));
 
 	gather(crowd, self->readers, act, other ? other : slot);
@@ -169,8 +160,8 @@ static void measure(const struct bench_case *self, int (*act)(babus_slot *slot, 
 	disperse(crowd, self->readers);
 	free(crowd);
 	if (other)
-		drop_slot(other);
-	drop_slot(slot);
+		domain_drop(other);
+	domain_drop(slot);
 }
 
 static void among_attached(const struct bench_case *self, struct result *result)
@@ -190,37 +181,32 @@ static void beside_blocked(const struct bench_case *self, struct result *result)
 
 /* --- cases ---------------------------------------------------------------------------- */
 
-static const struct bench_case cases[] = {
-    {.name = "alone", .what = "publish, nobody reads", .call = among_attached},
-    {.name = "attached-1",
-     .what = "publish, 1 reader is attached and idle",
-     .readers = 1,
-     .call = among_attached},
-    {.name = "attached-200",
-     .what = "publish, 200 readers are attached and idle",
-     .readers = CROWD,
-     .call = among_attached},
-    {.name = "holding-200",
-     .what = "publish, 200 readers each hold a message of their own",
-     .readers = CROWD,
-     .call = among_holders},
-    {.name = "blocked-200",
-     .what = "publish, 200 readers sleep on another channel",
-     .readers = CROWD,
-     .call = beside_blocked},
+static const struct kind {
+	const char *name, *what;
+	unsigned readers;
+	void (*call)(const struct bench_case *self, struct result *result);
+} kinds[] = {
+    {"alone", "publish, no reader", 0, among_attached},
+    {"attached-1", "publish, 1 reader is attached and idle", 1, among_attached},
+    {"attached-200", "publish, 200 readers are attached and idle", CROWD, among_attached},
+    {"holding-200", "publish, 200 readers each hold a message of their own", CROWD, among_holders},
+    {"blocked-200", "publish, 200 readers sleep on another channel", CROWD, beside_blocked},
 };
 
 static void plan_crowds(struct plan *plan)
 {
-	bool smoke = plan->options->extent == EXTENT_SMOKE;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		bool smoke = plan->options->extent == EXTENT_SMOKE;
+		struct bench_case bench = {.work = &work_crowd,
+					   .name = kinds[i].name,
+					   .what = kinds[i].what,
+					   .size = sizeof(data),
+					   .touch = sizeof(data),
+					   .readers = kinds[i].readers,
+					   .floor = i ? kinds->name : NULL,
+					   .count = smoke ? 3 : STRETCHES_MAX / 4,
+					   .call = kinds[i].call};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct bench_case bench = cases[i];
-
-		bench.work = &work_crowd;
-		bench.size = bench.touch = sizeof(data);
-		bench.floor = i ? "alone" : NULL;
-		bench.count = smoke ? 3 : STRETCHES_MAX / 4;
 		plan_add(plan, &bench);
 	}
 }

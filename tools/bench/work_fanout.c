@@ -147,28 +147,26 @@ static int run(const struct bench_case *self, struct result *result)
 	return error;
 }
 
+static bool fits(const struct peer *peer, const struct bench_case *bench)
+{
+	(void)bench;
+	return peer != &peer_ring;
+}
+
 static void add(struct plan *plan, const struct work *work, unsigned readers, size_t size,
 		enum place place, uint64_t count)
 {
-	for (size_t i = 0; i < peer_count; i++) {
-		struct bench_case bench = {
-		    .work = work,
-		    .name = peers[i]->name,
-		    .what = peers[i]->what,
-		    .peer = peers[i],
-		    .mode = MODE_BLOCK,
-		    .size = size,
-		    .touch = size,
-		    .readers = readers,
-		    .place = place,
-		    .count = count,
-		    .floor = peers[i] == peer_find("floor") ? NULL : "floor",
-		    .floor_mode = MODE_BLOCK,
-		};
+	struct bench_case bench = {.work = work,
+				   .mode = MODE_BLOCK,
+				   .size = size,
+				   .touch = size,
+				   .readers = readers,
+				   .place = place,
+				   .count = count,
+				   .floor = "floor",
+				   .floor_mode = MODE_BLOCK};
 
-		if (peers[i]->modes >> MODE_BLOCK & 1 && peers[i]->readers_max >= readers)
-			plan_add(plan, &bench);
-	}
+	plan_peers(plan, bench, fits);
 }
 
 static void plan_fanout(struct plan *plan)

@@ -34,8 +34,31 @@ struct talk {
 	_Atomic bool over;
 };
 
+struct job;
+
+/* Where the files of a case are. */
+enum where {
+	ON_TMPFS,
+	ON_FLOOR,
+	ON_BABUSFS,
+	IN_REDIS
+};
+
+struct kind {
+	const char *variant, *name, *what;
+	enum where where;
+	const char *file, *floor;
+	void (*once)(const struct job *job);                     /* is repeated and timed, */
+	void (*first)(const struct job *job, struct hist *hist); /* or this is done; */
+	void (*second)(const struct job *job,
+		       struct hist *hist); /* if there is one, it has the times */
+	bool large;                        /* for images, too */
+	bool pause;                        /* before each time */
+};
+
 struct job {
 	const struct bench_case *self;
+	const struct kind *kind;
 	struct talk *talk;
 	char path[400];  /* the file to read, or to write */
 	char other[400]; /* the second one of the case */
@@ -86,23 +109,20 @@ static void write_file(const struct job *job)
 
 /* --- what a run does: one member, or a second one that waits --------------------------- */
 
-static void repeat(const struct job *job, void (*once)(const struct job *job), struct hist *hist)
+static void repeat(const struct job *job, struct hist *hist)
 {
-	uint64_t start = bench_now(), end, took;
+	const struct kind *kind = job->kind;
+	uint64_t start, end;
 
-	once(job);
+	kind->once(job);
 	end = bench_now() + run_ns();
-	while (start < end || hist->count < TIMES_MIN) {
+	do {
+		if (kind->pause)
+			bench_sleep(BLOCKED_NS);
 		start = bench_now();
-		once(job);
-		took = bench_now() - start;
-		hist_add(hist, took);
-	}
-}
-
-static void do_read(const struct job *job, struct hist *hist)
-{
-	repeat(job, read_file, hist);
+		kind->once(job);
+		hist_add(hist, bench_now() - start);
+	} while (start < end || hist->count < TIMES_MIN);
 }
 
 static void do_write(const struct job *job, struct hist *hist)
@@ -123,18 +143,6 @@ static void write_and_read(const struct job *job)
 {
 	write_file(job);
 	read_file(job);
-}
-
-static void do_write_and_read(const struct job *job, struct hist *hist)
-{
-	uint64_t start, end = bench_now() + run_ns();
-
-	do {
-		bench_sleep(BLOCKED_NS);
-		start = bench_now();
-		write_and_read(job);
-		hist_add(hist, bench_now() - start);
-	} while (start < end || hist->count < TIMES_MIN);
 }
 
 /* Publish by `latest` whenever the reader of `wait` is asleep. */
@@ -226,64 +234,30 @@ static void redis_add(const struct job *job)
 	run_program(argv, job->other);
 }
 
-static void do_cat(const struct job *job, struct hist *hist)
-{
-	repeat(job, cat, hist);
-}
-
-static void do_cp(const struct job *job, struct hist *hist)
-{
-	repeat(job, cp, hist);
-}
-
-static void do_redis_read(const struct job *job, struct hist *hist)
-{
-	redis_add(job);
-	repeat(job, redis_read, hist);
-}
-
-static void do_redis_add(const struct job *job, struct hist *hist)
-{
-	repeat(job, redis_add, hist);
-}
-
 /* --- a run ------------------------------------------------------------------------------ */
 
-/* Where the files of a case are. */
-enum where {
-	ON_TMPFS,
-	ON_FLOOR,
-	ON_BABUSFS,
-	IN_REDIS
-};
+#define IDLE_FS "a file system that does nothing"
 
-static const struct kind {
-	const char *variant, *name, *what;
-	enum where where;
-	const char *file, *floor;
-	void (*first)(const struct job *job, struct hist *hist);
-	void (*second)(const struct job *job, struct hist *hist); /* has the times */
-	bool large;                                               /* for images, too */
-} kinds[] = {
-    {"open, read, close", "tmpfs", "a file on tmpfs", ON_TMPFS, "file", NULL, do_read, NULL, true},
-    {"open, read, close", "fuse", "a file system that does nothing", ON_FLOOR, "latest", NULL,
-     do_read, NULL, true},
-    {"open, read, close", "babusfs", "latest", ON_BABUSFS, "latest", "fuse", do_read, NULL, true},
-    {"a write to an open file", "fuse", "a file system that does nothing", ON_FLOOR, "latest", NULL,
-     do_write, NULL, false},
-    {"a write to an open file", "babusfs", "pub", ON_BABUSFS, "pub", "fuse", do_write, NULL, false},
+static const struct kind kinds[] = {
+    {"open, read, close", "tmpfs", "a file on tmpfs", ON_TMPFS, "file", NULL, read_file,
+     .large = true},
+    {"open, read, close", "fuse", IDLE_FS, ON_FLOOR, "latest", NULL, read_file, .large = true},
+    {"open, read, close", "babusfs", "latest", ON_BABUSFS, "latest", "fuse", read_file,
+     .large = true},
+    {"a write to an open file", "fuse", IDLE_FS, ON_FLOOR, "latest", NULL, .first = do_write},
+    {"a write to an open file", "babusfs", "pub", ON_BABUSFS, "pub", "fuse", .first = do_write},
     {"publish to a blocked reader", "fuse", "twice: open, write, close, and open, read, close",
-     ON_FLOOR, "latest", NULL, do_write_and_read, NULL, false},
+     ON_FLOOR, "latest", NULL, write_and_read, .pause = true},
     {"publish to a blocked reader", "babusfs", "from latest to a reader of wait", ON_BABUSFS,
-     "latest", "fuse", do_publish, do_wait, false},
-    {"a program reads", "tmpfs", "cat of a file on tmpfs", ON_TMPFS, "file", NULL, do_cat, NULL,
-     true},
-    {"a program reads", "redis-cli", "XREVRANGE", IN_REDIS, "", NULL, do_redis_read, NULL, true},
-    {"a program reads", "babusfs", "cat latest", ON_BABUSFS, "latest", "redis-cli", do_cat, NULL,
-     true},
-    {"a program publishes", "redis-cli", "-x XADD", IN_REDIS, "", NULL, do_redis_add, NULL, true},
-    {"a program publishes", "babusfs", "cp to latest", ON_BABUSFS, "latest", "redis-cli", do_cp,
-     NULL, true},
+     "latest", "fuse", .first = do_publish, .second = do_wait},
+    {"a program reads", "tmpfs", "cat of a file on tmpfs", ON_TMPFS, "file", NULL, cat,
+     .large = true},
+    {"a program reads", "redis-cli", "XREVRANGE", IN_REDIS, "", NULL, redis_read, .large = true},
+    {"a program reads", "babusfs", "cat latest", ON_BABUSFS, "latest", "redis-cli", cat,
+     .large = true},
+    {"a program publishes", "redis-cli", "-x XADD", IN_REDIS, "", NULL, redis_add, .large = true},
+    {"a program publishes", "babusfs", "cp to latest", ON_BABUSFS, "latest", "redis-cli", cp,
+     .large = true},
 };
 
 static const struct kind *kind_of(const struct bench_case *self)
@@ -300,14 +274,15 @@ static void part(struct crew *crew, unsigned who, void *arg)
 {
 	const struct job *job = arg;
 	struct report *report = &crew->report[who];
-	const struct kind *kind = kind_of(job->self);
 
-	report->cpu = bench_cpu();
-	if (who == 0)
-		kind->first(job, &report->hist[0]);
+	if (job->kind->where == IN_REDIS)
+		redis_add(job); /* something to read */
+	if (who)
+		job->kind->second(job, &report->hist[0]);
+	else if (job->kind->first)
+		job->kind->first(job, &report->hist[0]);
 	else
-		kind->second(job, &report->hist[0]);
-	report->cpu = bench_cpu() - report->cpu;
+		repeat(job, &report->hist[0]);
 }
 
 /* What it needs to be there. 0, or -ENOTSUP with the reason. */
@@ -357,7 +332,7 @@ static void make_file(const struct job *job)
 static int run(const struct bench_case *self, struct result *result)
 {
 	const struct kind *kind = kind_of(self);
-	struct job job = {.self = self};
+	struct job job = {.self = self, .kind = kind};
 	struct crew *crew;
 	char path[400];
 	int error = prepare(kind, result->why);

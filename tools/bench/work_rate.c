@@ -203,30 +203,29 @@ static int run(const struct bench_case *self, struct result *result)
 	return error;
 }
 
+static bool fits(const struct peer *peer, const struct bench_case *bench)
+{
+	(void)bench;
+	return peer->queues;
+}
+
 static void plan_rate(struct plan *plan)
 {
-	static const enum mode modes[] = {MODE_POLL, MODE_BLOCK};
-	size_t count = plan->options->extent == EXTENT_QUICK ? 1 : 2;
+	struct bench_case bench = {.work = &work_rate,
+				   .mode = MODE_POLL,
+				   .size = 64,
+				   .touch = 64,
+				   .readers = 1,
+				   .place = PLACE_APART,
+				   .floor = "ring",
+				   .floor_mode = MODE_POLL,
+				   .count = plan->options->extent == EXTENT_SMOKE ? COUNT_SMOKE
+										  : COUNT_MIN};
 
-	for (size_t i = 0; i < count * peer_count; i++) {
-		const struct peer *peer = peers[i / count];
-		struct bench_case bench = {
-		    .work = &work_rate,
-		    .name = peer->name,
-		    .what = peer->what,
-		    .peer = peer,
-		    .mode = modes[i % count],
-		    .size = 64,
-		    .touch = 64,
-		    .readers = 1,
-		    .place = PLACE_APART,
-		    .floor = peer == peer_find("ring") ? NULL : "ring",
-		    .floor_mode = MODE_POLL,
-		    .count = plan->options->extent == EXTENT_SMOKE ? COUNT_SMOKE : COUNT_MIN};
-
-		if (peer->queues && peer->modes >> bench.mode & 1)
-			plan_add(plan, &bench);
-	}
+	plan_peers(plan, bench, fits);
+	bench.mode = MODE_BLOCK;
+	if (plan->options->extent != EXTENT_QUICK)
+		plan_peers(plan, bench, fits);
 }
 
 const struct work work_rate = {

@@ -283,45 +283,26 @@ static int run(const struct bench_case *self, struct result *results)
 static const struct size {
 	const char *name;
 	unsigned readers;
-	bool smoke;
-	const char *what[ROWS];
-} sizes[] = {
-    {"readers-16",
-     16,
-     true,
-     {"from a publish to the news of it, a waiter with 16 readers", "a look at 16 readers, no news",
-      "publish on one of 16 slots with a waiter that does not wait"}},
-    {"readers-1000",
-     1000,
-     true,
-     {"from a publish to the news of it, a waiter with 1,000 readers",
-      "a look at 1,000 readers, no news",
-      "publish on one of 1,000 slots with a waiter that does not wait"}},
-    {"readers-16000",
-     READERS_MAX,
-     false,
-     {"from a publish to the news of it, a waiter with 16,000 readers",
-      "a look at 16,000 readers, no news",
-      "publish on one of 16,000 slots with a waiter that does not wait"}},
-};
+} sizes[] = {{"readers-16", 16}, {"readers-1000", 1000}, {"readers-16000", READERS_MAX}};
 
 static void plan_size(struct plan *plan, const struct size *size)
 {
-	int extent = plan->options->extent;
+	static const char *const what[ROWS] = {"one waiter, from a publish to the news of it",
+					       "one waiter looks, no news",
+					       "publish where one waiter does not wait"};
+	static const uint64_t counts[] = {3, 100, 400}; /* by extent */
 	struct bench_case bench = {.work = &work_waiter,
 				   .name = size->name,
 				   .size = sizeof(data),
 				   .touch = sizeof(data),
 				   .readers = size->readers,
 				   .floor = size == sizes ? NULL : sizes->name,
-				   .count = extent == EXTENT_SMOKE   ? 3
-					    : extent == EXTENT_QUICK ? 100
-								     : 400,
+				   .count = counts[plan->options->extent],
 				   .parts = ROWS};
 
 	for (; bench.part < ROWS; bench.part++) {
 		bench.row = names_of_rows[bench.part];
-		bench.what = size->what[bench.part];
+		bench.what = what[bench.part];
 		plan_add(plan, &bench);
 	}
 }
@@ -329,7 +310,7 @@ static void plan_size(struct plan *plan, const struct size *size)
 static void plan_waiters(struct plan *plan)
 {
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-		if (plan->options->extent != EXTENT_SMOKE || sizes[i].smoke)
+		if (plan->options->extent != EXTENT_SMOKE || sizes[i].readers < READERS_MAX)
 			plan_size(plan, &sizes[i]);
 }
 
