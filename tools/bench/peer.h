@@ -35,6 +35,7 @@ struct rig {
 	unsigned depth;    /* messages that may be under way */
 	enum mode mode;
 	bool acknowledged; /* send returns when the message is where readers find it */
+	pid_t daemon;      /* that works for the peer, or 0 */
 	unsigned run;      /* differs from that of every other run */
 	void *memory;      /* the peer's, from prepare to finish */
 	char why[WHY_MAX]; /* prepare failed */
@@ -71,6 +72,7 @@ struct peer {
 	bool in_place;        /* neither side copies */
 	bool copies;          /* messages are written to and read from buffers of the end */
 	bool many;            /* an end may subscribe to several channels */
+	bool trips_only;      /* a variant that only round trips are made with */
 	bool queues;          /* keeps at least rig->depth messages, or makes send wait */
 	size_t state_size;
 
@@ -105,9 +107,9 @@ struct peer {
 extern const struct peer *const peers[];
 extern const size_t peer_count;
 
-extern const struct peer peer_floor, peer_ring, peer_babus, peer_pipe, peer_unix, peer_mq,
-    peer_redis_unix, peer_redis_tcp, peer_zmq, peer_nng, peer_iceoryx, peer_cyclone,
-    peer_cyclone_shm;
+extern const struct peer peer_floor, peer_floor_2, peer_ring, peer_babus, peer_babus_deep,
+    peer_pipe, peer_unix, peer_mq, peer_redis_unix, peer_redis_tcp, peer_zmq, peer_nng,
+    peer_iceoryx, peer_cyclone, peer_cyclone_shm;
 
 const struct peer *peer_find(const char *name);
 bool peer_is_floor(const struct peer *peer);

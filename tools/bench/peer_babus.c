@@ -12,7 +12,8 @@
 #include "peer.h"
 
 enum {
-	ADAPT_SPIN_NS = 50000
+	ADAPT_SPIN_NS = 50000,
+	DEFAULT_DEPTH = 8 /* of babus */
 };
 
 struct state {
@@ -35,7 +36,7 @@ static int prepare(struct rig *rig)
 	char name[32];
 
 	babus_slot_options_init(&opts);
-	opts.depth = rig->depth;
+	opts.depth = rig->peer == &peer_babus_deep ? DEFAULT_DEPTH : rig->depth;
 	if (opts.pins < 2 * rig->readers)
 		opts.pins = 2 * rig->readers;
 	opts.max_size = rig->size;
@@ -170,24 +171,29 @@ static void finish(struct rig *rig)
 	}
 }
 
-const struct peer peer_babus = {
-    .name = "babus",
-    .what = "a slot for each direction, loans and views",
-    .group = "babus",
-    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK | 1 << MODE_ADAPT,
-    .readers_max = 1000,
-    .in_place = true,
-    .many = true,
-    .queues = true,
-    .state_size = sizeof(struct state),
-    .prepare = prepare,
-    .open = open_end,
-    .reserve = reserve,
-    .buffer = buffer,
-    .send = send,
-    .receive = receive,
-    .release = release,
-    .close = close_end,
-    .finish = finish,
-    .stop = domain_remove,
-};
+#define BABUS(variable, title, text, trips)                              \
+	const struct peer variable = {                                   \
+	    .name = (title),                                             \
+	    .what = (text),                                              \
+	    .group = "babus",                                            \
+	    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK | 1 << MODE_ADAPT, \
+	    .readers_max = 1000,                                         \
+	    .in_place = true,                                            \
+	    .many = !(trips),                                            \
+	    .queues = !(trips),                                          \
+	    .trips_only = (trips),                                       \
+	    .state_size = sizeof(struct state),                          \
+	    .prepare = prepare,                                          \
+	    .open = open_end,                                            \
+	    .reserve = reserve,                                          \
+	    .buffer = buffer,                                            \
+	    .send = send,                                                \
+	    .receive = receive,                                          \
+	    .release = release,                                          \
+	    .close = close_end,                                          \
+	    .finish = finish,                                            \
+	    .stop = domain_remove,                                       \
+	}
+
+BABUS(peer_babus, "babus", "a slot for each direction, loans and views", false);
+BABUS(peer_babus_deep, "babus-depth-8", "the same with the default depth of 8", true);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The floors: one buffer and one word in shared memory for each channel. The
- * publisher writes the buffer and then the word; readers spin on the word, or
- * sleep on it as a futex. There is no queue, and nothing that keeps the
- * publisher from writing while somebody reads, so this serves only where the
- * publisher waits for the readers by other means. No way of passing bytes
- * through memory can do less.
+ * The floors: a buffer and a word in shared memory for each channel. The publisher writes
+ * the buffer and then the word; readers spin on the word, or sleep on it as a futex. There
+ * is no queue, and nothing keeps the publisher from writing while a reader reads, so this
+ * serves only where the publisher waits for the readers by other means. No way of passing
+ * bytes through memory can do less.
+ *
+ * A bus keeps its last message, so it cannot write the next one to the same buffer. The
+ * second floor therefore has two buffers, used in turn: for large messages they need twice
+ * as much of the processor's cache.
  */
 #include <errno.h>
 #include <limits.h>
@@ -17,7 +20,7 @@
 #include "peer.h"
 
 struct line {
-	_Alignas(64) _Atomic uint32_t word;
+	_Alignas(64) _Atomic uint32_t word; /* the number of the last message */
 	_Alignas(64) char data[];
 };
 
@@ -27,7 +30,7 @@ struct state {
 
 static size_t memory(const struct rig *rig)
 {
-	return sizeof(struct line) + rig->size;
+	return sizeof(struct line) + (rig->peer == &peer_floor_2 ? 2 : 1) * rig->size;
 }
 
 static struct line *line(const struct rig *rig, unsigned channel)
@@ -35,9 +38,14 @@ static struct line *line(const struct rig *rig, unsigned channel)
 	return peer_memory(rig, channel);
 }
 
+static char *data_of(const struct rig *rig, struct line *line, uint32_t number)
+{
+	return line->data + (rig->peer == &peer_floor_2 ? number % 2 * rig->size : 0);
+}
+
 static void *buffer(struct end *end)
 {
-	return line(end->rig, (unsigned)end->publishes)->data;
+	return data_of(end->rig, line(end->rig, (unsigned)end->publishes), end->state->sent + 1);
 }
 
 static void send(struct end *end)
@@ -64,20 +72,27 @@ static bool receive(struct end *end, struct received *message)
 	}
 	state->seen[channel] = word;
 	*message = (struct received){
-	    .data = from->data, .size = end->rig->size, .channel = channel};
+
+	    .data = data_of(end->rig, from, word), .size = end->rig->size, .channel = channel};
 	return true;
 }
 
-const struct peer peer_floor = {
-    .name = "floor",
-    .what = "a word and a buffer in shared memory: spinning on it, or a futex",
-    .group = "floor",
-    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
-    .readers_max = 1000,
-    .in_place = true,
-    .state_size = sizeof(struct state),
-    .memory = memory,
-    .buffer = buffer,
-    .send = send,
-    .receive = receive,
-};
+#define FLOOR(variable, title, text, most, trips)      \
+	const struct peer variable = {                 \
+	    .name = (title),                           \
+	    .what = (text),                            \
+	    .group = "floor",                          \
+	    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK, \
+	    .readers_max = (most),                     \
+	    .in_place = true,                          \
+	    .trips_only = (trips),                     \
+	    .state_size = sizeof(struct state),        \
+	    .memory = memory,                          \
+	    .buffer = buffer,                          \
+	    .send = send,                              \
+	    .receive = receive,                        \
+	}
+
+FLOOR(peer_floor, "floor", "a word and a buffer in shared memory: spinning on it, or a futex", 1000,
+      false);
+FLOOR(peer_floor_2, "floor-2", "the same with two buffers in turn", 1, true);

@@ -10,7 +10,8 @@
 #define SCHEME "ipc://"
 
 const struct peer *const peers[] = {
-    &peer_floor,      &peer_ring,        &peer_babus, &peer_pipe, &peer_unix, &peer_mq,
+    &peer_floor,      &peer_floor_2,     &peer_ring, &peer_babus,
+    &peer_babus_deep, &peer_pipe,        &peer_unix, &peer_mq,
 #ifdef HAVE_HIREDIS
     &peer_redis_unix, &peer_redis_tcp,
 #endif
@@ -63,11 +64,14 @@ void *peer_memory(const struct rig *rig, unsigned channel)
 int peer_prepare(struct rig *rig)
 {
 	static unsigned runs;
+	int error;
 
 	rig->run = ++runs;
 	if (rig->peer->memory)
 		rig->memory = bench_shared(rig->channels * memory_size(rig));
-	return rig->peer->prepare ? rig->peer->prepare(rig) : 0;
+	error = rig->peer->prepare ? rig->peer->prepare(rig) : 0;
+	rig->daemon = !error && rig->peer->daemon ? rig->peer->daemon() : 0;
+	return error;
 }
 
 void peer_finish(struct rig *rig)

@@ -62,8 +62,7 @@ void plan_peers(struct plan *plan, struct bench_case bench,
 		bench.name = peers[i]->name;
 		bench.what = peers[i]->what;
 		bench.floor = peer_is_floor(peers[i]) ? NULL : floor;
-		if (peers[i]->modes >> bench.mode & 1 && peers[i]->readers_max >= bench.readers &&
-		    fits(peers[i], &bench))
+		if (peers[i]->modes >> bench.mode & 1 && fits(peers[i], &bench))
 			plan_add(plan, &bench);
 	}
 }

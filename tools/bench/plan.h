@@ -48,8 +48,8 @@ void plan_finish(struct plan *plan);
 void plan_add(struct plan *plan, const struct bench_case *bench);
 
 /*
- * Add a case like this one for each peer that can do it: in the mode, with as many
- * readers, and that is not left out by `fits`. Floors are compared with nothing.
+ * Add a case like this one for each peer that has its mode and fits. Floors are compared
+ * with nothing.
  */
 void plan_peers(struct plan *plan, struct bench_case bench,
 		bool (*fits)(const struct peer *peer, const struct bench_case *bench));

@@ -157,7 +157,7 @@ def title_of(case, run):
     text += f", {size_text(case['size'])}" if case["size"] else ""
     if case["touch"] != case["size"]:
         text += f" of which {case['touch']} B are touched"
-    if "group" in case and case["readers"] > 1:
+    if "group" in case and case["readers"] != 1:
         text += f", {case['readers']} readers"
     text += f", {case['variant']}" if "variant" in case else ""
     if "row" in case:

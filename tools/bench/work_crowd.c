@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What publishing costs where many other processes are, and none of them has
- * anything to do: attached, with a message pinned, or asleep on another channel.
- * What is told is the median of many short stretches, so that what others do on
- * the machine meanwhile counts little.
+ * What publishing costs while many other processes have nothing to do: attached, with a
+ * message pinned, or asleep on another channel. The result is the median of many short
+ * stretches, so that what others do on the machine meanwhile counts little.
+ *
+ * Then the same for each peer, with readers that are attached and busy elsewhere. The
+ * queues of most peers fill up, or drop, if no one reads; so the readers read all after
+ * each burst, and their reading is not timed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon.h"
 #include "domain.h"
+#include "payload.h"
 #include "plan.h"
 
 enum {
@@ -193,7 +198,7 @@ static const struct kind {
     {"blocked-200", "publish, 200 readers sleep on another channel", CROWD, beside_blocked},
 };
 
-static void plan_crowds(struct plan *plan)
+static void plan_alone(struct plan *plan)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
 		bool smoke = plan->options->extent == EXTENT_SMOKE;
@@ -211,10 +216,161 @@ static void plan_crowds(struct plan *plan)
 	}
 }
 
+/* --- each peer ------------------------------------------------------------------------ */
+
+enum {
+	BURST = 8, /* any user may have 10 messages in a queue of POSIX */
+	DEPTH = 2 * BURST,
+	IDLE_NS = 2000000,      /* until threads of the peer have done their part, and readers */
+	IDLE_NS_READER = 50000, /* have gone back to sleep */
+	AWAKE_NS = 100000,      /* then the processor is woken */
+	FINE = 16               /* times are kept in 16ths of a nanosecond */
+};
+
+struct side {
+	const struct bench_case *self;
+	const struct rig *rig;
+	struct end end;
+};
+
+static uint64_t cpu(const struct side *side)
+{
+	return bench_cpu() + daemon_cpu(side->rig->daemon);
+}
+
+static void send_one(struct side *side, uint64_t number)
+{
+	payload_write(peer_buffer(&side->end, side->self->size), side->self->size, number);
+	side->rig->peer->send(&side->end);
+}
+
+/* The first message brings back what a pause takes out of the caches, and is not timed. */
+static void send_burst(struct side *side, uint64_t first, struct report *report)
+{
+	uint64_t start, before;
+
+	bench_sleep(IDLE_NS + side->rig->readers * IDLE_NS_READER);
+	for (start = bench_now(); bench_now() - start < AWAKE_NS;)
+		bench_pause();
+	before = cpu(side);
+	send_one(side, first);
+	start = bench_now();
+	for (uint64_t i = 1; i < BURST; i++)
+		send_one(side, first + i);
+	peer_flush(&side->end);
+	hist_add(&report->hist[0], (bench_now() - start) * FINE / (BURST - 1));
+	bench_sleep(IDLE_NS);
+	report->cpu += cpu(side) - before;
+}
+
+static void read_burst(struct side *side, uint64_t last)
+{
+	struct received message;
+	uint64_t number;
+
+	do { /* the floor has only the last one */
+		peer_receive(&side->end, &message, side->self->size, 0);
+		number = ((const struct payload *)message.data)->number;
+		if (!payload_read(message.data, side->self->size) || number > last)
+			bench_fail("%s: wrong contents or order", side->rig->peer->name);
+		peer_release(&side->end);
+	} while (number < last);
+}
+
+static void part(struct crew *crew, unsigned who, void *arg)
+{
+	struct side side = *(struct side *)arg;
+
+	side.end = (struct end){.rig = side.rig,
+				.publishes = who ? -1 : 0,
+				.subscribes = who ? 1 : 0,
+				.reader = who ? who - 1 : 0};
+	work_open(side.self, crew, who, &side.end);
+	if (!who && side.rig->peer->reserve)
+		side.rig->peer->reserve(&side.end, side.self->size);
+	for (uint64_t i = 0; i < side.self->count; i++) {
+		if (!who)
+			send_burst(&side, i * BURST + 1, &crew->report[who]);
+		crew_meet(crew); /* readers sleep here during the burst */
+		if (who)
+			read_burst(&side, (i + 1) * BURST);
+		crew_meet(crew);
+	}
+	peer_close(&side.end);
+}
+
+static int run_peer(const struct bench_case *self, struct result *result)
+{
+	struct rig rig = {.peer = self->peer,
+			  .size = self->size,
+			  .channels = 1,
+			  .readers = self->readers,
+			  .depth = DEPTH,
+			  .mode = self->mode};
+	struct side side = {.self = self, .rig = &rig};
+	struct crew *crew;
+	int error;
+
+	if (!self->readers && self->peer->alone)
+		snprintf(result->why, WHY_MAX, "%s", self->peer->alone);
+	else if (self->readers > self->peer->readers_max)
+		snprintf(result->why, WHY_MAX, "%u readers, here it is run with at most %u",
+			 self->readers, self->peer->readers_max);
+	if (result->why[0])
+		return -ENOTSUP;
+	crew = crew_new(1 + self->readers, false);
+	error = work_rig(&rig, crew, part, &side, result);
+	if (!error) {
+		result->value[TYPICAL] = hist_part(&crew->report[0].hist[0], 0.5) / FINE;
+		result->value[CPU] = (double)crew->report[0].cpu / (double)(self->count * BURST);
+	}
+	crew_free(crew);
+	return error;
+}
+
+static bool is_floor(const struct peer *peer, const struct bench_case *bench)
+{
+	(void)bench;
+	return peer == &peer_floor;
+}
+
+static bool is_other(const struct peer *peer, const struct bench_case *bench)
+{
+	return !is_floor(peer, bench) && !peer->trips_only;
+}
+
+static void plan_crowds(struct plan *plan)
+{
+	static const unsigned readers[] = {0, 1, 10, CROWD};
+	static const uint64_t counts[] = {3, 20, 50}; /* by extent */
+	struct bench_case bench = {.work = &work_crowd,
+				   .size = sizeof(data),
+				   .touch = sizeof(data),
+				   .place = PLACE_APART,
+				   .variant = "each peer",
+				   .count = counts[plan->options->extent],
+				   .floor = "floor",
+				   .floor_mode = MODE_POLL};
+
+	plan_alone(plan);
+	for (int i = 0; i < (plan->options->extent == EXTENT_FULL ? 4 : 3); i++) {
+		bench.readers = readers[i];
+		bench.mode = MODE_POLL; /* no one is woken */
+		plan_peers(plan, bench, is_floor);
+		bench.mode = MODE_BLOCK;
+		plan_peers(plan, bench, is_other);
+	}
+}
+
+static int run(const struct bench_case *self, struct result *result)
+{
+	return self->peer ? run_peer(self, result) : work_alone(self, result);
+}
+
 const struct work work_crowd = {
     .name = "crowd",
     .what = "publishing where many processes have nothing to do",
     .key = TYPICAL,
     .plan = plan_crowds,
-    .run = work_alone,
+    .run = run,
 };

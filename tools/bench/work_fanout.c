@@ -149,8 +149,7 @@ static int run(const struct bench_case *self, struct result *result)
 
 static bool fits(const struct peer *peer, const struct bench_case *bench)
 {
-	(void)bench;
-	return peer != &peer_ring;
+	return peer->readers_max >= bench->readers && !peer->trips_only;
 }
 
 static void add(struct plan *plan, const struct work *work, unsigned readers, size_t size,

@@ -3,10 +3,10 @@
  * One-way: the highest rate at which a publisher can send 64 B so that a reader
  * in another process, polling or sleeping, gets every message, in order, with at
  * most 1,024 under way. A reader that polls and finds nothing looks again after
- * 10 us: a stream is followed by taking what has come since, not by disturbing who
- * publishes at every instant. Messages leave in bursts of 16 at the rate that is tried. A rate
- * holds if the last message has been read in time and nothing is lost, in one of
- * twelve tries (four with --quick): what others do on the machine is not to be
+ * 10 us: it takes what has come since, and does not disturb the publisher at every
+ * instant. In the variant without a rest it looks again at once. Messages leave in bursts of 16 at
+ * the rate that is tried. A rate holds if the last message has been read in time and nothing is
+ * lost, in one of twelve tries (four with --quick): what others do on the machine is not to be
  * measured. A try has at least four times as many messages as may be under way,
  * so that a peer with larger buffers gains little by them. Peers that wait for
  * the reader do that. Then 16 times as many leave as fast as they can, and those
@@ -147,7 +147,8 @@ static void follow(struct side *side)
 		expected = 1;
 		side->talk->ready = true;
 		do {
-			peer_receive(&side->end, &message, side->self->size, REST_NS);
+			peer_receive(&side->end, &message, side->self->size,
+				     side->self->variant ? 0 : REST_NS);
 			number = ((const struct payload *)message.data)->number;
 			if (!payload_read(message.data, side->self->size) ||
 			    (number & ~PAYLOAD_LAST) < expected)
@@ -223,9 +224,13 @@ static void plan_rate(struct plan *plan)
 										  : COUNT_MIN};
 
 	plan_peers(plan, bench, fits);
+	if (plan->options->extent == EXTENT_QUICK)
+		return;
 	bench.mode = MODE_BLOCK;
-	if (plan->options->extent != EXTENT_QUICK)
-		plan_peers(plan, bench, fits);
+	plan_peers(plan, bench, fits);
+	bench.mode = MODE_POLL;
+	bench.variant = "no rest";
+	plan_peers(plan, bench, fits);
 }
 
 const struct work work_rate = {
