@@ -31,21 +31,67 @@ void result_percentiles(struct result *result)
 	result->value[MEAN] = hist_mean(&result->hist);
 }
 
-int work_rig(struct rig *rig, struct crew *crew,
-	     void (*part)(struct crew *crew, unsigned who, void *arg), void *arg,
-	     struct result *result)
+struct call {
+	const struct bench_case *self;
+	const struct rig *rig;
+	const struct team *team;
+	struct talk *talk;
+};
+
+static void open_end(struct side *side)
 {
-	uint64_t before = 0, after = 0;
+	const struct peer *peer = side->rig->peer;
+
+	peer_open(&side->end);
+	crew_meet(side->crew);
+	if (peer->settle)
+		peer->settle(&side->end);
+	/* This thread alone: those of the peer's own, started by now, go where there is room. */
+	if (side->self->place == PLACE_APART)
+		crew_pin(side->who);
+	crew_meet(side->crew);
+}
+
+static void member(struct crew *crew, unsigned who, void *arg)
+{
+	const struct call *call = arg;
+	const struct team *team = call->team;
+	struct report *report = &crew->report[who];
+	struct side side = {.self = call->self,
+			    .rig = call->rig,
+			    .crew = crew,
+			    .who = who,
+			    .talk = call->talk,
+			    .report = report,
+			    .end = {.rig = call->rig,
+				    .publishes = who ? -1 : 0,
+				    .subscribes = who ? 1 : 0,
+				    .reader = who ? who - 1 : 0}};
+
+	if (team->set_end)
+		team->set_end(&side.end, who);
+	if (team->pinned)
+		crew_pin(who);
+	open_end(&side);
+	report->cpu = bench_cpu();
+	(who ? team->others : team->first)(&side);
+	report->cpu = bench_cpu() - report->cpu;
+	crew_meet(crew); /* another may still need what this one has */
+	peer_close(&side.end);
+}
+
+static int run_crew(struct crew *crew, struct call *call, struct rig *rig, struct result *result)
+{
+	uint64_t before, after = 0;
 	int error;
 
 	if (peer_prepare(rig)) {
 		memcpy(result->why, rig->why, WHY_MAX);
 		return -ENOTSUP;
 	}
-	if (rig->peer->daemon)
-		before = daemon_cpu(rig->peer->daemon());
-	error = crew_run(crew, part, arg);
-	if (rig->peer->daemon)
+	before = daemon_cpu(rig->daemon);
+	error = crew_run(crew, member, call);
+	if (rig->daemon)
 		after = daemon_cpu(rig->peer->daemon());
 	peer_finish(rig);
 	result->value[CPU] = after < before ? NAN : (double)(after - before); /* ended? */
@@ -54,16 +100,22 @@ int work_rig(struct rig *rig, struct crew *crew,
 	return error;
 }
 
-void work_open(const struct bench_case *self, struct crew *crew, unsigned who, struct end *end)
+int work_team(const struct bench_case *self, struct rig rig, const struct team *team,
+	      struct result *results)
 {
-	const struct peer *peer = end->rig->peer;
+	struct crew *crew = crew_new(team->members, self->threads);
+	size_t size = team->talk_size ? team->talk_size : 1;
+	struct call call = {self, &rig, team, bench_shared(size)};
+	int error;
 
-	peer_open(end);
-	crew_meet(crew);
-	if (peer->settle)
-		peer->settle(end);
-	/* This thread alone: those of the peer's own, started by now, go where there is room. */
-	if (self->place == PLACE_APART)
-		crew_pin(who);
-	crew_meet(crew);
+	rig.peer = self->peer;
+	rig.mode = self->mode;
+	if (!rig.size)
+		rig.size = self->size;
+	error = run_crew(crew, &call, &rig, results);
+	if (!error)
+		team->collect(crew, results);
+	crew_free(crew);
+	bench_unshare(call.talk, size);
+	return error;
 }

@@ -87,16 +87,38 @@ struct bench_case {
 	struct bench_case *against; /* the floor's, or NULL */
 };
 
-/* Run the crew of one rig: prepare, its members, finish. As run() above. */
-int work_rig(struct rig *rig, struct crew *crew,
-	     void (*part)(struct crew *crew, unsigned who, void *arg), void *arg,
-	     struct result *result);
+struct talk; /* what the members of a run share, zeroed; each work has its own */
+
+/* A member of a run with a peer. */
+struct side {
+	const struct bench_case *self;
+	const struct rig *rig;
+	struct crew *crew;
+	unsigned who;
+	struct talk *talk;
+	struct report *report;
+	struct end end;
+	uint64_t number; /* of the last message */
+};
+
+struct team {
+	unsigned members;
+	size_t talk_size;
+	bool pinned; /* before it opens its end, so that threads of the peer are too */
+	/* What an end publishes and reads; NULL: the first member publishes, others read. */
+	void (*set_end)(struct end *end, unsigned who);
+	/* All have opened; no one closes before all have returned. */
+	void (*first)(struct side *side), (*others)(struct side *side);
+	/* After a run that went well; CPU is that of all of it. */
+	void (*collect)(const struct crew *crew, struct result *results);
+};
+
+/* Run a case of a peer with such a team; `rig` lacks what the case has. As run() above. */
+int work_team(const struct bench_case *self, struct rig rig, const struct team *team,
+	      struct result *results);
 
 /* Let a process of its own, on the first processor, make the case's call. As run() above. */
 int work_alone(const struct bench_case *self, struct result *result);
-
-/* A member's start: on its processor, opened, and everybody can talk. */
-void work_open(const struct bench_case *self, struct crew *crew, unsigned who, struct end *end);
 
 void result_init(struct result *result);
 

@@ -17,13 +17,8 @@
 #include "plan.h"
 
 enum {
-	WARM_UP = 400 /* publishes: the first touch of each buffer is another question */
+	WARM_UP = 400 /* the first touch of each buffer is another question */
 };
-
-static void set(struct result *result, uint64_t start, uint64_t count)
-{
-	result->value[TYPICAL] = (double)(bench_now() - start) / (double)count;
-}
 
 static babus_slot *new_slot(const struct bench_case *self)
 {
@@ -36,86 +31,79 @@ static babus_slot *new_slot(const struct bench_case *self)
 
 /* --- loops ---------------------------------------------------------------------------- */
 
-static void call_memcpy(const struct bench_case *self, struct result *result)
-{
-	char *from = bench_memory(self->size), *to = bench_memory(self->size);
-	uint64_t start = bench_now();
-
-	for (uint64_t i = 0; i < self->count; i++) {
-		memcpy(to, from, self->size);
-		__asm__ __volatile__("" ::"r"(to) : "memory");
-	}
-	set(result, start, self->count);
-	free(from);
-	free(to);
-}
-
-static void call_publish(const struct bench_case *self, struct result *result)
-{
-	babus_slot *slot = new_slot(self);
-	char *from = bench_memory(self->size);
-	uint64_t start = 0;
-
-	for (uint64_t i = 0; i < self->count + WARM_UP; i++) {
-		if (i == WARM_UP)
-			start = bench_now();
-		bench_check(babus_slot_publish(slot, from, self->size, NULL, NULL), "publish");
-	}
-	set(result, start, self->count);
-	free(from);
-	domain_drop(slot);
-}
-
-static void call_loan(const struct bench_case *self, struct result *result)
-{
-	babus_slot *slot = new_slot(self);
-	struct babus_loan loan;
-	uint64_t start = 0;
-
-	for (uint64_t i = 0; i < self->count + WARM_UP; i++) {
-		if (i == WARM_UP)
-			start = bench_now();
-		bench_check(babus_slot_loan(slot, self->size, &loan), "loan");
-		bench_check(babus_loan_commit(&loan, NULL), "commit");
-	}
-	set(result, start, self->count);
-	domain_drop(slot);
-}
-
-static void call_view(const struct bench_case *self, struct result *result)
-{
-	babus_slot *slot = new_slot(self);
-	char *from = bench_memory(self->size);
+struct loop {
+	babus_slot *slot;
+	size_t size;
+	char *from, *to;
 	struct babus_message message;
+};
+
+/* Inlined with its call, so that the loop is a plain one. */
+static inline __attribute__((always_inline)) void run_loop(const struct bench_case *self,
+							   struct result *result,
+							   void (*once)(struct loop *loop))
+{
+	struct loop loop = {.slot = new_slot(self),
+			    .size = self->size,
+			    .from = bench_memory(self->size),
+			    .to = bench_memory(self->size)};
 	uint64_t start;
 
-	bench_check(babus_slot_publish(slot, from, self->size, NULL, NULL), "publish");
-	start = bench_now();
-	for (uint64_t i = 0; i < self->count; i++) {
-		bench_check(babus_slot_view(slot, BABUS_LATEST, 0, &message), "view");
-		babus_message_release(&message);
-	}
-	set(result, start, self->count);
-	free(from);
-	domain_drop(slot);
-}
-
-static void call_copy(const struct bench_case *self, struct result *result)
-{
-	babus_slot *slot = new_slot(self);
-	char *own = bench_memory(self->size);
-	struct babus_message message;
-	uint64_t start;
-
-	bench_check(babus_slot_publish(slot, own, self->size, NULL, NULL), "publish");
+	bench_check(babus_slot_publish(loop.slot, loop.from, loop.size, NULL, NULL), "publish");
+	for (int i = 0; i < WARM_UP; i++)
+		once(&loop);
 	start = bench_now();
 	for (uint64_t i = 0; i < self->count; i++)
-		bench_check(babus_slot_copy(slot, BABUS_LATEST, 0, own, self->size, &message),
-			    "copy");
-	set(result, start, self->count);
-	free(own);
-	domain_drop(slot);
+		once(&loop);
+	result->value[TYPICAL] = (double)(bench_now() - start) / (double)self->count;
+	free(loop.from);
+	free(loop.to);
+	domain_drop(loop.slot);
 }
+
+#define LOOP(name)                                                                    \
+	static void call_##name(const struct bench_case *self, struct result *result) \
+	{                                                                             \
+		run_loop(self, result, once_##name);                                  \
+	}
+
+static inline void once_memcpy(struct loop *loop)
+{
+	memcpy(loop->to, loop->from, loop->size);
+	__asm__ __volatile__("" ::"r"(loop->to) : "memory");
+}
+
+static inline void once_publish(struct loop *loop)
+{
+	bench_check(babus_slot_publish(loop->slot, loop->from, loop->size, NULL, NULL), "publish");
+}
+
+static inline void once_loan(struct loop *loop)
+{
+	struct babus_loan loan;
+
+	bench_check(babus_slot_loan(loop->slot, loop->size, &loan), "loan");
+	bench_check(babus_loan_commit(&loan, NULL), "commit");
+}
+
+static inline void once_view(struct loop *loop)
+{
+	bench_check(babus_slot_view(loop->slot, BABUS_LATEST, 0, &loop->message), "view");
+	babus_message_release(&loop->message);
+}
+
+static inline void once_copy(struct loop *loop)
+{
+	bench_check(
+	    babus_slot_copy(loop->slot, BABUS_LATEST, 0, loop->to, loop->size, &loop->message),
+	    "copy");
+}
+
+LOOP(memcpy)
+LOOP(publish)
+LOOP(loan)
+LOOP(view)
+LOOP(copy)
 
 /* --- the first message ---------------------------------------------------------------- */
 
@@ -143,8 +131,9 @@ static void call_populate(const struct bench_case *self, struct result *result)
 	result->value[TYPICAL] = (double)took / (double)self->count;
 }
 
-static void first(const struct bench_case *self, bool reserve, struct result *result)
+static void call_first(const struct bench_case *self, struct result *result)
 {
+	bool reserve = strcmp(self->name, "first-reserved") == 0;
 	uint64_t took = 0, start;
 
 	for (uint64_t i = 0; i < self->count; i++) {
@@ -161,16 +150,6 @@ static void first(const struct bench_case *self, bool reserve, struct result *re
 		domain_drop(slot);
 	}
 	result->value[TYPICAL] = (double)took / (double)self->count;
-}
-
-static void call_first(const struct bench_case *self, struct result *result)
-{
-	first(self, false, result);
-}
-
-static void call_first_reserved(const struct bench_case *self, struct result *result)
-{
-	first(self, true, result);
 }
 
 /* --- recovery ------------------------------------------------------------------------- */
@@ -282,8 +261,7 @@ static const struct kind {
     {"populate", "the kernel populates new memory, and it is filled", IMAGE, 10, NULL,
      call_populate},
     {"first", "a slot's first message, filled in place", IMAGE, 10, "populate", call_first},
-    {"first-reserved", "the same after babus_slot_reserve()", IMAGE, 10, "populate",
-     call_first_reserved},
+    {"first-reserved", "the same after babus_slot_reserve()", IMAGE, 10, "populate", call_first},
 };
 
 static void plan_calls(struct plan *plan)

@@ -227,25 +227,19 @@ enum {
 	FINE = 16               /* times are kept in 16ths of a nanosecond */
 };
 
-struct side {
-	const struct bench_case *self;
-	const struct rig *rig;
-	struct end end;
-};
-
 static uint64_t cpu(const struct side *side)
 {
 	return bench_cpu() + daemon_cpu(side->rig->daemon);
 }
 
-static void send_one(struct side *side, uint64_t number)
+static void send_one(struct side *side)
 {
-	payload_write(peer_buffer(&side->end, side->self->size), side->self->size, number);
+	payload_write(peer_buffer(&side->end, side->self->size), side->self->size, ++side->number);
 	side->rig->peer->send(&side->end);
 }
 
 /* The first message brings back what a pause takes out of the caches, and is not timed. */
-static void send_burst(struct side *side, uint64_t first, struct report *report)
+static void send_burst(struct side *side)
 {
 	uint64_t start, before;
 
@@ -253,14 +247,14 @@ static void send_burst(struct side *side, uint64_t first, struct report *report)
 	for (start = bench_now(); bench_now() - start < AWAKE_NS;)
 		bench_pause();
 	before = cpu(side);
-	send_one(side, first);
+	send_one(side);
 	start = bench_now();
-	for (uint64_t i = 1; i < BURST; i++)
-		send_one(side, first + i);
+	for (int i = 1; i < BURST; i++)
+		send_one(side);
 	peer_flush(&side->end);
-	hist_add(&report->hist[0], (bench_now() - start) * FINE / (BURST - 1));
+	hist_add(&side->report->hist[0], (bench_now() - start) * FINE / (BURST - 1));
 	bench_sleep(IDLE_NS);
-	report->cpu += cpu(side) - before;
+	side->report->value[0] += cpu(side) - before;
 }
 
 static void read_burst(struct side *side, uint64_t last)
@@ -277,39 +271,39 @@ static void read_burst(struct side *side, uint64_t last)
 	} while (number < last);
 }
 
-static void part(struct crew *crew, unsigned who, void *arg)
+static void publish_bursts(struct side *side)
 {
-	struct side side = *(struct side *)arg;
-
-	side.end = (struct end){.rig = side.rig,
-				.publishes = who ? -1 : 0,
-				.subscribes = who ? 1 : 0,
-				.reader = who ? who - 1 : 0};
-	work_open(side.self, crew, who, &side.end);
-	if (!who && side.rig->peer->reserve)
-		side.rig->peer->reserve(&side.end, side.self->size);
-	for (uint64_t i = 0; i < side.self->count; i++) {
-		if (!who)
-			send_burst(&side, i * BURST + 1, &crew->report[who]);
-		crew_meet(crew); /* readers sleep here during the burst */
-		if (who)
-			read_burst(&side, (i + 1) * BURST);
-		crew_meet(crew);
+	if (side->rig->peer->reserve)
+		side->rig->peer->reserve(&side->end, side->self->size);
+	while (side->number < side->self->count * BURST) {
+		send_burst(side);
+		crew_meet(side->crew); /* readers sleep here during the burst */
+		crew_meet(side->crew);
 	}
-	peer_close(&side.end);
+	side->report->value[0] /= side->number;
+}
+
+static void read_bursts(struct side *side)
+{
+	for (uint64_t i = 1; i <= side->self->count; i++) {
+		crew_meet(side->crew);
+		read_burst(side, i * BURST);
+		crew_meet(side->crew);
+	}
+}
+
+static void collect(const struct crew *crew, struct result *result)
+{
+	result->value[TYPICAL] = hist_part(&crew->report[0].hist[0], 0.5) / FINE;
+	result->value[CPU] = (double)crew->report[0].value[0];
 }
 
 static int run_peer(const struct bench_case *self, struct result *result)
 {
-	struct rig rig = {.peer = self->peer,
-			  .size = self->size,
-			  .channels = 1,
-			  .readers = self->readers,
-			  .depth = DEPTH,
-			  .mode = self->mode};
-	struct side side = {.self = self, .rig = &rig};
-	struct crew *crew;
-	int error;
+	const struct team team = {.members = 1 + self->readers,
+				  .first = publish_bursts,
+				  .others = read_bursts,
+				  .collect = collect};
 
 	if (!self->readers && self->peer->alone)
 		snprintf(result->why, WHY_MAX, "%s", self->peer->alone);
@@ -318,14 +312,9 @@ static int run_peer(const struct bench_case *self, struct result *result)
 			 self->readers, self->peer->readers_max);
 	if (result->why[0])
 		return -ENOTSUP;
-	crew = crew_new(1 + self->readers, false);
-	error = work_rig(&rig, crew, part, &side, result);
-	if (!error) {
-		result->value[TYPICAL] = hist_part(&crew->report[0].hist[0], 0.5) / FINE;
-		result->value[CPU] = (double)crew->report[0].cpu / (double)(self->count * BURST);
-	}
-	crew_free(crew);
-	return error;
+	return work_team(self,
+			 (struct rig){.channels = 1, .readers = self->readers, .depth = DEPTH},
+			 &team, result);
 }
 
 static bool is_floor(const struct peer *peer, const struct bench_case *bench)

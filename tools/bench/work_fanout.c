@@ -9,6 +9,7 @@
 #include <linux/futex.h>
 #include <math.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -36,13 +37,6 @@ struct talk {
 	_Alignas(64) _Atomic uint32_t rounds; /* a futex: messages that all have read */
 };
 
-struct side {
-	const struct bench_case *self;
-	const struct rig *rig;
-	struct talk *talk;
-	struct end end;
-};
-
 static void wait_for_all(struct talk *talk, uint32_t rounds)
 {
 	uint32_t seen;
@@ -62,7 +56,7 @@ static void publish_one(struct side *side, uint64_t number)
 }
 
 /* `count` of a case is the number of messages of a run, 0: as many as it has time for. */
-static void publish(struct side *side, struct report *report)
+static void publish(struct side *side)
 {
 	uint64_t start = bench_now(), number = 0, count = side->self->count;
 
@@ -72,11 +66,12 @@ static void publish(struct side *side, struct report *report)
 		publish_one(side, ++number);
 	}
 	publish_one(side, ++number | PAYLOAD_LAST);
-	report->value[0] = number;
+	side->report->value[0] = number;
 }
 
-static void read_all(struct side *side, struct report *report)
+static void read_all(struct side *side)
 {
+	struct report *report = side->report;
 	const struct peer *peer = side->rig->peer;
 	struct received message;
 	uint64_t number, took;
@@ -99,52 +94,31 @@ static void read_all(struct side *side, struct report *report)
 	} while (!(number & PAYLOAD_LAST));
 }
 
-static void part(struct crew *crew, unsigned who, void *arg)
+static void collect(const struct crew *crew, struct result *result)
 {
-	struct side side = *(struct side *)arg;
-	struct report *report = &crew->report[who];
+	struct hist *last = bench_memory(sizeof(*last));
 
-	side.end = (struct end){.rig = side.rig,
-				.publishes = who ? -1 : 0,
-				.subscribes = who ? 1 : 0,
-				.reader = who ? who - 1 : 0};
-	work_open(side.self, crew, who, &side.end);
-	report->cpu = bench_cpu();
-	if (who)
-		read_all(&side, report);
-	else
-		publish(&side, report);
-	report->cpu = bench_cpu() - report->cpu;
-	crew_meet(crew);
-	peer_close(&side.end);
+	for (unsigned i = 1; i < crew->members; i++) {
+		hist_merge(&result->hist, &crew->report[i].hist[0]);
+		hist_merge(last, &crew->report[i].hist[1]);
+	}
+	result_percentiles(result);
+	result->value[TYPICAL] = hist_part(last, 0.5);
+	result->value[CPU] /= (double)crew->report[0].value[0];
+	free(last);
 }
 
 static int run(const struct bench_case *self, struct result *result)
 {
-	struct rig rig = {.peer = self->peer,
-			  .size = self->size,
-			  .channels = 1,
-			  .readers = self->readers,
-			  .depth = DEPTH,
-			  .mode = self->mode};
-	struct side side = {.self = self, .rig = &rig, .talk = bench_shared(sizeof(*side.talk))};
-	struct crew *crew = crew_new(1 + self->readers, false);
-	struct hist *last = bench_shared(sizeof(*last));
-	int error = work_rig(&rig, crew, part, &side, result);
+	const struct team team = {.members = 1 + self->readers,
+				  .talk_size = sizeof(struct talk),
+				  .first = publish,
+				  .others = read_all,
+				  .collect = collect};
 
-	for (unsigned i = 0; i < self->readers && !error; i++) {
-		hist_merge(&result->hist, &crew->report[1 + i].hist[0]);
-		hist_merge(last, &crew->report[1 + i].hist[1]);
-	}
-	if (!error) {
-		result_percentiles(result);
-		result->value[TYPICAL] = hist_part(last, 0.5);
-		result->value[CPU] /= (double)crew->report[0].value[0];
-	}
-	crew_free(crew);
-	bench_unshare(last, sizeof(*last));
-	bench_unshare(side.talk, sizeof(*side.talk));
-	return error;
+	return work_team(self,
+			 (struct rig){.channels = 1, .readers = self->readers, .depth = DEPTH},
+			 &team, result);
 }
 
 static bool fits(const struct peer *peer, const struct bench_case *bench)

@@ -68,16 +68,8 @@ enum {
 	SENT_EVER /* also before the window: what the processor time went to */
 };
 
-struct window {
+struct talk {
 	uint64_t start, end; /* what is sent between these counts */
-};
-
-struct side {
-	const struct bench_case *self;
-	const struct rig *rig;
-	struct window *window;
-	bool copies;
-	struct end end;
 };
 
 static size_t size_of(const struct bench_case *self, unsigned topic)
@@ -96,8 +88,9 @@ static void sleep_until(uint64_t when)
 		;
 }
 
-static void produce_one(struct side *side, uint64_t number, struct report *report)
+static void produce_one(struct side *side, uint64_t number)
 {
+	struct report *report = side->report;
 	size_t size = size_of(side->self, (unsigned)side->end.publishes);
 	uint64_t start = bench_now(), sent, took;
 	struct payload *data = peer_buffer(&side->end, size);
@@ -107,28 +100,28 @@ static void produce_one(struct side *side, uint64_t number, struct report *repor
 	data->time = sent = bench_now();
 	peer_send(&side->end);
 	took += bench_now() - sent;
-	if (sent < side->window->start || sent >= side->window->end)
+	if (sent < side->talk->start || sent >= side->talk->end)
 		return;
 	hist_add(&report->hist[LATENCY], took);
 	report->value[SENT_THEN]++;
 }
 
-static void produce(struct side *side, unsigned topic, struct report *report)
+static void produce(struct side *side, unsigned topic)
 {
 	uint64_t period = (uint64_t)(1e9 / topics[topic].hertz), number = 0, now;
-	uint64_t next = side->window->start - WARM_UP_NS + period * topic / TOPICS;
+	uint64_t next = side->talk->start - WARM_UP_NS + period * topic / TOPICS;
 
-	while (next < side->window->end) {
+	while (next < side->talk->end) {
 		sleep_until(next);
-		produce_one(side, ++number, report);
+		produce_one(side, ++number);
 		next += period;
 		now = bench_now();
 		if (next < now)
 			next = now; /* too slow for its rate: not in bursts */
 	}
-	sleep_until(side->window->end);
-	produce_one(side, ++number | PAYLOAD_LAST, report);
-	report->value[SENT_EVER] = number;
+	sleep_until(side->talk->end);
+	produce_one(side, ++number | PAYLOAD_LAST);
+	side->report->value[SENT_EVER] = number;
 }
 
 /* --- consumers ------------------------------------------------------------------------ */
@@ -150,20 +143,19 @@ static void check(const struct side *side, const struct received *message, const
 }
 
 static void count(const struct side *side, uint64_t sent, uint64_t asked, uint64_t now,
-		  struct seen *seen, struct report *report)
+		  struct seen *seen)
 {
-	if (sent < side->window->start || sent >= side->window->end)
+	if (sent < side->talk->start || sent >= side->talk->end)
 		return;
 	if (!seen->count++)
 		seen->first = seen->newest;
 	seen->last = seen->newest;
-	hist_add(&report->hist[LATENCY], now - sent);
-	hist_add(&report->hist[SINCE_ASKED], now - (asked > sent ? asked : sent));
+	hist_add(&side->report->hist[LATENCY], now - sent);
+	hist_add(&side->report->hist[SINCE_ASKED], now - (asked > sent ? asked : sent));
 }
 
 /* One message; whether it was its topic's last. */
-static bool consume_one(struct side *side, bool slow, char *own, struct seen *seen,
-			struct report *report)
+static bool consume_one(struct side *side, bool slow, char *own, struct seen *seen)
 {
 	const struct peer *peer = side->rig->peer;
 	struct received message;
@@ -174,11 +166,11 @@ static bool consume_one(struct side *side, bool slow, char *own, struct seen *se
 	if (!peer->receive(&side->end, &message))
 		bench_fail("%s: woken for nothing", peer->name);
 	data = message.data;
-	if (side->copies)
+	if (own)
 		data = memcpy(own, message.data, message.size);
 	now = bench_now();
 	check(side, &message, data, &seen[message.channel]);
-	count(side, data->time, asked, now, &seen[message.channel], report);
+	count(side, data->time, asked, now, &seen[message.channel]);
 	last = (data->number & PAYLOAD_LAST) != 0;
 	if (slow && !last)
 		bench_sleep(SLOW_NS);
@@ -186,52 +178,58 @@ static bool consume_one(struct side *side, bool slow, char *own, struct seen *se
 	return last;
 }
 
-static void consume(struct side *side, const struct consumer *consumer, struct report *report)
+static void consume(struct side *side, const struct consumer *consumer)
 {
-	char *own = bench_memory(side->rig->size);
+	bool copies = side->rig->peer->in_place &&
+		      strcmp(side->self->variant, "view and copy") == 0;
+	char *own = copies ? bench_memory(side->rig->size) : NULL;
 	struct seen seen[TOPICS] = {0};
 
 	for (int left = __builtin_popcount(consumer->topics); left > 0;)
-		left -= consume_one(side, consumer->slow, own, seen, report);
+		left -= consume_one(side, consumer->slow, own, seen);
 	for (unsigned i = 0; i < TOPICS; i++) {
 		uint64_t sent = seen[i].count ? seen[i].last - seen[i].first + 1 : 0;
 
-		report->value[SENT_THEN] += sent;
-		report->value[LOST_THEN] += sent - seen[i].count;
+		side->report->value[SENT_THEN] += sent;
+		side->report->value[LOST_THEN] += sent - seen[i].count;
 	}
 	free(own);
 }
 
 /* --- a run ---------------------------------------------------------------------------- */
 
-static void part(struct crew *crew, unsigned who, void *arg)
+static const struct consumer *consumer_of(unsigned who)
 {
-	struct side side = *(struct side *)arg;
-	struct report *report = &crew->report[who];
-	const struct consumer *consumer = who < TOPICS ? NULL : &consumers[who - TOPICS];
+	return who < TOPICS ? NULL : &consumers[who - TOPICS];
+}
 
-	side.end = (struct end){.rig = side.rig,
-				.publishes = consumer ? -1 : (int)who,
-				.subscribes = consumer ? consumer->topics : 0,
-				.reader = consumer ? who - TOPICS : 0,
-				.latest = consumer && consumer->slow};
-	work_open(side.self, crew, who, &side.end);
-	if (!consumer && side.rig->peer->reserve)
-		side.rig->peer->reserve(&side.end, size_of(side.self, who));
-	crew_meet(crew);
-	report->cpu = bench_cpu();
-	if (who == 0) {
-		side.window->start = bench_now() + WARM_UP_NS;
-		side.window->end = side.window->start + side.self->count;
+static void set_end(struct end *end, unsigned who)
+{
+	const struct consumer *consumer = consumer_of(who);
+
+	end->publishes = consumer ? -1 : (int)who;
+	end->subscribes = consumer ? consumer->topics : 0;
+	end->reader = consumer ? who - TOPICS : 0;
+	end->latest = consumer && consumer->slow;
+}
+
+static void part(struct side *side)
+{
+	const struct consumer *consumer = consumer_of(side->who);
+
+	if (!consumer && side->rig->peer->reserve)
+		side->rig->peer->reserve(&side->end, size_of(side->self, side->who));
+	crew_meet(side->crew);
+	side->report->cpu = bench_cpu(); /* without the reserving */
+	if (side->who == 0) {
+		side->talk->start = bench_now() + WARM_UP_NS;
+		side->talk->end = side->talk->start + side->self->count;
 	}
-	crew_meet(crew);
+	crew_meet(side->crew);
 	if (consumer)
-		consume(&side, consumer, report);
+		consume(side, consumer);
 	else
-		produce(&side, who, report);
-	report->cpu = bench_cpu() - report->cpu;
-	crew_meet(crew);
-	peer_close(&side.end);
+		produce(side, side->who);
 }
 
 static void fill(struct result *result, const struct hist *hist, const struct report *report)
@@ -269,27 +267,19 @@ static void collect(const struct crew *crew, struct result *results)
 
 static int run(const struct bench_case *self, struct result *results)
 {
-	bool babus = strcmp(self->peer->group, "babus") == 0;
-	struct rig rig = {.peer = self->peer,
-			  .size = self->size > 356 ? self->size : 356,
+	static const struct team team = {.members = MEMBERS,
+					 .talk_size = sizeof(struct talk),
+					 .set_end = set_end,
+					 .first = part,
+					 .others = part,
+					 .collect = collect};
+	struct rig rig = {.size = self->size > 356 ? self->size : 356,
 			  .channels = TOPICS,
 			  .readers = CONSUMERS,
-			  .depth = babus ? 8 : 1,
-			  .mode = self->mode,
+			  .depth = self->peer == &peer_babus ? 8 : 1,
 			  .acknowledged = true};
-	struct side side = {.self = self,
-			    .rig = &rig,
-			    .window = bench_shared(sizeof(*side.window)),
-			    .copies = self->peer->in_place &&
-				      strcmp(self->variant, "view and copy") == 0};
-	struct crew *crew = crew_new(MEMBERS, self->threads);
-	int error = work_rig(&rig, crew, part, &side, results);
 
-	if (!error)
-		collect(crew, results);
-	crew_free(crew);
-	bench_unshare(side.window, sizeof(*side.window));
-	return error;
+	return work_team(self, rig, &team, results);
 }
 
 /* --- the cases ------------------------------------------------------------------------ */
@@ -321,7 +311,7 @@ static void add(struct plan *plan, size_t size, bool threads, const char *varian
 		    .variant = variant,
 		    .count = ns, /* how long a run is */
 		    .parts = ROWS,
-		    .floor = strcmp(peers[i]->group, "babus") == 0 ? "redis-unix" : NULL,
+		    .floor = peers[i] == &peer_babus ? "redis-unix" : NULL,
 		    .floor_mode = MODE_BLOCK,
 		};
 

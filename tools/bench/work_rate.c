@@ -41,14 +41,6 @@ struct talk {
 	_Atomic bool over;
 };
 
-struct side {
-	const struct bench_case *self;
-	const struct rig *rig;
-	struct talk *talk;
-	struct crew *crew;
-	struct end end;
-};
-
 /* Send `count` at this rate; when it began. */
 static uint64_t send_paced(struct side *side, double rate, uint64_t count)
 {
@@ -121,8 +113,9 @@ static double search(struct side *side)
 	return low;
 }
 
-static void lead(struct side *side, struct report *report)
+static void lead(struct side *side)
 {
+	struct report *report = side->report;
 	uint64_t count = side->self->count * FLOOD;
 
 	report->value[0] = (uint64_t)search(side);
@@ -163,45 +156,26 @@ static void follow(struct side *side)
 	}
 }
 
-static void part(struct crew *crew, unsigned who, void *arg)
+static void collect(const struct crew *crew, struct result *result)
 {
-	struct side side = *(struct side *)arg;
-
-	side.crew = crew;
-	side.end = (struct end){
-	    .rig = side.rig, .publishes = who ? -1 : 0, .subscribes = who ? 1 : 0};
-	/* With the peer's threads: apart from ours they cost ZeroMQ a third of its rate. */
-	crew_pin(who);
-	work_open(side.self, crew, who, &side.end);
-	if (who)
-		follow(&side);
-	else
-		lead(&side, &crew->report[0]);
-	crew_meet(crew);
-	peer_close(&side.end);
+	result->value[CPU] = NAN; /* it is that of the search */
+	result->value[RATE] = (double)crew->report[0].value[0];
+	result->value[SENT] = (double)crew->report[0].value[1];
+	result->value[LOST] = (double)crew->report[0].value[2];
 }
 
 static int run(const struct bench_case *self, struct result *result)
 {
-	struct rig rig = {.peer = self->peer,
-			  .size = self->size,
-			  .channels = 1,
-			  .readers = 1,
-			  .depth = DEPTH,
-			  .mode = self->mode};
-	struct side side = {.self = self, .rig = &rig, .talk = bench_shared(sizeof(*side.talk))};
-	struct crew *crew = crew_new(2, false);
-	int error = work_rig(&rig, crew, part, &side, result);
+	/* Apart from the peer's threads, the members cost ZeroMQ a third of its rate. */
+	static const struct team team = {.members = 2,
+					 .talk_size = sizeof(struct talk),
+					 .pinned = true,
+					 .first = lead,
+					 .others = follow,
+					 .collect = collect};
 
-	result->value[CPU] = NAN; /* it is that of the search */
-	if (!error) {
-		result->value[RATE] = (double)crew->report[0].value[0];
-		result->value[SENT] = (double)crew->report[0].value[1];
-		result->value[LOST] = (double)crew->report[0].value[2];
-	}
-	crew_free(crew);
-	bench_unshare(side.talk, sizeof(*side.talk));
-	return error;
+	return work_team(self, (struct rig){.channels = 1, .readers = 1, .depth = DEPTH}, &team,
+			 result);
 }
 
 static bool fits(const struct peer *peer, const struct bench_case *bench)

@@ -21,59 +21,52 @@ enum {
 	FINE = 16      /* batches are kept in 16ths of a nanosecond */
 };
 
-struct trip {
-	const struct bench_case *self;
-	const struct rig *rig;
-	struct end end;
-	uint64_t number;
-};
-
-static void say(struct trip *trip, uint64_t number)
+static void say(struct side *side, uint64_t number)
 {
-	void *data = peer_buffer(&trip->end, trip->self->size);
+	void *data = peer_buffer(&side->end, side->self->size);
 
-	payload_write(data, trip->self->touch, number);
-	peer_send(&trip->end);
+	payload_write(data, side->self->touch, number);
+	peer_send(&side->end);
 }
 
 /* Read the next message, which must bear this number unless that is 0. */
-static uint64_t hear(struct trip *trip, uint64_t number)
+static uint64_t hear(struct side *side, uint64_t number)
 {
-	const struct peer *peer = trip->rig->peer;
+	const struct peer *peer = side->rig->peer;
 	struct received message;
 	uint64_t got;
 
-	peer_receive(&trip->end, &message, trip->self->size, 0);
+	peer_receive(&side->end, &message, side->self->size, 0);
 	got = ((const struct payload *)message.data)->number;
-	if (!payload_read(message.data, trip->self->touch) || (number && got != number))
+	if (!payload_read(message.data, side->self->touch) || (number && got != number))
 		bench_fail("%s: wrong contents in a message of %zu B", peer->name,
-			   trip->self->size);
-	peer_release(&trip->end);
+			   side->self->size);
+	peer_release(&side->end);
 	return got;
 }
 
-static void one(struct trip *trip)
+static void one(struct side *side)
 {
-	trip->number++;
-	say(trip, trip->number);
-	hear(trip, trip->number);
+	side->number++;
+	say(side, side->number);
+	hear(side, side->number);
 }
 
 /* How many trips take about BATCH_NS. Warms up, too. */
-static unsigned size_of_batch(struct trip *trip)
+static unsigned size_of_batch(struct side *side)
 {
 	uint64_t start = bench_now(), took = 0;
 	unsigned done = 0;
 
 	while (done < TRIPS_MIN || took < run_ns() / 10) {
-		one(trip);
+		one(side);
 		done++;
 		took = bench_now() - start;
 	}
 	return took / done < BATCH_NS ? BATCH_NS / (unsigned)(took / done + 1) : 1;
 }
 
-static void in_batches(struct trip *trip, unsigned batch, struct hist *hist)
+static void in_batches(struct side *side, unsigned batch, struct hist *hist)
 {
 	uint64_t start = bench_now(), end = start + run_ns() / 2, now;
 
@@ -81,7 +74,7 @@ static void in_batches(struct trip *trip, unsigned batch, struct hist *hist)
 		unsigned done = 0;
 
 		do {
-			one(trip);
+			one(side);
 			done++;
 		} while (done < batch);
 		now = bench_now();
@@ -90,79 +83,61 @@ static void in_batches(struct trip *trip, unsigned batch, struct hist *hist)
 	} while (now < end || hist->count < TRIPS_MIN);
 }
 
-static void each(struct trip *trip, struct hist *hist)
+static void each(struct side *side, struct hist *hist)
 {
 	uint64_t start = bench_now(), end = start + run_ns() / 2, now;
 
 	do {
-		one(trip);
+		one(side);
 		now = bench_now();
 		hist_add(hist, now - start);
 		start = now;
 	} while (now < end || hist->count < TRIPS_MIN);
 }
 
-static void lead(struct trip *trip, struct report *report)
+static void lead(struct side *side)
 {
-	unsigned batch = size_of_batch(trip);
+	unsigned batch = size_of_batch(side);
 
-	in_batches(trip, batch, &report->hist[1]);
-	each(trip, &report->hist[0]);
-	say(trip, ++trip->number | PAYLOAD_LAST);
-	hear(trip, trip->number | PAYLOAD_LAST);
-	report->value[0] = 2 * trip->number;
+	in_batches(side, batch, &side->report->hist[1]);
+	each(side, &side->report->hist[0]);
+	say(side, ++side->number | PAYLOAD_LAST);
+	hear(side, side->number | PAYLOAD_LAST);
+	side->report->value[0] = 2 * side->number;
 }
 
-static void answer(struct trip *trip)
+static void answer(struct side *side)
 {
 	uint64_t number;
 
 	do {
-		number = hear(trip, 0);
-		say(trip, number);
+		number = hear(side, 0);
+		say(side, number);
 	} while (!(number & PAYLOAD_LAST));
 }
 
-static void part(struct crew *crew, unsigned who, void *arg)
+static void set_end(struct end *end, unsigned who)
 {
-	struct trip trip = *(struct trip *)arg;
-	struct report *report = &crew->report[who];
+	end->publishes = (int)who;
+	end->subscribes = 1u << !who;
+	end->reader = 0;
+}
 
-	trip.end = (struct end){.rig = trip.rig, .publishes = (int)who, .subscribes = 1u << !who};
-	work_open(trip.self, crew, who, &trip.end);
-	report->cpu = bench_cpu();
-	if (who)
-		answer(&trip);
-	else
-		lead(&trip, report);
-	report->cpu = bench_cpu() - report->cpu;
-	/* Nobody leaves while the other may still need what he holds. */
-	crew_meet(crew);
-	peer_close(&trip.end);
+static void collect(const struct crew *crew, struct result *result)
+{
+	result->hist = crew->report[0].hist[0];
+	result_percentiles(result);
+	result->value[TYPICAL] = hist_part(&crew->report[0].hist[1], 0.5) / FINE;
+	result->value[CPU] /= (double)crew->report[0].value[0];
 }
 
 static int run(const struct bench_case *self, struct result *result)
 {
-	struct rig rig = {.peer = self->peer,
-			  .size = self->size,
-			  .channels = 2,
-			  .readers = 1,
-			  .depth = 1,
-			  .mode = self->mode};
-	struct trip trip = {.self = self, .rig = &rig};
-	struct crew *crew = crew_new(2, self->threads);
-	int error = work_rig(&rig, crew, part, &trip, result);
+	static const struct team team = {
+	    .members = 2, .set_end = set_end, .first = lead, .others = answer, .collect = collect};
 
-	if (!error) {
-		result->hist = crew->report[0].hist[0];
-		result_percentiles(result);
-		result->value[TYPICAL] = hist_part(&crew->report[0].hist[1], 0.5) / FINE;
-		result->value[CPU] /= (double)crew->report[0].value[0];
-	} else {
-		result->value[CPU] = NAN;
-	}
-	crew_free(crew);
-	return error;
+	return work_team(self, (struct rig){.channels = 2, .readers = 1, .depth = 1}, &team,
+			 result);
 }
 
 /* --- the cases ------------------------------------------------------------------------ */

@@ -40,7 +40,7 @@ enum {
 static const char *const names_of_rows[ROWS] = {"publish to news", "a look, no news",
 						"publish, nobody waits"};
 
-struct side {
+struct both {
 	const struct bench_case *self;
 	_Atomic uint64_t seen; /* messages that the waiter has read */
 };
@@ -135,10 +135,10 @@ static void publish(babus_slot *slot)
 }
 
 /* Each while the waiter sleeps, as far as one can know. */
-static void publish_news(struct side *side, babus_slot *const sample[SAMPLE])
+static void publish_news(struct both *both, babus_slot *const sample[SAMPLE])
 {
-	for (uint64_t i = 0; i < side->self->count; i++) {
-		while (side->seen < i)
+	for (uint64_t i = 0; i < both->self->count; i++) {
+		while (both->seen < i)
 			bench_sleep(SETTLE_NS / 10);
 		bench_sleep(SETTLE_NS);
 		publish(sample[i % SAMPLE]);
@@ -163,15 +163,15 @@ static void measure_publish(const struct bench_case *self, babus_slot *const sam
 	}
 }
 
-static void be_publisher(struct crew *crew, struct side *side)
+static void be_publisher(struct crew *crew, struct both *both)
 {
 	babus_slot *sample[SAMPLE];
 
-	open_sample(side->self->readers, sample);
+	open_sample(both->self->readers, sample);
 	crew_meet(crew);
-	publish_news(side, sample);
+	publish_news(both, sample);
 	crew_meet(crew);
-	measure_publish(side->self, sample, &crew->report[PUBLISHER]);
+	measure_publish(both->self, sample, &crew->report[PUBLISHER]);
 	crew_meet(crew);
 }
 
@@ -193,7 +193,7 @@ static babus_waiter *open_waiter(unsigned count)
 }
 
 /* From the time in the message, which its publisher took, to the return of the wait. */
-static void wait_for_news(struct side *side, babus_waiter *waiter, struct report *report)
+static void wait_for_news(struct both *both, babus_waiter *waiter, struct report *report)
 {
 	struct babus_message message;
 	struct babus_event event;
@@ -206,7 +206,7 @@ static void wait_for_news(struct side *side, babus_waiter *waiter, struct report
 	bench_check(babus_reader_next(event.reader, &message), "next");
 	hist_add(&report->hist[0], now - message.time_ns);
 	babus_message_release(&message);
-	side->seen++;
+	both->seen++;
 }
 
 static void look(babus_waiter *waiter, struct report *report)
@@ -219,16 +219,16 @@ static void look(babus_waiter *waiter, struct report *report)
 	hist_add(&report->hist[1], bench_now() - start);
 }
 
-static void be_waiter(struct crew *crew, struct side *side)
+static void be_waiter(struct crew *crew, struct both *both)
 {
 	struct report *report = &crew->report[WAITER];
-	babus_waiter *waiter = open_waiter(side->self->readers);
+	babus_waiter *waiter = open_waiter(both->self->readers);
 	uint64_t before;
 
 	crew_meet(crew);
 	before = bench_cpu();
-	for (uint64_t i = 0; i < side->self->count; i++)
-		wait_for_news(side, waiter, report);
+	for (uint64_t i = 0; i < both->self->count; i++)
+		wait_for_news(both, waiter, report);
 	report->cpu = bench_cpu() - before;
 	for (unsigned i = 0; i < LOOKS; i++)
 		look(waiter, report);
@@ -263,20 +263,20 @@ static void collect(const struct crew *crew, uint64_t count, struct result *resu
 
 static int run(const struct bench_case *self, struct result *results)
 {
-	struct side *side = bench_shared(sizeof(*side));
+	struct both *both = bench_shared(sizeof(*both));
 	struct crew *crew = crew_new(MEMBERS, false);
 	int error = check_room(self->readers, results);
 
-	side->self = self;
+	both->self = self;
 	if (!error) {
 		make_slots(self->readers);
-		error = crew_run(crew, part, side);
+		error = crew_run(crew, part, both);
 		remove_slots(self->readers);
 	}
 	if (!error)
 		collect(crew, self->count, results);
 	crew_free(crew);
-	bench_unshare(side, sizeof(*side));
+	bench_unshare(both, sizeof(*both));
 	return error;
 }
 
