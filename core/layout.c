@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <time.h>
 
 #include <babus/babus.h>
 
+#include "clock.h"
 #include "error.h"
 
 static uint64_t round_up(uint64_t n, uint64_t unit)
@@ -159,13 +159,10 @@ int layout_check_pins(const struct layout_pins *pins, uint64_t file_size, uint64
 
 void layout_fill_head(struct layout_head *head, uint64_t magic, uint64_t instance)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
 	*head = (struct layout_head){
 	    .magic = magic,
 	    .abi = LAYOUT_ABI,
 	    .instance = instance,
-	    .created_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+	    .created_ns = clock_realtime(),
 	};
 }

@@ -8,15 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "domain.h"
 #include "error.h"
-#include "shm.h"
 #include "wait.h"
 #include "waiter.h"
-
-enum {
-	RECHECK_NS = 1000000000
-};
 
 struct notifier {
 	babus_domain *domain;
@@ -33,12 +29,11 @@ struct notifier {
 /* Whether the domain is still there: not more often than needed, however often it is woken. */
 static void check_files(struct notifier *notifier, uint64_t recheck_ns)
 {
-	int64_t now = shm_monotonic();
+	int64_t now = clock_monotonic();
 
 	if (now < notifier->check_files_ns)
 		return;
-	if (__builtin_add_overflow(now, (int64_t)recheck_ns, &notifier->check_files_ns))
-		notifier->check_files_ns = INT64_MAX;
+	notifier->check_files_ns = clock_after(now, recheck_ns);
 	domain_check_files(notifier->domain);
 }
 

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "clock.h"
 #include "error.h"
 #include "files.h"
 #include "memory.h"
-#include "shm.h"
 
 /* --- tokens -------------------------------------------------------------------- */
 
@@ -98,7 +98,7 @@ static int take_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
 /* Once a second: it looks at all files of the domain. */
 static void make_room(babus_slot *slot)
 {
-	uint64_t now_ns = shm_boottime(), due = local_get(&slot->room_ns);
+	uint64_t now_ns = clock_boottime(), due = local_get(&slot->room_ns);
 
 	if (now_ns >= due && local_swap(&slot->room_ns, due, now_ns + SLOT_LOOK_NS))
 		files_make_room(slot->domain);
@@ -222,7 +222,7 @@ static int commit(babus_slot *slot, uint32_t token, uint32_t buffer, uint64_t si
 {
 	struct ring_label label = {
 	    .size = size,
-	    .time_ns = shm_boottime(),
+	    .time_ns = clock_boottime(),
 	    .publisher = slot->publisher.incarnation,
 	    .pid = slot->pid,
 	};

@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -293,34 +292,6 @@ int shm_life_probe(int fd, uint64_t byte)
 	   must not be able to feign the life of a publisher. */
 	result = lock_byte(fd, F_OFD_GETLK, F_RDLCK, byte);
 	return result < 0 ? result : result != F_UNLCK;
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-uint64_t shm_realtime(void)
-{
-	return clock_ns(CLOCK_REALTIME);
-}
-
-uint64_t shm_boottime(void)
-{
-	return clock_ns(CLOCK_BOOTTIME);
-}
-
-int64_t shm_monotonic(void)
-{
-	return (int64_t)clock_ns(CLOCK_MONOTONIC);
-}
-
-int64_t shm_monotonic_coarse(void)
-{
-	return (int64_t)clock_ns(CLOCK_MONOTONIC_COARSE);
 }
 
 int shm_random(uint64_t *number)

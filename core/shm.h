@@ -86,13 +86,6 @@ void shm_life_end(void *life);
    description that holds it. */
 int shm_life_probe(int fd, uint64_t byte);
 
-/* Nanoseconds now, of CLOCK_REALTIME, CLOCK_BOOTTIME and CLOCK_MONOTONIC. */
-uint64_t shm_realtime(void);
-uint64_t shm_boottime(void);
-int64_t shm_monotonic(void);
-/* The same, some milliseconds old, for a third of the time. */
-int64_t shm_monotonic_coarse(void);
-
 /* A random number other than 0. */
 int shm_random(uint64_t *number);
 

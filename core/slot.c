@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cancel.h"
+#include "clock.h"
 #include "error.h"
 #include "far.h"
 #include "files.h"
@@ -340,7 +341,7 @@ static int open_handle(babus_domain *domain, const char *name, enum purpose purp
 	slot->generation = domain->generation;
 	slot->pid = (uint32_t)getpid();
 	slot->publishes = purpose >= TO_MAINTAIN;
-	local_put(&slot->look_ns, shm_boottime() + SLOT_LOOK_NS);
+	local_put(&slot->look_ns, clock_boottime() + SLOT_LOOK_NS);
 	slot->observer = purpose == TO_OBSERVE;
 	slot->name = strdup(name);
 	if (slot->name)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "spin.h"
 
-#include <babus/babus.h>
+#include "clock.h"
 
 enum {
 	PAUSE_MAX = 63 /* waits: what looking in vain costs is a 64th of it a wait at most */
@@ -25,11 +25,7 @@ bool spin_try(struct spin *spin)
 
 int64_t spin_deadline(const struct spin *spin, int64_t now_ns)
 {
-	int64_t deadline;
-
-	if (__builtin_add_overflow(now_ns, (int64_t)spin->max_ns, &deadline))
-		return BABUS_FOREVER;
-	return deadline;
+	return clock_after(now_ns, spin->max_ns);
 }
 
 void spin_paid(struct spin *spin)

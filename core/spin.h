@@ -33,7 +33,7 @@ void spin_init(struct spin *spin, uint64_t max_ns, long processors);
 /* Whether to look for news in a wait that starts now. */
 bool spin_try(struct spin *spin);
 
-/* Until when, on CLOCK_MONOTONIC, if the wait starts at `now_ns`; negative: for ever. */
+/* Until when, on CLOCK_MONOTONIC, if the wait starts at `now_ns`. */
 int64_t spin_deadline(const struct spin *spin, int64_t now_ns);
 
 /* Learn from a wait: looking found news; it did not; sleeping took this long from the start. */

@@ -11,7 +11,7 @@
 
 #include <babus/babus.h>
 
-#include "shm.h"
+#include "clock.h"
 
 static void wake_bits(struct layout_domain *domain, uint32_t channels)
 {
@@ -90,7 +90,7 @@ void wait_turn(struct layout_domain *domain)
 				  .tv_nsec = until_ns % 1000000000};
 	/* Who writes it all the time wakes us, or keeps us from sleep, without end. */
 	while (turn_swap(&domain->turn, AWAITED))
-		if (shm_monotonic() >= until_ns || !sleep_for_turn(domain, &until))
+		if (clock_monotonic() >= until_ns || !sleep_for_turn(domain, &until))
 			return;
 }
 

@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 #include "cancel.h"
+#include "clock.h"
 #include "domain.h"
 #include "error.h"
 #include "fork.h"
 #include "interest.h"
 #include "notifier.h"
 #include "reader.h"
-#include "shm.h"
 #include "spin.h"
 #include "wait.h"
 #include "waiter.h"
@@ -56,10 +56,7 @@ static int64_t recheck_after(const babus_waiter *waiter, int64_t now)
 {
 	/* Somewhat earlier, so that it does not end a sleep at the very moment at which the
 	   handler of a timer of so many seconds runs: that would not be seen. */
-	uint64_t after = waiter->recheck_ns - waiter->recheck_ns / 37;
-	int64_t at;
-
-	return __builtin_add_overflow(now, (int64_t)after, &at) ? INT64_MAX : at;
+	return clock_after(now, waiter->recheck_ns - waiter->recheck_ns / 37);
 }
 
 int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *opts,
@@ -94,7 +91,7 @@ int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *o
 	pthread_mutex_init(&waiter->lock, NULL);
 	domain_ref(domain);
 	waiter->domain = domain;
-	waiter->recheck_at_ns = recheck_after(waiter, shm_monotonic());
+	waiter->recheck_at_ns = recheck_after(waiter, clock_monotonic());
 	*result = waiter;
 	return 0;
 }
@@ -268,7 +265,7 @@ static bool has_news(babus_waiter *waiter, bool mark)
 /* The re-check: whether it is time to look at what no wake-up was begun for. Needs the lock. */
 static bool is_in_doubt(babus_waiter *waiter)
 {
-	int64_t now = shm_monotonic();
+	int64_t now = clock_monotonic();
 
 	if (now < waiter->recheck_at_ns)
 		return false;
@@ -281,7 +278,7 @@ static bool is_in_doubt(babus_waiter *waiter)
 /* The same, roughly, for less time. */
 static bool is_time(const babus_waiter *waiter)
 {
-	return shm_monotonic_coarse() >= waiter->recheck_at_ns;
+	return clock_monotonic_coarse() >= waiter->recheck_at_ns;
 }
 
 /*
@@ -327,7 +324,7 @@ void waiter_serve(babus_waiter *waiter, struct waiter_needs *needs)
 	if (waiter->armed && prepare(waiter, NULL, 1) != -EAGAIN)
 		make_readable(waiter);
 	needs->listen |= wanted_channels(waiter);
-	until = waiter->armed ? waiter->recheck_at_ns : recheck_after(waiter, shm_monotonic());
+	until = waiter->armed ? waiter->recheck_at_ns : recheck_after(waiter, clock_monotonic());
 	if (until < needs->until_ns)
 		needs->until_ns = until;
 	if (waiter->recheck_ns < needs->recheck_ns)
@@ -431,12 +428,6 @@ int babus_waiter_fd(babus_waiter *waiter, int *result)
 
 /* --- waiting --------------------------------------------------------------------- */
 
-/* The earlier of two deadlines, of which each may be never. */
-static int64_t sooner(int64_t a, int64_t b)
-{
-	return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
 /* The first look of a waiter that has many readers: the next ones need not look at all. */
 static int look_marking(babus_waiter *waiter, struct babus_event *events, int max)
 {
@@ -462,7 +453,7 @@ static int look_until(babus_waiter *waiter, int64_t until, struct babus_event *e
 				return result;
 			spin_pause();
 		}
-	} while (until < 0 || shm_monotonic() < until);
+	} while (clock_monotonic() < until);
 	return -EAGAIN;
 }
 
@@ -482,7 +473,7 @@ static int sleep_once(babus_waiter *waiter, int64_t deadline_ns, struct babus_ev
 	/* On no channel more than it must: each would wake it for others' messages. */
 	if (!listen)
 		listen = 1u << WAIT_CONTROL_CHANNEL;
-	until_ns = sooner(waiter->recheck_at_ns, deadline_ns);
+	until_ns = clock_sooner(waiter->recheck_at_ns, deadline_ns);
 	/* Whoever changes the set from here on changes the event word too. */
 	waiter->kick = result == -EAGAIN ? listen & -listen : 0;
 	pthread_mutex_unlock(&waiter->lock);
@@ -514,7 +505,7 @@ static int sleep_until(babus_waiter *waiter, int64_t deadline_ns, struct babus_e
 
 	if (result != -EAGAIN && result != -ETIMEDOUT)
 		return result;
-	now = shm_monotonic();
+	now = clock_monotonic();
 	error = check_files(waiter, now);
 	if (error)
 		return error;
@@ -528,12 +519,12 @@ static int wait_for_news(babus_waiter *waiter, int64_t deadline_ns, struct babus
 			 int max)
 {
 	struct spin *spin = &waiter->spin;
-	int64_t start = spin->max_ns ? shm_monotonic() : 0;
+	int64_t start = spin->max_ns ? clock_monotonic() : 0;
 	int result;
 
 	if (spin_try(spin)) {
-		result = look_until(waiter, sooner(spin_deadline(spin, start), deadline_ns), events,
-				    max);
+		result = look_until(waiter, clock_sooner(spin_deadline(spin, start), deadline_ns),
+				    events, max);
 		if (result != -EAGAIN) {
 			spin_paid(spin);
 			return result;
@@ -544,7 +535,7 @@ static int wait_for_news(babus_waiter *waiter, int64_t deadline_ns, struct babus
 		result = sleep_until(waiter, deadline_ns, events, max);
 	while (result == -EAGAIN);
 	if (spin->max_ns && result > 0)
-		spin_slept(spin, shm_monotonic() - start);
+		spin_slept(spin, clock_monotonic() - start);
 	return result;
 }
 

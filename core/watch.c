@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 
 #include "cancel.h"
+#include "clock.h"
 #include "domain.h"
 #include "files.h"
-#include "shm.h"
 
 struct watch_slot {
 	char name[BABUS_NAME_MAX + 1];
@@ -119,7 +119,7 @@ static uint64_t changed_at(const babus_domain *domain)
 	if (fstat(domain->dirfd, &st) < 0)
 		return 0;
 	at = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
-	return shm_realtime() - at > TICK_NS ? at : 0;
+	return clock_realtime() - at > TICK_NS ? at : 0;
 }
 
 /* Needs that all was reported. */

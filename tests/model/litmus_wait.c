@@ -95,7 +95,7 @@ static long futex(long number, void *word, int operation, uint32_t value, ...)
 	return 0;
 }
 
-int64_t shm_monotonic(void)
+int64_t clock_monotonic(void)
 {
 	return 0;
 }
