@@ -16,11 +16,12 @@
 #include <unistd.h>
 
 #include "cancel.h"
+#include "clock.h"
 #include "error.h"
-#include "files.h"
 #include "flags.h"
 #include "fork.h"
 #include "guard.h"
+#include "name.h"
 #include "shm.h"
 #include "trust.h"
 #include "wait.h"
@@ -387,33 +388,30 @@ int domain_check(const babus_domain *domain)
 	return flag_get(&domain->map->gone) ? domain_check_gone(domain) : 0;
 }
 
-enum files {
-	FILES_THERE,
-	FILES_VANISHED,
-	FILES_HIDDEN /* not for us to see, which says nothing */
-};
-
-static enum files look_for_files(const babus_domain *domain)
+bool domain_trusts(const babus_domain *domain, uid_t owner)
 {
-	struct stat st;
+	/* If only trusted users may create files here, it does not matter who owns one. */
+	return !domain->open_to_all || owner == domain->owner ||
+	       trust_user(owner, domain->trust_uid);
+}
 
+/* As shm_has_name(). */
+static int has_files(const babus_domain *domain)
+{
 	STEP("look_for_files");
-	if (fstatat(domain->dirfd, DOMAIN_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? FILES_VANISHED : FILES_HIDDEN;
-	return st.st_dev == domain->device && st.st_ino == domain->inode ? FILES_THERE
-									 : FILES_VANISHED;
+	return shm_has_name(domain->dirfd, DOMAIN_FILE, domain->device, domain->inode);
 }
 
 int domain_check_gone(const babus_domain *domain)
 {
-	if (look_for_files(domain) != FILES_THERE)
+	if (has_files(domain) <= 0)
 		return -ENODEV;
 	if (!domain->writable)
 		return 0;
-	/* Every client can set the mark, and this one was set for nothing. Had the
-	   files vanished before it was cleared, the second look would tell. */
+	/* Every client can set the flag, and this was a false alarm. If the files vanished
+	   before the flag was cleared, the second look finds that out. */
 	flag_lower(&domain->map->gone);
-	if (look_for_files(domain) == FILES_THERE)
+	if (has_files(domain) > 0)
 		return 0;
 	flag_raise(&domain->map->gone, 1);
 	return -ENODEV;
@@ -421,13 +419,22 @@ int domain_check_gone(const babus_domain *domain)
 
 int domain_check_files(babus_domain *domain)
 {
-	if (look_for_files(domain) != FILES_VANISHED)
+	if (has_files(domain))
 		return 0;
 	if (domain->writable) {
 		flag_raise(&domain->map->gone, 1);
 		wait_kick(domain->map, WAIT_ALL);
 	}
 	return babus_fail(-ENODEV, "%s: the domain's files were deleted", domain->path);
+}
+
+int domain_check_files_after(babus_domain *domain, int64_t now_ns, uint64_t interval_ns,
+			     int64_t *due_ns)
+{
+	if (now_ns < *due_ns)
+		return 0;
+	*due_ns = clock_after(now_ns, interval_ns);
+	return domain_check_files(domain);
 }
 
 int domain_check_now(babus_domain *domain)
@@ -477,13 +484,13 @@ int babus_domain_list(babus_domain *domain, int (*fn)(void *arg, const char *nam
 	result = domain_check_now(domain);
 	if (result)
 		return result;
-	dir = files_open_dir(domain->dirfd);
+	dir = shm_open_dir(domain->dirfd);
 	if (!dir)
 		return -errno;
 	while (!result && (entry = readdir(dir))) {
 		char name[BABUS_NAME_MAX + 1];
 
-		if (files_slot_of(entry->d_name, name))
+		if (name_of_slot(entry->d_name, name))
 			result = fn(arg, name);
 	}
 	closedir(dir);

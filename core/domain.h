@@ -49,6 +49,10 @@ int domain_check_gone(const babus_domain *domain);
  */
 int domain_check_files(babus_domain *domain);
 
+/* The same once `*due_ns` has passed, and then not before `interval_ns` is over. */
+int domain_check_files_after(babus_domain *domain, int64_t now_ns, uint64_t interval_ns,
+			     int64_t *due_ns);
+
 /* Both: for the calls that go to the files anyway. */
 int domain_check_now(babus_domain *domain);
 

@@ -3,9 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,89 +17,6 @@
 
 /* Stacks are small: what such a function has on it is gone when it returns. */
 #define OWN_FRAME __attribute__((noinline))
-
-static const char *const suffixes[] = {
-    [FILES_SLOT] = ".slot",
-    [FILES_PINS] = ".pins",
-    [FILES_GONE] = ".gone",
-};
-
-void files_name(char file[NAME_MAX + 1], enum files_kind kind, const char *name, uint64_t instance)
-{
-	if (kind == FILES_SLOT)
-		snprintf(file, NAME_MAX + 1, "%s%s", name, suffixes[kind]);
-	else
-		snprintf(file, NAME_MAX + 1, "%s.%016" PRIx64 "%s", name, instance, suffixes[kind]);
-}
-
-/* The length of `file` without the suffix, or 0. */
-static size_t stem(const char *file, enum files_kind kind)
-{
-	size_t length = strlen(file), end = strlen(suffixes[kind]);
-
-	return length > end && !strcmp(file + length - end, suffixes[kind]) ? length - end : 0;
-}
-
-static bool copy_name(const char *file, size_t length, char name[BABUS_NAME_MAX + 1])
-{
-	if (length < 1 || length > BABUS_NAME_MAX)
-		return false;
-	memcpy(name, file, length);
-	name[length] = '\0';
-	return name_is_legal(name);
-}
-
-bool files_slot_of(const char *file, char name[BABUS_NAME_MAX + 1])
-{
-	return copy_name(file, stem(file, FILES_SLOT), name);
-}
-
-/* NAME.<instance>.SUFFIX */
-static bool instance_of(const char *file, enum files_kind kind, char name[BABUS_NAME_MAX + 1],
-			uint64_t *instance)
-{
-	enum {
-		DIGITS = 16
-	};
-	size_t length = stem(file, kind);
-	const char *digits = file + length - DIGITS;
-
-	if (length < DIGITS + 2 || digits[-1] != '.' ||
-	    strspn(digits, "0123456789abcdef") != DIGITS)
-		return false;
-	*instance = strtoull(digits, NULL, 16);
-	return copy_name(file, length - DIGITS - 1, name);
-}
-
-DIR *files_open_dir(int dirfd)
-{
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir;
-
-	if (fd < 0)
-		return NULL;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		errno = ENOMEM;
-	}
-	return dir;
-}
-
-int files_count_foreign(int dirfd, const char *except)
-{
-	struct dirent *entry;
-	DIR *dir = files_open_dir(dirfd);
-	int count = 0;
-
-	if (!dir)
-		return -errno;
-	while ((entry = readdir(dir)))
-		count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
-			 strcmp(entry->d_name, except);
-	closedir(dir);
-	return count;
-}
 
 /* --- creating ---------------------------------------------------------------- */
 
@@ -168,8 +84,8 @@ static int create(babus_domain *domain, const char *name, const struct babus_slo
 
 	if (error)
 		return error;
-	files_name(slot_file, FILES_SLOT, name, instance);
-	files_name(pins_file, FILES_PINS, name, instance);
+	name_file(slot_file, NAME_SLOT, name, instance);
+	name_file(pins_file, NAME_PINS, name, instance);
 	STEP("look_for_slot");
 	/* Racing creators mostly see the winner here, before any work. */
 	if (!faccessat(dirfd, slot_file, F_OK, AT_SYMLINK_NOFOLLOW))
@@ -276,7 +192,7 @@ OWN_FRAME static bool is_current(babus_domain *domain, const char *name, uint64_
 	int fd;
 
 	error_keep(&detail);
-	files_name(slot_file, FILES_SLOT, name, 0);
+	name_file(slot_file, NAME_SLOT, name, 0);
 	fd = shm_open_file(domain->dirfd, slot_file, O_RDONLY, &st);
 	if (fd < 0) {
 		current = fd != -ENOENT;
@@ -298,7 +214,7 @@ static int restore(babus_domain *domain, const char *gone, const char *name, int
 {
 	char slot_file[NAME_MAX + 1];
 
-	files_name(slot_file, FILES_SLOT, name, 0);
+	name_file(slot_file, NAME_SLOT, name, 0);
 	STEP("restore");
 	if (!linkat(domain->dirfd, gone, domain->dirfd, slot_file, 0))
 		return 0;
@@ -328,7 +244,7 @@ OWN_FRAME static void unlink_pins(babus_domain *domain, const char *name, uint64
 	char pins_file[NAME_MAX + 1];
 
 	STEP("unlink_pins");
-	files_name(pins_file, FILES_PINS, name, instance);
+	name_file(pins_file, NAME_PINS, name, instance);
 	unlinkat(domain->dirfd, pins_file, 0);
 }
 
@@ -353,13 +269,12 @@ static int finish_removal(babus_domain *domain, const char *gone, const char *na
 static int rename_away(babus_domain *domain, const char *slot_file, const char *gone, dev_t device,
 		       ino_t inode)
 {
-	struct stat st;
+	int same;
 
 	STEP("look_at_slot");
-	if (fstatat(domain->dirfd, slot_file, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (st.st_dev != device || st.st_ino != inode)
-		return -ENOENT; /* somebody else has done it */
+	same = shm_has_name(domain->dirfd, slot_file, device, inode);
+	if (same <= 0)
+		return same ? same : -ENOENT; /* another process has done it */
 	STEP("rename_gone");
 	return renameat(domain->dirfd, slot_file, domain->dirfd, gone) < 0 ? -errno : 0;
 }
@@ -372,8 +287,8 @@ int files_retire(babus_domain *domain, const char *name, dev_t device, ino_t ino
 
 	if (error)
 		return error;
-	files_name(slot_file, FILES_SLOT, name, 0);
-	files_name(gone, FILES_GONE, name, number);
+	name_file(slot_file, NAME_SLOT, name, 0);
+	name_file(gone, NAME_GONE, name, number);
 	wait_turn(domain->map);
 	error = rename_away(domain, slot_file, gone, device, inode);
 	wait_turn_over(domain->map);
@@ -393,7 +308,7 @@ OWN_FRAME static int remove_damaged(babus_domain *domain, const char *name)
 	struct stat st;
 	int fd, error = 0;
 
-	files_name(slot_file, FILES_SLOT, name, 0);
+	name_file(slot_file, NAME_SLOT, name, 0);
 	wait_turn(domain->map);
 	fd = open_slot_file(domain, slot_file, &st, &header);
 	if (fd >= 0) {
@@ -444,7 +359,7 @@ OWN_FRAME static int end_slot(babus_domain *domain, const char *name, const stru
 	struct layout_slot header;
 	int fd, error;
 
-	files_name(slot_file, FILES_SLOT, name, 0);
+	name_file(slot_file, NAME_SLOT, name, 0);
 	/* Who may publish may say that it is over. */
 	fd = open_slot_file(domain, slot_file, st, &header);
 	if (fd < 0)
@@ -493,11 +408,12 @@ static int recover_file(babus_domain *domain, const char *file, bool repair, uin
 	char name[BABUS_NAME_MAX + 1];
 	uint64_t number;
 
-	if (instance_of(file, FILES_GONE, name, &number)) {
+	if (name_of_numbered(file, NAME_GONE, name, &number)) {
 		++*leftovers;
 		return repair ? finish_removal(domain, file, name) : 0;
 	}
-	if (instance_of(file, FILES_PINS, name, &number) && is_orphan(domain, file, name, number)) {
+	if (name_of_numbered(file, NAME_PINS, name, &number) &&
+	    is_orphan(domain, file, name, number)) {
 		++*leftovers;
 		STEP("unlink_orphan");
 		if (repair && unlinkat(domain->dirfd, file, 0) < 0 && errno != ENOENT)
@@ -510,7 +426,7 @@ int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers, uint32
 {
 	struct error_kept first = {0};
 	struct dirent *entry;
-	DIR *dir = files_open_dir(domain->dirfd);
+	DIR *dir = shm_open_dir(domain->dirfd);
 
 	if (!dir)
 		return -errno;

@@ -3,39 +3,16 @@
  * The names of a slot's files and their life: created complete or not at all,
  * removed as a whole, finished by whoever finds the leftovers of a crash.
  *
- *     NAME.slot               the slot; linking it commits a creation
- *     NAME.<instance>.pins    its pins; linked first, its creator holds a lock
- *     NAME.<random>.gone      a removed slot on its way out
- *
- * Setting the removed mark in the slot commits a removal: its users see that at
- * once. The name is taken away next, by renaming, and then the files.
+ * Linking NAME.slot commits a creation; the pins are linked before it, and their creator
+ * holds a lock on them until then. Setting the removed flag in the slot commits a removal,
+ * which its users see at once. Renaming takes the name away next, and then the files go.
  */
 #ifndef BABUS_FILES_H
 #define BABUS_FILES_H
 
-#include <dirent.h>
-#include <limits.h>
 #include <sys/stat.h>
 
 #include "domain.h"
-
-enum files_kind {
-	FILES_SLOT,
-	FILES_PINS,
-	FILES_GONE
-};
-
-/* The file's name; `instance` does not matter for FILES_SLOT. */
-void files_name(char file[NAME_MAX + 1], enum files_kind kind, const char *name, uint64_t instance);
-
-/* Whether it is the file of a slot, and of which. */
-bool files_slot_of(const char *file, char name[BABUS_NAME_MAX + 1]);
-
-/* Read a directory from the start, leaving its descriptor alone; NULL and errno. */
-DIR *files_open_dir(int dirfd);
-
-/* Entries other than `except`, "." and ".."; negative errno. */
-int files_count_foreign(int dirfd, const char *except);
 
 /* The permissions of the pins that go with a slot's: who may read it may pin. */
 mode_t files_pins_mode(mode_t slot);

@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The names of slots and domains. */
 #include "name.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include <babus/babus.h>
-
 #include "error.h"
+
+static const char *const suffixes[] = {
+    [NAME_SLOT] = ".slot",
+    [NAME_PINS] = ".pins",
+    [NAME_GONE] = ".gone",
+};
+
+/* --- names ------------------------------------------------------------------------- */
 
 static bool has_legal_length(size_t length)
 {
@@ -43,4 +51,52 @@ int babus_name_check(const char *name)
 		    -EINVAL, "name '%s': expected [A-Za-z0-9._-], not starting with '.' or '-'",
 		    name);
 	return 0;
+}
+
+/* --- files ------------------------------------------------------------------------- */
+
+void name_file(char file[NAME_MAX + 1], enum name_kind kind, const char *name, uint64_t number)
+{
+	if (kind == NAME_SLOT)
+		snprintf(file, NAME_MAX + 1, "%s%s", name, suffixes[kind]);
+	else
+		snprintf(file, NAME_MAX + 1, "%s.%016" PRIx64 "%s", name, number, suffixes[kind]);
+}
+
+/* The length of `file` without the suffix, or 0. */
+static size_t stem(const char *file, enum name_kind kind)
+{
+	size_t length = strlen(file), end = strlen(suffixes[kind]);
+
+	return length > end && !strcmp(file + length - end, suffixes[kind]) ? length - end : 0;
+}
+
+static bool copy_name(const char *file, size_t length, char name[BABUS_NAME_MAX + 1])
+{
+	if (!has_legal_length(length))
+		return false;
+	memcpy(name, file, length);
+	name[length] = '\0';
+	return name_is_legal(name);
+}
+
+bool name_of_slot(const char *file, char name[BABUS_NAME_MAX + 1])
+{
+	return copy_name(file, stem(file, NAME_SLOT), name);
+}
+
+bool name_of_numbered(const char *file, enum name_kind kind, char name[BABUS_NAME_MAX + 1],
+		      uint64_t *number)
+{
+	enum {
+		DIGITS = 16
+	};
+	size_t length = stem(file, kind);
+	const char *digits = file + length - DIGITS;
+
+	if (length < DIGITS + 2 || digits[-1] != '.' ||
+	    strspn(digits, "0123456789abcdef") != DIGITS)
+		return false;
+	*number = strtoull(digits, NULL, 16);
+	return copy_name(file, length - DIGITS - 1, name);
 }

@@ -26,17 +26,6 @@ struct notifier {
 
 /* --- the thread ------------------------------------------------------------------ */
 
-/* Whether the domain is still there: not more often than needed, however often it is woken. */
-static void check_files(struct notifier *notifier, uint64_t recheck_ns)
-{
-	int64_t now = clock_monotonic();
-
-	if (now < notifier->check_files_ns)
-		return;
-	notifier->check_files_ns = clock_after(now, recheck_ns);
-	domain_check_files(notifier->domain);
-}
-
 /* Sleep for all waiters: see prepare() in waiter.c. */
 static bool serve(struct notifier *notifier)
 {
@@ -54,7 +43,8 @@ static bool serve(struct notifier *notifier)
 	if (stop)
 		return false;
 	wait_sleep(map, word, needs.listen, needs.until_ns);
-	check_files(notifier, needs.recheck_ns);
+	domain_check_files_after(notifier->domain, clock_monotonic(), needs.recheck_ns,
+				 &notifier->check_files_ns);
 	return true;
 }
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "error.h"
-#include "files.h"
 #include "shm.h"
 
 enum {

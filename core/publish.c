@@ -7,15 +7,15 @@
 #include "publish.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "clock.h"
 #include "error.h"
 #include "files.h"
 #include "memory.h"
+#include "name.h"
+#include "shm.h"
 
 /* --- tokens -------------------------------------------------------------------- */
 
@@ -161,16 +161,11 @@ static int check_stamp(const struct babus_stamp *stamp)
 static int check_file(const babus_slot *slot)
 {
 	char name[NAME_MAX + 1];
-	struct stat st;
 
-	files_name(name, FILES_SLOT, slot->name, 0);
+	name_file(name, NAME_SLOT, slot->name, 0);
 	STEP("look_for_slot");
-	if (fstatat(slot->domain->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno != ENOENT)
-			return 0;
-	} else if (st.st_dev == slot->device && st.st_ino == slot->inode) {
+	if (shm_has_name(slot->domain->dirfd, name, slot->device, slot->inode))
 		return 0;
-	}
 	return babus_fail(-ENODEV, "slot '%s': its file was deleted", slot->name);
 }
 

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "files.h"
 #include "observer.h"
+#include "shm.h"
 #include "slot.h"
 
 int babus_domain_remove_slot(babus_domain *domain, const char *name)
@@ -66,7 +67,7 @@ static int remove_one(void *arg, const char *name)
 /* The file `domain` and the directory, which holds no slots any more. */
 static int remove_files(babus_domain *domain)
 {
-	if (files_count_foreign(domain->dirfd, DOMAIN_FILE) != 0)
+	if (shm_count_entries(domain->dirfd, DOMAIN_FILE) != 0)
 		return babus_fail(-ENOTEMPTY, "%s: holds files that are not of babus",
 				  domain->path);
 	STEP("unlink_domain");

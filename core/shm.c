@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -44,6 +45,45 @@ int shm_open_file(int dirfd, const char *name, int flags, struct stat *st)
 		return babus_fail(-EPERM, "%s: expected a regular file", name);
 	}
 	return fd;
+}
+
+int shm_has_name(int dirfd, const char *name, dev_t device, ino_t inode)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return st.st_dev == device && st.st_ino == inode;
+}
+
+DIR *shm_open_dir(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir;
+
+	if (fd < 0)
+		return NULL;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		errno = ENOMEM;
+	}
+	return dir;
+}
+
+int shm_count_entries(int dirfd, const char *except)
+{
+	struct dirent *entry;
+	DIR *dir = shm_open_dir(dirfd);
+	int count = 0;
+
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir)))
+		count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+			 strcmp(entry->d_name, except);
+	closedir(dir);
+	return count;
 }
 
 static int set_owner(int fd, const struct shm_access *access)

@@ -6,6 +6,7 @@
 #ifndef BABUS_SHM_H
 #define BABUS_SHM_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,12 @@
  * blocks, anything but a regular file is -EPERM. Returns the descriptor.
  */
 int shm_open_file(int dirfd, const char *name, int flags, struct stat *st);
+
+/*
+ * Whether `name` in the directory is this very file: 1 or 0. Negative errno: the caller may
+ * not look, which says nothing.
+ */
+int shm_has_name(int dirfd, const char *name, dev_t device, ino_t inode);
 
 /* Permissions of a file, set whatever the umask. -1 leaves an id as it is. */
 struct shm_access {
@@ -47,6 +54,12 @@ int shm_map_at(int fd, uint64_t offset, uint64_t size, bool writable, void **add
 /* For a new mapping made with PROT_NONE: give it these rights, on the same terms. */
 int shm_settle(void *address, uint64_t size, int protection);
 void shm_unmap(void *address, uint64_t size);
+
+/* Read a directory from its start; the descriptor stays as it is. NULL and errno. */
+DIR *shm_open_dir(int dirfd);
+
+/* The number of a directory's entries other than `except`, "." and "..", or negative errno. */
+int shm_count_entries(int dirfd, const char *except);
 
 /* Read the first bytes of a file, all of them: -EPROTO if it is shorter. */
 int shm_read_start(int fd, const char *name, void *buffer, size_t size);

@@ -19,6 +19,7 @@
 #include "far.h"
 #include "files.h"
 #include "flags.h"
+#include "name.h"
 #include "observer.h"
 #include "shm.h"
 
@@ -80,7 +81,7 @@ int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *s
 	char name[NAME_MAX + 1];
 	int fd;
 
-	files_name(name, file == SLOT_FILE ? FILES_SLOT : FILES_PINS, slot->name, slot->instance);
+	name_file(name, file == SLOT_FILE ? NAME_SLOT : NAME_PINS, slot->name, slot->instance);
 	fd = shm_open_file(slot->domain->dirfd, name, flags, st);
 	if (fd == -ENOENT)
 		return is_gone(slot);
@@ -141,7 +142,7 @@ int slot_open_pins(babus_slot *slot, int flags, struct layout_pins *header, stru
 	char file[NAME_MAX + 1];
 	int fd, error;
 
-	files_name(file, FILES_PINS, slot->name, slot->instance);
+	name_file(file, NAME_PINS, slot->name, slot->instance);
 	fd = shm_open_file(slot->domain->dirfd, file, flags, st);
 	/* They go after the mark is set, and come before the slot does. */
 	if (fd == -ENOENT && !flag_get(&slot->header->removed))
@@ -210,7 +211,7 @@ static int attach(babus_slot *slot)
 	char file[NAME_MAX + 1];
 	int error;
 
-	files_name(file, FILES_SLOT, slot->name, 0);
+	name_file(file, NAME_SLOT, slot->name, 0);
 	error = map_slot(slot, file);
 	if (!error)
 		error = guard_map(slot->header, slot->ring.g.near_size, &slot->slot_guard);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "domain.h"
 #include "error.h"
 
 bool trust_group(gid_t gid)
@@ -26,7 +25,7 @@ bool trust_group(gid_t gid)
 	return found;
 }
 
-static bool is_trusted(uid_t owner, uid_t trust_uid)
+bool trust_user(uid_t owner, uid_t trust_uid)
 {
 	return owner == geteuid() || owner == 0 || owner == trust_uid;
 }
@@ -37,7 +36,7 @@ static bool is_trusted(uid_t owner, uid_t trust_uid)
  */
 int trust_directory(const struct stat *st, uid_t trust_uid, const char *path)
 {
-	if (is_trusted(st->st_uid, trust_uid))
+	if (trust_user(st->st_uid, trust_uid))
 		return 0;
 	if (!(st->st_mode & S_IWOTH) && trust_group(st->st_gid))
 		return 0;
@@ -45,11 +44,4 @@ int trust_directory(const struct stat *st, uid_t trust_uid, const char *path)
 			  "%s: belongs to user %u and not to one of your groups; expected you, "
 			  "root, or the user named as trusted",
 			  path, (unsigned)st->st_uid);
-}
-
-bool domain_trusts(const babus_domain *domain, uid_t owner)
-{
-	/* Where only trusted people may create files, any owner is trusted. */
-	return !domain->open_to_all || owner == domain->owner ||
-	       is_trusted(owner, domain->trust_uid);
 }

@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+/* Whether files of this user are trusted: the caller, root, or `trust_uid`. */
+bool trust_user(uid_t owner, uid_t trust_uid);
+
 /* Whether it is one of the caller's groups. */
 bool trust_group(gid_t gid);
 

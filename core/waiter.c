@@ -52,11 +52,18 @@ struct babus_waiter {
 	bool armed;    /* the notifier is to make fd readable when there is news */
 };
 
+/*
+ * Somewhat shorter than the program asked for. Else a re-check could end a sleep in the very
+ * moment in which the handler of a timer of so many seconds runs, and hide it.
+ */
+static uint64_t recheck_interval(const babus_waiter *waiter)
+{
+	return waiter->recheck_ns - waiter->recheck_ns / 37;
+}
+
 static int64_t recheck_after(const babus_waiter *waiter, int64_t now)
 {
-	/* Somewhat earlier, so that it does not end a sleep at the very moment at which the
-	   handler of a timer of so many seconds runs: that would not be seen. */
-	return clock_after(now, waiter->recheck_ns - waiter->recheck_ns / 37);
+	return clock_after(now, recheck_interval(waiter));
 }
 
 int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *opts,
@@ -487,15 +494,6 @@ static int sleep_once(babus_waiter *waiter, int64_t deadline_ns, struct babus_ev
 	return result ? result : -EAGAIN;
 }
 
-/* Whether the domain is still there: after a sleep, and not more often than needed. */
-static int check_files(babus_waiter *waiter, int64_t now)
-{
-	if (now < waiter->check_files_ns)
-		return 0;
-	waiter->check_files_ns = recheck_after(waiter, now);
-	return domain_check_files(waiter->domain);
-}
-
 static int sleep_until(babus_waiter *waiter, int64_t deadline_ns, struct babus_event *events,
 		       int max)
 {
@@ -506,7 +504,8 @@ static int sleep_until(babus_waiter *waiter, int64_t deadline_ns, struct babus_e
 	if (result != -EAGAIN && result != -ETIMEDOUT)
 		return result;
 	now = clock_monotonic();
-	error = check_files(waiter, now);
+	error = domain_check_files_after(waiter->domain, now, recheck_interval(waiter),
+					 &waiter->check_files_ns);
 	if (error)
 		return error;
 	/* Woken, or time for the re-check: the message is what counts. */

@@ -10,7 +10,8 @@
 #include "cancel.h"
 #include "clock.h"
 #include "domain.h"
-#include "files.h"
+#include "name.h"
+#include "shm.h"
 
 struct watch_slot {
 	char name[BABUS_NAME_MAX + 1];
@@ -33,7 +34,7 @@ static int append(struct listing *listing, const struct dirent *entry)
 {
 	struct watch_slot slot = {.inode = entry->d_ino};
 
-	if (!files_slot_of(entry->d_name, slot.name))
+	if (!name_of_slot(entry->d_name, slot.name))
 		return 0;
 	if (listing->count == listing->room) {
 		size_t room = listing->room ? 2 * listing->room : 16;
@@ -60,7 +61,7 @@ static int list(const babus_domain *domain, struct listing *listing)
 {
 	NO_CANCELLATION;
 	struct dirent *entry;
-	DIR *dir = files_open_dir(domain->dirfd);
+	DIR *dir = shm_open_dir(domain->dirfd);
 	int error = 0;
 
 	if (!dir)

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "shm.h"
 #include "slot.h"
 #include "support.h"
 
@@ -125,7 +125,7 @@ static void expect_named(uint64_t instance)
 
 static unsigned count_files(void)
 {
-	DIR *dir = files_open_dir(bus->dirfd);
+	DIR *dir = shm_open_dir(bus->dirfd);
 	struct dirent *entry;
 	unsigned count = 0;
 
