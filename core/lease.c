@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "error.h"
 #include "fork.h"
 #include "shm.h"
@@ -156,15 +157,11 @@ struct dead {
 
 static int add(struct dead *dead, uint64_t incarnation)
 {
-	if (dead->count == dead->room) {
-		size_t room = dead->room ? 2 * dead->room : 16;
-		uint64_t *more = reallocarray(dead->numbers, room, sizeof(*more));
+	uint64_t *numbers = array_grow(dead->numbers, dead->count, &dead->room, sizeof(*numbers));
 
-		if (!more)
-			return -ENOMEM;
-		dead->numbers = more;
-		dead->room = room;
-	}
+	if (!numbers)
+		return -ENOMEM;
+	dead->numbers = numbers;
 	dead->numbers[dead->count++] = incarnation;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "array.h"
 #include "cancel.h"
 #include "clock.h"
 #include "domain.h"
@@ -32,19 +33,14 @@ struct listing {
 
 static int append(struct listing *listing, const struct dirent *entry)
 {
-	struct watch_slot slot = {.inode = entry->d_ino};
+	struct watch_slot slot = {.inode = entry->d_ino}, *slots;
 
 	if (!name_of_slot(entry->d_name, slot.name))
 		return 0;
-	if (listing->count == listing->room) {
-		size_t room = listing->room ? 2 * listing->room : 16;
-		struct watch_slot *more = reallocarray(listing->slots, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		listing->slots = more;
-		listing->room = room;
-	}
+	slots = array_grow(listing->slots, listing->count, &listing->room, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	listing->slots = slots;
 	listing->slots[listing->count++] = slot;
 	return 0;
 }
