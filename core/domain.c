@@ -457,6 +457,14 @@ int domain_check_writes(const babus_domain *domain)
 	return babus_fail(-EACCES, "%s: it was opened with BABUS_OBSERVE", domain->path);
 }
 
+int domain_check_can_sleep(const babus_domain *domain)
+{
+	if (domain->writable)
+		return 0;
+	return babus_fail(-EROFS, "%s: its file %s cannot be written: poll with BABUS_NOW",
+			  domain->path, DOMAIN_FILE);
+}
+
 void domain_changed(babus_domain *domain)
 {
 	change_bump(&domain->map->changes);

@@ -56,6 +56,9 @@ int domain_check_files_after(babus_domain *domain, int64_t now_ns, uint64_t inte
 /* Both: for the calls that go to the files anyway. */
 int domain_check_now(babus_domain *domain);
 
+/* For sleeping, which publishers must be able to see: 0, or -EROFS. */
+int domain_check_can_sleep(const babus_domain *domain);
+
 /* For what an observer must not do: 0, or -EACCES. */
 int domain_check_writes(const babus_domain *domain);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "array.h"
 #include "reader.h"
 #include "wait.h"
 
@@ -42,17 +43,14 @@ static size_t find(const struct group *group, const babus_reader *reader)
 
 static int append(struct group *group, babus_reader *reader, void *user)
 {
+	struct entry *entries;
+
 	if (find(group, reader) < group->count)
 		return -EEXIST;
-	if (group->count == group->room) {
-		size_t room = group->room ? 2 * group->room : 2;
-		struct entry *more = reallocarray(group->entries, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		group->entries = more;
-		group->room = room;
-	}
+	entries = array_grow(group->entries, group->count, &group->room, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	group->entries = entries;
 	group->entries[group->count++] = (struct entry){reader, user};
 	group->quiet = false;
 	return 0;
@@ -60,7 +58,7 @@ static int append(struct group *group, babus_reader *reader, void *user)
 
 int interest_add(struct interest *interest, babus_reader *reader, void *user)
 {
-	struct layout_place place = reader_place(reader);
+	struct layout_place place = reader->slot->place;
 	struct interest_channel **channel = &interest->channels[place.channel];
 	int error;
 
@@ -80,7 +78,7 @@ int interest_add(struct interest *interest, babus_reader *reader, void *user)
 
 int interest_remove(struct interest *interest, babus_reader *reader)
 {
-	struct layout_place place = reader_place(reader);
+	struct layout_place place = reader->slot->place;
 	struct interest_channel *channel = interest->channels[place.channel];
 	struct group *group = channel ? &channel->groups[place.mark] : NULL;
 	size_t i = group ? find(group, reader) : 0;

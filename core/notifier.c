@@ -8,36 +8,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "clock.h"
 #include "domain.h"
 #include "error.h"
 #include "wait.h"
-#include "waiter.h"
+
+struct client {
+	void (*serve)(void *arg, struct notifier_needs *needs);
+	void *arg;
+};
 
 struct notifier {
 	babus_domain *domain;
 	pthread_t thread;
 	int64_t check_files_ns; /* when to look at the domain's files next; the thread's */
-	pthread_mutex_t lock;   /* protects the rest; taken before a waiter's */
+	pthread_mutex_t lock;   /* protects the rest; taken before a client's */
 	bool stop;
-	babus_waiter **waiters;
+	struct client *clients;
 	size_t count, room;
 };
 
 /* --- the thread ------------------------------------------------------------------ */
 
-/* Sleep for all waiters: see prepare() in waiter.c. */
-static bool serve(struct notifier *notifier)
+/* Sleep for all clients, after each has looked: see look.h. */
+static bool sleep_once(struct notifier *notifier)
 {
 	struct layout_domain *map = notifier->domain->map;
-	/* Also channels of waiters that are not armed: one that arms itself does not tell us. */
-	struct waiter_needs needs = {1u << WAIT_CONTROL_CHANNEL, INT64_MAX, INT64_MAX};
+	/* With the channels of waiters that are not armed: arming one does not wake us. */
+	struct notifier_needs needs = {1u << WAIT_CONTROL_CHANNEL, INT64_MAX, INT64_MAX};
 	uint32_t word = event_get(&map->event);
 	bool stop;
 
 	pthread_mutex_lock(&notifier->lock);
 	for (size_t i = 0; i < notifier->count; i++)
-		waiter_serve(notifier->waiters[i], &needs);
+		notifier->clients[i].serve(notifier->clients[i].arg, &needs);
 	stop = notifier->stop;
 	pthread_mutex_unlock(&notifier->lock);
 	if (stop)
@@ -50,7 +55,7 @@ static bool serve(struct notifier *notifier)
 
 static void *run(void *arg)
 {
-	while (serve(arg))
+	while (sleep_once(arg))
 		;
 	return NULL;
 }
@@ -80,39 +85,32 @@ static int start(struct notifier *notifier)
 static void destroy(struct notifier *notifier)
 {
 	pthread_mutex_destroy(&notifier->lock);
-	free(notifier->waiters);
+	free(notifier->clients);
 	free(notifier);
 }
 
 /* --- the list -------------------------------------------------------------------- */
 
-static int append(struct notifier *notifier, babus_waiter *waiter)
+static int append(struct notifier *notifier, const struct client *client)
 {
-	int error = 0;
+	struct client *clients;
 
 	pthread_mutex_lock(&notifier->lock);
-	if (notifier->count == notifier->room) {
-		size_t room = notifier->room ? 2 * notifier->room : 4;
-		babus_waiter **more = reallocarray(notifier->waiters, room, sizeof(babus_waiter *));
-
-		error = more ? 0 : -ENOMEM;
-		if (more) {
-			notifier->waiters = more;
-			notifier->room = room;
-		}
+	clients = array_grow(notifier->clients, notifier->count, &notifier->room, sizeof(*clients));
+	if (clients) {
+		notifier->clients = clients;
+		clients[notifier->count++] = *client;
 	}
-	if (!error)
-		notifier->waiters[notifier->count++] = waiter;
 	pthread_mutex_unlock(&notifier->lock);
-	return error;
+	return clients ? 0 : -ENOMEM;
 }
 
-static void take_out(struct notifier *notifier, babus_waiter *waiter)
+static void take_out(struct notifier *notifier, const void *arg)
 {
 	pthread_mutex_lock(&notifier->lock);
 	for (size_t i = 0; i < notifier->count; i++) {
-		if (notifier->waiters[i] == waiter) {
-			notifier->waiters[i] = notifier->waiters[--notifier->count];
+		if (notifier->clients[i].arg == arg) {
+			notifier->clients[i] = notifier->clients[--notifier->count];
 			break;
 		}
 	}
@@ -120,7 +118,7 @@ static void take_out(struct notifier *notifier, babus_waiter *waiter)
 	pthread_mutex_unlock(&notifier->lock);
 }
 
-static int create(babus_domain *domain, babus_waiter *waiter)
+static int create(babus_domain *domain, const struct client *client)
 {
 	struct notifier *notifier = calloc(1, sizeof(*notifier));
 	int error;
@@ -129,7 +127,7 @@ static int create(babus_domain *domain, babus_waiter *waiter)
 		return -ENOMEM;
 	notifier->domain = domain;
 	pthread_mutex_init(&notifier->lock, NULL);
-	error = append(notifier, waiter);
+	error = append(notifier, client);
 	if (!error)
 		error = start(notifier);
 	if (error)
@@ -139,28 +137,30 @@ static int create(babus_domain *domain, babus_waiter *waiter)
 	return error;
 }
 
-int notifier_add(babus_domain *domain, babus_waiter *waiter)
+int notifier_add(babus_domain *domain, void (*serve)(void *arg, struct notifier_needs *needs),
+		 void *arg)
 {
+	const struct client client = {serve, arg};
 	int error;
 
 	pthread_mutex_lock(&domain->notifier_lock);
 	if (!domain->notifier) {
-		error = create(domain, waiter);
+		error = create(domain, &client);
 	} else {
-		error = append(domain->notifier, waiter);
+		error = append(domain->notifier, &client);
 		wait_kick(domain->map, 1u << WAIT_CONTROL_CHANNEL);
 	}
 	pthread_mutex_unlock(&domain->notifier_lock);
 	return error;
 }
 
-void notifier_remove(babus_domain *domain, babus_waiter *waiter)
+void notifier_remove(babus_domain *domain, const void *arg)
 {
 	struct notifier *notifier;
 
 	pthread_mutex_lock(&domain->notifier_lock);
 	notifier = domain->notifier;
-	take_out(notifier, waiter);
+	take_out(notifier, arg);
 	if (notifier->stop) {
 		wait_kick(domain->map, 1u << WAIT_CONTROL_CHANNEL);
 		pthread_join(notifier->thread, NULL);

@@ -16,8 +16,19 @@
 
 struct notifier;
 
-/* Serve a waiter of the domain. */
-int notifier_add(babus_domain *domain, babus_waiter *waiter);
-void notifier_remove(babus_domain *domain, babus_waiter *waiter);
+/* What the thread must know before it sleeps. Each client adds what it needs. */
+struct notifier_needs {
+	uint32_t listen;     /* channels */
+	int64_t until_ns;    /* when a client wants to look again; CLOCK_MONOTONIC */
+	uint64_t recheck_ns; /* the shortest interval between looks */
+};
+
+/*
+ * Call serve(arg, needs) before each sleep, after the event word was read, until
+ * notifier_remove() has returned. 0 or negative errno.
+ */
+int notifier_add(babus_domain *domain, void (*serve)(void *arg, struct notifier_needs *needs),
+		 void *arg);
+void notifier_remove(babus_domain *domain, const void *arg);
 
 #endif

@@ -10,16 +10,6 @@
 #include <stdlib.h>
 
 #include "error.h"
-#include "slot.h"
-
-struct babus_reader {
-	babus_slot *slot;
-	struct layout_lease *entry; /* what others see */
-	uint32_t pin;
-	shared64 cursor; /* written by the reader's thread, read by waiters */
-	uint64_t received, lost, skipped;
-	babus_waiter *waiter; /* of babus_reader_wait(), made when first needed */
-};
 
 babus_slot *babus_reader_slot(const babus_reader *reader)
 {
@@ -210,19 +200,6 @@ int babus_reader_stats(const babus_reader *reader, struct babus_reader_stats *st
 }
 
 /* --- waiting ---------------------------------------------------------------------- */
-
-int reader_look(const babus_reader *reader, bool *news)
-{
-	int error = slot_check(reader->slot);
-
-	*news = !error && ring_has_after(&reader->slot->ring, cursor_get(&reader->cursor));
-	return error;
-}
-
-struct layout_place reader_place(const babus_reader *reader)
-{
-	return reader->slot->place;
-}
 
 int babus_reader_wait(babus_reader *reader, int64_t deadline_ns)
 {
