@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "node.h"
+#include "attr.h"
 #include "snapshot.h"
 #include "staging.h"
 
@@ -78,7 +78,7 @@ static uint64_t newest_time(const struct node *node)
 	return babus_wall_time(newest.time_ns);
 }
 
-double node_attr_s(const struct node *node)
+double attr_seconds(const struct node *node)
 {
 	/* A message never changes; what else there is, looked up lately, is right. */
 	return node_is_message(node) ? 3600.0 : node->file == FILE_STAGING ? 0.0 : 1.0;
@@ -86,7 +86,7 @@ double node_attr_s(const struct node *node)
 
 static void stat_staging(const struct node *node, struct stat *st)
 {
-	struct staging *staging = node->staging;
+	struct staging *staging = staging_of(node);
 
 	pthread_mutex_lock(&staging->lock);
 	st->st_mode = S_IFREG | staging->access.mode;
@@ -99,14 +99,14 @@ static void stat_staging(const struct node *node, struct stat *st)
 	st->st_ino = node_ino(FILE_STAGING, node->slot, (uint32_t)staging->id);
 }
 
-int node_stat(struct fs *fs, const struct node *node, struct stat *st)
+int attr_stat(struct fs *fs, const struct node *node, struct stat *st)
 {
+	const struct message_node *message = node_is_message(node) ? message_node(node) : NULL;
 	struct access access;
-	bool is_message = node_is_message(node);
 	int error;
 
 	*st = (struct stat){.st_nlink = 1, .st_blksize = BLOCK_SMALL};
-	st->st_ino = node_ino(node->file, node->slot, node->age);
+	st->st_ino = node_ino(node->file, node->slot, message ? message->age : 0);
 	if (node->file == FILE_ROOT)
 		return stat_root(fs, st);
 	if (!node->slot)
@@ -124,16 +124,16 @@ int node_stat(struct fs *fs, const struct node *node, struct stat *st)
 	st->st_gid = access.gid;
 	if (node->file == FILE_SLOT)
 		st->st_nlink = 2;
-	if (is_message) {
-		st->st_size = (off_t)node->size;
-		st->st_blocks = (blkcnt_t)((node->size + 511) / 512);
-		if (node->size >= LARGE)
+	if (message) {
+		st->st_size = (off_t)message->message.size;
+		st->st_blocks = (blkcnt_t)((message->message.size + 511) / 512);
+		if (message->message.size >= LARGE)
 			st->st_blksize = FS_REQUEST_MAX;
 	}
 	if (node->file == FILE_WAIT || node->file == FILE_STREAM)
 		st->st_blksize = FS_REQUEST_MAX;
-	if (is_message && node_has_message(node))
-		set_times(st, babus_wall_time(node->time_ns));
+	if (message && message_is_there(message))
+		set_times(st, babus_wall_time(message->message.time_ns));
 	else
 		set_times(st, newest_time(node));
 	return 0;

@@ -8,6 +8,7 @@
 #include "common/metric.h"
 #include "fs.h"
 #include "node.h"
+#include "slot.h"
 
 /* clang-format off */
 static const struct row {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attr.h"
 #include "ops.h"
 #include "snapshot.h"
 
@@ -28,26 +29,28 @@ static bool parse_age(const char *name, uint32_t *age)
 void ops_reply_entry(fuse_req_t req, struct node *node)
 {
 	struct fs *fs = ops_fs(req);
-	/* Names are looked up anew each time. */
-	struct fuse_entry_param entry = {.ino = node->id, .attr_timeout = node_attr_s(node)};
-	uint64_t id = node->id;
-	int error = node_stat(fs, node, &entry.attr);
+	/* Names are looked up each time. */
+	struct fuse_entry_param entry = {.ino = nodes_id(fs->nodes, node),
+					 .generation = node->generation,
+					 .attr_timeout = attr_seconds(node)};
+	int error;
 
+	node_look_up(fs, node);
+	error = attr_stat(fs, node, &entry.attr);
 	if (error)
 		fuse_reply_err(req, ops_errno(error));
 	else
 		error = fuse_reply_entry(req, &entry);
-	/* The kernel did not take notice of it. */
+	/* Else the kernel knows it, and may have forgotten it by now. */
 	if (error)
-		nodes_forget(fs->nodes, id, 1);
+		node_forget(fs, node, 1);
 }
 
-static void name_and_reply(fuse_req_t req, enum file file, struct slot *slot, uint32_t age,
-			   const struct babus_message *message)
+static void reply_message(fuse_req_t req, enum file file, struct slot *slot, uint32_t age,
+			  const struct babus_message *message)
 {
-	struct fs *fs = ops_fs(req);
 	struct node *node;
-	int error = nodes_name(fs->nodes, file, slot, age, message, &node);
+	int error = node_new(file, slot, age, message, &node);
 
 	if (error)
 		fuse_reply_err(req, -error);
@@ -65,13 +68,13 @@ static void lookup_message(fuse_req_t req, struct slot *slot, enum file file, ui
 				  &snapshot);
 
 	if (error == -ENODATA && file == FILE_LATEST) {
-		name_and_reply(req, file, slot, age, NULL);
+		reply_message(req, file, slot, age, NULL);
 		return;
 	}
 	/* Readers take all pins, or all memory for copies: that is no matter of writers. */
 	if (error == -ENOBUFS && file == FILE_LATEST) {
-		message = (struct babus_message){.seq = NODE_UNSEEN};
-		name_and_reply(req, file, slot, age, &message);
+		message = (struct babus_message){.seq = SEQ_UNSEEN};
+		reply_message(req, file, slot, age, &message);
 		return;
 	}
 	if (error) {
@@ -85,7 +88,7 @@ static void lookup_message(fuse_req_t req, struct slot *slot, enum file file, ui
 	}
 	message = snapshot->message;
 	snapshot_hold(slot, snapshot, pid);
-	name_and_reply(req, file, slot, age, &message);
+	reply_message(req, file, slot, age, &message);
 }
 
 static void lookup_in_slot(fuse_req_t req, struct slot *slot, const char *name)
@@ -94,7 +97,7 @@ static void lookup_in_slot(fuse_req_t req, struct slot *slot, const char *name)
 	uint32_t age;
 
 	if (file && file->file != FILE_LATEST)
-		name_and_reply(req, file->file, slot, 0, NULL);
+		ops_reply_entry(req, nodes_of_slot(slot, file->file));
 	else if (file)
 		lookup_message(req, slot, FILE_LATEST, 0);
 	else if (parse_age(name, &age))
@@ -109,7 +112,7 @@ static void lookup_slot(fuse_req_t req, const char *name)
 	int error;
 
 	if (strcmp(name, ".bus") == 0) {
-		name_and_reply(req, FILE_BUS, NULL, 0, NULL);
+		ops_reply_entry(req, nodes_of_bus(ops_fs(req)->nodes, FILE_BUS));
 		return;
 	}
 	if (babus_name_check(name)) {
@@ -121,7 +124,7 @@ static void lookup_slot(fuse_req_t req, const char *name)
 		fuse_reply_err(req, ops_errno(error));
 		return;
 	}
-	name_and_reply(req, FILE_SLOT, slot, 0, NULL);
+	ops_reply_entry(req, nodes_of_slot(slot, FILE_SLOT));
 	slot_put(slot);
 }
 
@@ -130,10 +133,6 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	const struct node *node = nodes_find(ops_fs(req)->nodes, parent);
 	const struct named_file *file;
 
-	if (!node) {
-		fuse_reply_err(req, ESTALE);
-		return;
-	}
 	switch (node->file) {
 	case FILE_ROOT:
 		lookup_slot(req, name);
@@ -144,7 +143,7 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	case FILE_BUS:
 		file = named_file(bus_files, name);
 		if (file)
-			name_and_reply(req, file->file, NULL, 0, NULL);
+			ops_reply_entry(req, nodes_of_bus(ops_fs(req)->nodes, file->file));
 		else
 			fuse_reply_err(req, ENOENT);
 		return;
@@ -155,14 +154,18 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 void ops_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
 {
-	nodes_forget(ops_fs(req)->nodes, ino, count);
+	struct fs *fs = ops_fs(req);
+
+	node_forget(fs, nodes_find(fs->nodes, ino), count);
 	fuse_reply_none(req);
 }
 
 void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
+	struct fs *fs = ops_fs(req);
+
 	for (size_t i = 0; i < count; i++)
-		nodes_forget(ops_fs(req)->nodes, forgets[i].ino, forgets[i].nlookup);
+		node_forget(fs, nodes_find(fs->nodes, forgets[i].ino), forgets[i].nlookup);
 	fuse_reply_none(req);
 }
 
@@ -186,7 +189,7 @@ void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct fs *fs = ops_fs(req);
 	const struct node *node = nodes_find(fs->nodes, ino);
 	struct handle *handle = NULL;
-	int error = node ? check_list(req, node) : -ESTALE;
+	int error = check_list(req, node);
 
 	if (!error)
 		error = handle_open(fs, node->file, node->slot, fuse_req_ctx(req)->uid, &handle);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attr.h"
 #include "ops.h"
 #include "staging.h"
 
@@ -19,8 +20,6 @@ static int writable_slot(fuse_req_t req, fuse_ino_t parent, struct slot **slot)
 	struct access access;
 	int error;
 
-	if (!node)
-		return -ESTALE;
 	if (node->file != FILE_SLOT)
 		return -EPERM;
 	error = slot_access(node->slot, true, &access);
@@ -33,48 +32,38 @@ static int writable_slot(fuse_req_t req, fuse_ino_t parent, struct slot **slot)
 void ops_lookup_staging(fuse_req_t req, struct slot *slot, const char *name)
 {
 	struct staging *staging;
-	struct node *node;
 	int error = staging_find(slot, name, &staging);
 
 	if (error) {
 		fuse_reply_err(req, -error);
 		return;
 	}
-	error = nodes_name_staging(ops_fs(req)->nodes, slot, staging, &node);
+	ops_reply_entry(req, &staging->node);
 	staging_put(staging);
-	if (error)
-		fuse_reply_err(req, -error);
-	else
-		ops_reply_entry(req, node);
 }
 
 static int open_created(fuse_req_t req, const struct node *node, struct stat *st,
 			struct handle **handle)
 {
 	struct fs *fs = ops_fs(req);
-	int error = node_stat(fs, node, st);
+	int error = attr_stat(fs, node, st);
 
 	if (!error)
 		error = handle_open(fs, FILE_STAGING, node->slot, fuse_req_ctx(req)->uid, handle);
 	if (!error)
-		(*handle)->staging = staging_get(node->staging);
+		(*handle)->staging = staging_get(staging_of(node));
 	return error;
 }
 
-static void reply_create(fuse_req_t req, struct slot *slot, struct staging *staging,
-			 struct fuse_file_info *fi)
+static void reply_create(fuse_req_t req, struct node *node, struct fuse_file_info *fi)
 {
 	struct fs *fs = ops_fs(req);
-	struct fuse_entry_param entry = {0};
+	struct fuse_entry_param entry = {.ino = nodes_id(fs->nodes, node),
+					 .generation = node->generation};
 	struct handle *handle;
-	struct node *node;
-	int error = nodes_name_staging(fs->nodes, slot, staging, &node);
+	int error;
 
-	if (error) {
-		fuse_reply_err(req, -error);
-		return;
-	}
-	entry.ino = node->id;
+	node_look_up(fs, node);
 	error = open_created(req, node, &entry.attr, &handle);
 	if (error) {
 		fuse_reply_err(req, ops_errno(error));
@@ -87,7 +76,7 @@ static void reply_create(fuse_req_t req, struct slot *slot, struct staging *stag
 			handle_put(handle);
 	}
 	if (error)
-		nodes_forget(fs->nodes, entry.ino, 1);
+		node_forget(fs, node, 1);
 }
 
 void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -108,7 +97,7 @@ void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode
 		fuse_reply_err(req, ops_errno(error));
 		return;
 	}
-	reply_create(req, slot, staging, fi);
+	reply_create(req, &staging->node, fi);
 	staging_put(staging);
 }
 
@@ -170,7 +159,7 @@ static int set_access(fuse_req_t req, struct access *access, const struct stat *
 
 int ops_set_staging(fuse_req_t req, const struct node *node, const struct stat *attr, int to_set)
 {
-	struct staging *staging = node->staging;
+	struct staging *staging = staging_of(node);
 	int error = 0;
 
 	pthread_mutex_lock(&staging->lock);

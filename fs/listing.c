@@ -130,15 +130,6 @@ int listing_make(struct fs *fs, const struct node *node, struct listing *listing
 
 /* --- dismissing --------------------------------------------------------------------- */
 
-static const char *name_of(const struct node *node, char age[16])
-{
-	for (const struct named_file *file = slot_files; file->name; file++)
-		if (file->file == node->file)
-			return file->name;
-	snprintf(age, 16, "%u", (unsigned)node->age);
-	return age;
-}
-
 /* An error says that the kernel knew nothing of it, or nothing of us any more. */
 static void dismiss(struct fs *fs, uint64_t directory, const char *name)
 {
@@ -147,16 +138,15 @@ static void dismiss(struct fs *fs, uint64_t directory, const char *name)
 
 void listing_dismiss(struct fs *fs, struct slot *slot)
 {
-	struct node node = {0};
-	uint64_t directory = 0;
-	char age[16];
+	uint64_t directory = nodes_id(fs->nodes, nodes_of_slot(slot, FILE_SLOT));
 
-	/* The directory's id is the lowest: it was looked up before what is in it. */
-	while (nodes_next_of(fs->nodes, slot, node.id, &node)) {
-		if (node.file == FILE_SLOT)
-			directory = node.id;
-		else if (directory)
-			dismiss(fs, directory, name_of(&node, age));
+	for (const struct named_file *file = slot_files; file->name; file++)
+		dismiss(fs, directory, file->name);
+	for (uint32_t age = 0; slot_nodes_are_known(slot) && age < slot->depth; age++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%u", (unsigned)age);
+		dismiss(fs, directory, name);
 	}
 	dismiss(fs, FUSE_ROOT_ID, slot->name);
 }

@@ -73,8 +73,8 @@ static int open_parts(struct fs *fs)
 static void close_parts(struct fs *fs)
 {
 	handles_close(fs->handles);
-	nodes_close(fs->nodes);
 	slots_close(fs->slots);
+	nodes_close(fs->nodes);
 	users_close(fs->users);
 	wake_close(fs->wake);
 	free(fs->domain_path);

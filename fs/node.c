@@ -1,78 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Two hash tables over the same nodes: by id, and by what they name. */
 #include "node.h"
-#include "staging.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/random.h>
+
+#include "slot.h"
+#include "staging.h"
 
 enum {
-	BUCKETS_FIRST = 1024, /* a power of two */
 	INO_ROOT = 1,
 	INO_BUS = 2 /* and .bus/info, .bus/metrics */
 };
 
 struct nodes {
-	pthread_mutex_t lock; /* protects all that follows */
-	struct node **by_id, **by_name;
-	size_t buckets, count;
-	uint64_t last_id;
-	struct node root;
+	uint64_t mask; /* constant */
+	_Atomic uint64_t generation;
+	struct node root, bus[FILES - FILE_BUS];
+
+	pthread_mutex_t lock; /* protects what follows, and what node.h says */
+	size_t count;
 };
-
-static size_t id_bucket(const struct nodes *nodes, uint64_t id)
-{
-	return id & (nodes->buckets - 1);
-}
-
-static size_t name_bucket(const struct nodes *nodes, enum file file, const struct slot *slot,
-			  uint32_t age, uint64_t seq)
-{
-	uint64_t hash = (uintptr_t)slot / sizeof(*slot) * 31 + file + seq * 17 +
-			(uint64_t)age * 257;
-
-	hash *= UINT64_C(0x9e3779b97f4a7c15);
-	return hash >> 32 & (nodes->buckets - 1);
-}
-
-static struct node **name_head(struct nodes *nodes, const struct node *node)
-{
-	return &nodes->by_name[name_bucket(nodes, node->file, node->slot, node->age, node->seq)];
-}
-
-static void link_node(struct nodes *nodes, struct node *node)
-{
-	struct node **by_id = &nodes->by_id[id_bucket(nodes, node->id)];
-	struct node **by_name = name_head(nodes, node);
-
-	node->next_by_id = *by_id;
-	*by_id = node;
-	if (node->file == FILE_LATEST)
-		return;
-	node->next_by_name = *by_name;
-	*by_name = node;
-}
-
-static void unlink_name(struct nodes *nodes, struct node *node)
-{
-	struct node **at = name_head(nodes, node);
-
-	while (*at != node)
-		at = &(*at)->next_by_name;
-	*at = node->next_by_name;
-}
-
-static void unlink_node(struct nodes *nodes, struct node *node)
-{
-	struct node **at = &nodes->by_id[id_bucket(nodes, node->id)];
-
-	while (*at != node)
-		at = &(*at)->next_by_id;
-	*at = node->next_by_id;
-	if (node->file != FILE_LATEST)
-		unlink_name(nodes, node);
-}
 
 int nodes_open(struct nodes **result)
 {
@@ -80,181 +29,38 @@ int nodes_open(struct nodes **result)
 
 	if (!nodes)
 		return -ENOMEM;
-	nodes->by_id = calloc(BUCKETS_FIRST, sizeof(*nodes->by_id));
-	nodes->by_name = calloc(BUCKETS_FIRST, sizeof(*nodes->by_name));
-	if (!nodes->by_id || !nodes->by_name) {
-		free(nodes->by_id);
-		free(nodes->by_name);
+	if (getrandom(&nodes->mask, sizeof(nodes->mask), 0) < 0) {
 		free(nodes);
-		return -ENOMEM;
+		return -errno;
 	}
-	nodes->buckets = BUCKETS_FIRST;
-	nodes->last_id = FUSE_ROOT_ID;
-	nodes->root = (struct node){.id = FUSE_ROOT_ID, .file = FILE_ROOT};
+	/* No address has the top bit, so no id is FUSE_ROOT_ID. */
+	nodes->mask |= UINT64_C(1) << 63;
+	node_init(nodes, &nodes->root, FILE_ROOT, NULL);
+	for (enum file file = FILE_BUS; file < FILES; file++)
+		node_init(nodes, &nodes->bus[file - FILE_BUS], file, NULL);
 	pthread_mutex_init(&nodes->lock, NULL);
 	*result = nodes;
 	return 0;
-}
-
-static void destroy(struct node *node)
-{
-	staging_put(node->staging);
-	if (node->slot)
-		slot_put(node->slot);
-	free(node);
 }
 
 void nodes_close(struct nodes *nodes)
 {
 	if (!nodes)
 		return;
-	for (size_t i = 0; i < nodes->buckets; i++) {
-		while (nodes->by_id[i]) {
-			struct node *node = nodes->by_id[i];
-
-			nodes->by_id[i] = node->next_by_id;
-			destroy(node);
-		}
-	}
 	pthread_mutex_destroy(&nodes->lock);
-	free(nodes->by_id);
-	free(nodes->by_name);
 	free(nodes);
-}
-
-/* Twice the buckets; without memory for that it works as well, slower. */
-static void grow(struct nodes *nodes)
-{
-	struct node **old = nodes->by_id;
-	size_t old_buckets = nodes->buckets;
-	struct node **by_id = calloc(2 * old_buckets, sizeof(*by_id));
-	struct node **by_name = calloc(2 * old_buckets, sizeof(*by_name));
-
-	if (!by_id || !by_name) {
-		free(by_id);
-		free(by_name);
-		return;
-	}
-	free(nodes->by_name);
-	nodes->by_id = by_id;
-	nodes->by_name = by_name;
-	nodes->buckets = 2 * old_buckets;
-	for (size_t i = 0; i < old_buckets; i++) {
-		struct node *next;
-
-		for (struct node *node = old[i]; node; node = next) {
-			next = node->next_by_id;
-			link_node(nodes, node);
-		}
-	}
-	free(old);
-}
-
-static struct node *find_name(struct nodes *nodes, const struct node *wanted)
-{
-	struct node *node = wanted->file == FILE_LATEST ? NULL : *name_head(nodes, wanted);
-
-	while (node && (node->file != wanted->file || node->slot != wanted->slot ||
-			node->age != wanted->age || node->seq != wanted->seq))
-		node = node->next_by_name;
-	return node;
-}
-
-void node_describe(struct node *node, const struct babus_message *message)
-{
-	node->seq = message->seq;
-	node->size = message->size;
-	node->time_ns = message->time_ns;
-	node->tag = message->tag;
-	node->source_time_ns = message->source_time_ns;
-	node->publisher = message->publisher;
-	node->origin = message->origin;
-	node->pid = message->pid;
-}
-
-/* The node that is as `wanted`, there already or new. */
-static int name(struct nodes *nodes, const struct node *wanted, struct node **result)
-{
-	struct slot *slot = wanted->slot;
-	struct node *node, *fresh = malloc(sizeof(*fresh));
-
-	if (!fresh)
-		return -ENOMEM;
-	if (slot)
-		slot_get(slot);
-	pthread_mutex_lock(&nodes->lock);
-	node = find_name(nodes, wanted);
-	if (!node) {
-		node = fresh;
-		*node = *wanted;
-		node->id = ++nodes->last_id;
-		if (node->staging)
-			staging_get(node->staging);
-		if (++nodes->count > nodes->buckets)
-			grow(nodes);
-		link_node(nodes, node);
-	}
-	node->lookups++;
-	pthread_mutex_unlock(&nodes->lock);
-	if (node != fresh) {
-		free(fresh);
-		if (slot)
-			slot_put(slot);
-	}
-	*result = node;
-	return 0;
-}
-
-int nodes_name_staging(struct nodes *nodes, struct slot *slot, struct staging *staging,
-		       struct node **result)
-{
-	struct node wanted = {
-	    .file = FILE_STAGING, .slot = slot, .staging = staging, .seq = staging->id};
-
-	return name(nodes, &wanted, result);
-}
-
-int nodes_name(struct nodes *nodes, enum file file, struct slot *slot, uint32_t age,
-	       const struct babus_message *message, struct node **result)
-{
-	struct node wanted = {.file = file, .slot = slot, .age = age};
-
-	if (message)
-		node_describe(&wanted, message);
-	return name(nodes, &wanted, result);
 }
 
 struct node *nodes_find(struct nodes *nodes, fuse_ino_t id)
 {
-	struct node *node;
-
 	if (id == FUSE_ROOT_ID)
 		return &nodes->root;
-	pthread_mutex_lock(&nodes->lock);
-	node = nodes->by_id[id_bucket(nodes, id)];
-	while (node && node->id != id)
-		node = node->next_by_id;
-	pthread_mutex_unlock(&nodes->lock);
-	return node;
+	return (struct node *)(uintptr_t)(id ^ nodes->mask); /* NOLINT(performance-no-int-to-ptr) */
 }
 
-void nodes_forget(struct nodes *nodes, fuse_ino_t id, uint64_t count)
+fuse_ino_t nodes_id(const struct nodes *nodes, const struct node *node)
 {
-	struct node *node = nodes_find(nodes, id);
-	bool last = false;
-
-	if (!node || id == FUSE_ROOT_ID)
-		return;
-	pthread_mutex_lock(&nodes->lock);
-	node->lookups -= count;
-	last = node->lookups == 0;
-	if (last) {
-		unlink_node(nodes, node);
-		nodes->count--;
-	}
-	pthread_mutex_unlock(&nodes->lock);
-	if (last)
-		destroy(node);
+	return node == &nodes->root ? FUSE_ROOT_ID : (uintptr_t)node ^ nodes->mask;
 }
 
 size_t nodes_count(struct nodes *nodes)
@@ -267,27 +73,124 @@ size_t nodes_count(struct nodes *nodes)
 	return count;
 }
 
-bool nodes_next_of(struct nodes *nodes, const struct slot *slot, uint64_t after,
-		   struct node *result)
+struct node *nodes_of_bus(struct nodes *nodes, enum file file)
 {
-	const struct node *next = NULL;
-
-	pthread_mutex_lock(&nodes->lock);
-	for (size_t i = 0; i < nodes->buckets; i++) {
-		const struct node *node = nodes->by_id[i];
-
-		for (; node; node = node->next_by_id)
-			if (node->slot == slot && node->id > after &&
-			    (!next || node->id < next->id))
-				next = node;
-	}
-	if (next)
-		*result = *next;
-	pthread_mutex_unlock(&nodes->lock);
-	return next;
+	return &nodes->bus[file - FILE_BUS];
 }
 
-uint64_t node_ino(enum file file, const struct slot *slot, uint32_t age)
+void node_init(struct nodes *nodes, struct node *node, enum file file, struct slot *slot)
+{
+	*node = (struct node){.file = file, .slot = slot, .generation = ++nodes->generation};
+}
+
+int node_new(enum file file, struct slot *slot, uint32_t age, const struct babus_message *message,
+	     struct node **result)
+{
+	struct message_node *node = calloc(1, sizeof(*node));
+
+	if (!node)
+		return -ENOMEM;
+	node_init(slot->fs->nodes, &node->node, file, slot);
+	node->age = age;
+	if (message)
+		node->message = *message;
+	node->message.data = NULL;
+	*result = &node->node;
+	return 0;
+}
+
+/* It has memory of its own, that lasts as long as the kernel knows it. */
+static bool is_other(const struct node *node)
+{
+	return node_is_message(node) || node->file == FILE_STAGING;
+}
+
+void node_look_up(struct fs *fs, struct node *node)
+{
+	struct nodes *nodes = fs->nodes;
+	bool first;
+
+	pthread_mutex_lock(&nodes->lock);
+	first = node->lookups++ == 0;
+	nodes->count += first;
+	if (first && is_other(node))
+		LIST_INSERT_HEAD(&node->slot->nodes.others, node, link);
+	pthread_mutex_unlock(&nodes->lock);
+	if (!first)
+		return;
+	if (node->file == FILE_STAGING)
+		staging_get(staging_of(node));
+	if (node->slot)
+		slot_get(node->slot);
+}
+
+/* What the kernel's knowledge kept. */
+static void let_go(struct node *node)
+{
+	if (node->file == FILE_STAGING)
+		staging_put(staging_of(node));
+	else if (node_is_message(node))
+		free((void *)message_node(node));
+}
+
+void node_forget(struct fs *fs, struct node *node, uint64_t count)
+{
+	struct nodes *nodes = fs->nodes;
+	struct slot *slot = node->slot;
+	bool last;
+
+	if (node == &nodes->root)
+		return;
+	pthread_mutex_lock(&nodes->lock);
+	node->lookups -= count;
+	last = node->lookups == 0;
+	nodes->count -= last;
+	if (last && is_other(node))
+		LIST_REMOVE(node, link);
+	pthread_mutex_unlock(&nodes->lock);
+	if (!last)
+		return;
+	let_go(node);
+	if (slot)
+		slot_put(slot);
+}
+
+/* --- of a slot ------------------------------------------------------------------------ */
+
+void slot_nodes_init(struct slot *slot)
+{
+	for (enum file file = 0; file < FILES_OF_SLOT; file++)
+		node_init(slot->fs->nodes, &slot->nodes.fixed[file], file, slot);
+	LIST_INIT(&slot->nodes.others);
+}
+
+struct node *nodes_of_slot(struct slot *slot, enum file file)
+{
+	return &slot->nodes.fixed[file];
+}
+
+void slot_nodes_drop(struct slot *slot)
+{
+	struct node *node, *next;
+
+	for (node = LIST_FIRST(&slot->nodes.others); node; node = next) {
+		next = LIST_NEXT(node, link);
+		let_go(node);
+	}
+}
+
+bool slot_nodes_are_known(struct slot *slot)
+{
+	struct nodes *nodes = slot->fs->nodes;
+	bool known;
+
+	pthread_mutex_lock(&nodes->lock);
+	known = !LIST_EMPTY(&slot->nodes.others);
+	pthread_mutex_unlock(&nodes->lock);
+	return known;
+}
+
+uint64_t node_ino(enum file file, const struct slot *slot, uint32_t number)
 {
 	enum {
 		INO_AGES = 16,
@@ -300,6 +203,6 @@ uint64_t node_ino(enum file file, const struct slot *slot, uint32_t age)
 	if (!slot)
 		return INO_BUS + (uint64_t)(file - FILE_BUS);
 	if (file == FILE_STAGING)
-		return slot->ino + INO_STAGING + INO_AGES + age % INO_STAGINGS;
-	return slot->ino + (file == FILE_AGE ? INO_AGES + age : (uint64_t)file);
+		return slot->ino + INO_STAGING + INO_AGES + number % INO_STAGINGS;
+	return slot->ino + (file == FILE_AGE ? INO_AGES + number : (uint64_t)file);
 }

@@ -1,26 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The id spaces of the mount.
+ * What the kernel calls a file by.
  *
- * node id    what the kernel calls a file by. FUSE_ROOT_ID is the root; every
- *            other one comes from a 64-bit counter and is never used again.
- *            It names one *message* under one file name of one instance of a
- *            slot. Each look-up of `latest` gets a node of its own: all who
- *            open one node share its size, which a publish must not change
- *            under a reader, and which the kernel sets to the offset after
- *            each write. What a node id means is in the table here; it lasts
- *            from the look-up until the kernel forgets it.
+ * node id    the address of a struct node, mixed with a random number so that
+ *            it shows nobody where babusfs keeps its memory. FUSE_ROOT_ID is
+ *            the root. A node lives from the kernel's look-up until the kernel
+ *            forgets it. The kernel forgets a node only when no request names
+ *            it any more: a handler may use its node until it replies, and not
+ *            after that.
+ * generation a number that no other node of the mount has. An id may come
+ *            again, the two together never do.
  * st_ino     what tools compare. Made of the slot's name and the file's, so it
  *            can be computed, is the same for every message and survives the
  *            slot. It cannot be turned back into a name.
  * seq        a message of one instance of a slot, see libbabus.
  * age        counted back from the newest: means another seq each time.
  * fi->fh     the open file's struct handle; only the kernel hands it back.
+ *
+ * The fixed files of a slot have their nodes in struct slot, staging files in
+ * struct staging. `latest` and the numbers get a new node at each look-up. It
+ * names one message: all who open one node share its size, which a publish must
+ * not change under a reader, and which the kernel sets to the offset after each
+ * write.
  */
 #ifndef FS_NODE_H
 #define FS_NODE_H
 
-#include "slot.h"
+#include <sys/queue.h>
+
+#include "fs.h"
 
 enum file {
 	FILE_ROOT,
@@ -34,76 +42,91 @@ enum file {
 	FILE_STAGING,
 	FILE_BUS, /* the directory .bus */
 	FILE_BUS_INFO,
-	FILE_BUS_METRICS
+	FILE_BUS_METRICS,
+	FILES,
+	FILES_OF_SLOT = FILE_PUB + 1
 };
 
-#define NODE_EMPTY  UINT64_C(0)
-#define NODE_UNSEEN UINT64_MAX
+struct slot;
 
 struct node {
 	/* constant */
-	uint64_t id;
 	enum file file;
-	uint32_t age;            /* FILE_AGE */
-	struct slot *slot;       /* referenced; NULL outside of slots */
-	struct staging *staging; /* referenced; FILE_STAGING */
-	/*
-	 * FILE_LATEST and FILE_AGE: the message; NODE_EMPTY: the slot was empty;
-	 * NODE_UNSEEN: no pin was left to look at it, which is enough to write.
-	 */
-	uint64_t seq;
-	uint64_t size;
-	uint64_t time_ns; /* CLOCK_BOOTTIME */
-	uint64_t tag, source_time_ns;
-	uint64_t publisher, origin;
-	uint32_t pid;
+	struct slot *slot; /* referenced while the kernel knows the node; NULL: outside of slots */
+	uint64_t generation;
 
 	/* protected by nodes->lock */
-	uint64_t lookups; /* how often the kernel looked it up */
-	struct node *next_by_id, *next_by_name;
+	uint64_t lookups;      /* how often the kernel looked it up and did not forget it */
+	LIST_ENTRY(node) link; /* of messages and staging files, while the kernel knows it */
+};
+
+/* The nodes of a slot. */
+struct slot_nodes {
+	struct node fixed[FILES_OF_SLOT];  /* of files with one name and one meaning */
+	LIST_HEAD(node_list, node) others; /* that the kernel knows; protected by nodes->lock */
+};
+
+#define SEQ_EMPTY  UINT64_C(0)
+#define SEQ_UNSEEN UINT64_MAX
+
+/* FILE_LATEST and FILE_AGE. */
+struct message_node {
+	struct node node;
+	uint32_t age; /* FILE_AGE */
+	/*
+	 * Without its data. seq is SEQ_EMPTY if the slot was empty, and SEQ_UNSEEN
+	 * if no pin was left to look at the message, which is enough to write.
+	 */
+	struct babus_message message;
 };
 
 int nodes_open(struct nodes **nodes);
-/* Forgets everything; before slots_close(). */
+/* After slots_close(). */
 void nodes_close(struct nodes *nodes);
 
-/* The node for `file` of `slot` and that message (NULL: none), looked up once more. -ENOMEM. */
-int nodes_name(struct nodes *nodes, enum file file, struct slot *slot, uint32_t age,
-	       const struct babus_message *message, struct node **node);
-
-int nodes_name_staging(struct nodes *nodes, struct slot *slot, struct staging *staging,
-		       struct node **node);
-
-/* The node that the kernel means. Valid until it forgets it. */
 struct node *nodes_find(struct nodes *nodes, fuse_ino_t id);
-
-/* The kernel has forgotten `count` tellings. */
-void nodes_forget(struct nodes *nodes, fuse_ino_t id, uint64_t count);
-
+fuse_ino_t nodes_id(const struct nodes *nodes, const struct node *node);
 size_t nodes_count(struct nodes *nodes);
 
-/* Of the slot's nodes the one with the next id after `after`, as it is now; false: none. */
-bool nodes_next_of(struct nodes *nodes, const struct slot *slot, uint64_t after, struct node *node);
+/* The one of a file of .bus, or of a slot, with a fixed name. */
+struct node *nodes_of_bus(struct nodes *nodes, enum file file);
+struct node *nodes_of_slot(struct slot *slot, enum file file);
 
-/* What the file's name is worth in st_ino. */
-uint64_t node_ino(enum file file, const struct slot *slot, uint32_t age);
+/* A node for a slot's file, that is part of something else. */
+void node_init(struct nodes *nodes, struct node *node, enum file file, struct slot *slot);
 
-/* Let it stand for that message. */
-void node_describe(struct node *node, const struct babus_message *message);
+/* A new node for that message (NULL: none). To be looked up next. -ENOMEM. */
+int node_new(enum file file, struct slot *slot, uint32_t age, const struct babus_message *message,
+	     struct node **node);
 
-/* Fill in what stat() shows, and how long the kernel may believe it, in seconds. */
-int node_stat(struct fs *fs, const struct node *node, struct stat *st);
-double node_attr_s(const struct node *node);
+/* The kernel looks it up, or forgets that it did so `count` times. The last frees it. */
+void node_look_up(struct fs *fs, struct node *node);
+void node_forget(struct fs *fs, struct node *node, uint64_t count);
+
+/* A slot's, without nodes known to the kernel; and at the end, whatever the kernel knows. */
+void slot_nodes_init(struct slot *slot);
+void slot_nodes_drop(struct slot *slot);
+/* Whether the kernel knows files of messages of that slot, or staging files. */
+bool slot_nodes_are_known(struct slot *slot);
+
+/* What the file's name is worth in st_ino. `number`: the age, or the staging file's id. */
+uint64_t node_ino(enum file file, const struct slot *slot, uint32_t number);
 
 static inline bool node_is_message(const struct node *node)
 {
 	return node->file == FILE_LATEST || node->file == FILE_AGE;
 }
 
-/* Whether it stands for a message that was there. */
-static inline bool node_has_message(const struct node *node)
+/* Whether it names a message that was there. */
+static inline bool message_is_there(const struct message_node *node)
 {
-	return node->seq != NODE_EMPTY && node->seq != NODE_UNSEEN;
+	return node->message.seq != SEQ_EMPTY && node->message.seq != SEQ_UNSEEN;
+}
+
+static inline const struct message_node *message_node(const struct node *node)
+{
+	return (const struct message_node *)((const char *)node -
+					     offsetof(struct message_node, node));
 }
 
 #endif

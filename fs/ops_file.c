@@ -40,7 +40,7 @@ static int check_access(fuse_req_t req, const struct node *node, const struct fu
 	int error;
 
 	if (node->file == FILE_STAGING)
-		return check_staging(req, node->staging, want);
+		return check_staging(req, staging_of(node), want);
 	if (wants_write(fi) && node->file != FILE_LATEST && node->file != FILE_PUB)
 		return -EACCES;
 	if (wants_read(fi) && node->file == FILE_PUB)
@@ -56,12 +56,13 @@ static int check_access(fuse_req_t req, const struct node *node, const struct fu
 /* The message that the look-up named, and no other. */
 static int open_message(fuse_req_t req, const struct node *node, struct handle *handle)
 {
+	uint64_t seq = message_node(node)->message.seq;
 	int error = 0;
 
-	if (node->seq == NODE_UNSEEN)
+	if (seq == SEQ_UNSEEN)
 		error = -ENOBUFS;
-	else if (node->seq != NODE_EMPTY)
-		error = snapshot_take(node->slot, BABUS_SEQ, node->seq, &handle->snapshot);
+	else if (seq != SEQ_EMPTY)
+		error = snapshot_take(node->slot, BABUS_SEQ, seq, &handle->snapshot);
 	snapshot_unhold(node->slot, fuse_req_ctx(req)->pid);
 	/* Gone: the kernel looks up again. */
 	return error == -EAGAIN || error == -ENODATA ? -ESTALE : error;
@@ -113,7 +114,7 @@ static int open_node(fuse_req_t req, const struct node *node, struct handle *han
 	case FILE_PUB:
 		break;
 	case FILE_STAGING:
-		handle->staging = staging_get(node->staging);
+		handle->staging = staging_get(staging_of(node));
 		return 0;
 	default:
 		error = -EISDIR;
@@ -128,7 +129,7 @@ void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct fs *fs = ops_fs(req);
 	const struct node *node = nodes_find(fs->nodes, ino);
 	struct handle *handle = NULL;
-	int error = node ? check_access(req, node, fi) : -ESTALE;
+	int error = check_access(req, node, fi);
 
 	if (!error)
 		error = handle_open(fs, node->file, node->slot, fuse_req_ctx(req)->uid, &handle);

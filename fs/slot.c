@@ -86,6 +86,7 @@ void slots_close(struct slots *slots)
 		for (slot = LIST_FIRST(&slots->buckets[i]); slot; slot = next) {
 			next = LIST_NEXT(slot, link);
 			staging_drop_all(slot_get(slot));
+			slot_nodes_drop(slot);
 			LIST_REMOVE(slot, link);
 			destroy(slot);
 		}
@@ -124,6 +125,7 @@ static int open_slot(struct slots *slots, const char *name, struct slot **result
 	slot->ino = slot_ino(name);
 	TAILQ_INIT(&slot->parked);
 	LIST_INIT(&slot->staging);
+	slot_nodes_init(slot);
 	pthread_mutex_init(&slot->lock, NULL);
 	pthread_mutex_init(&slot->view_lock, NULL);
 	pthread_mutex_init(&slot->publish_lock, NULL);

@@ -13,6 +13,7 @@
 
 #include "caller.h"
 #include "fs.h"
+#include "node.h"
 
 enum {
 	SLOT_BUCKETS = 64,   /* of a slot's snapshots */
@@ -49,6 +50,8 @@ struct slot {
 	unsigned references;
 	bool removed;
 	bool dismissed; /* the kernel was told to forget it */
+
+	struct slot_nodes nodes;
 
 	pthread_mutex_t view_lock; /* held while one more message is pinned, for a moment */
 

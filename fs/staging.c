@@ -75,7 +75,8 @@ static void drop_name(struct slot *slot, struct staging *staging)
 	slot_put(slot);
 }
 
-static int new_staging(struct user *user, const char *name, struct staging **result)
+static int new_staging(struct slot *slot, struct user *user, const char *name,
+		       struct staging **result)
 {
 	static _Atomic uint64_t last_id;
 	struct staging *staging;
@@ -90,6 +91,7 @@ static int new_staging(struct user *user, const char *name, struct staging **res
 		budget_give(&user->memory, COST);
 		return -ENOMEM;
 	}
+	node_init(slot->fs->nodes, &staging->node, FILE_STAGING, slot);
 	staging->id = ++last_id;
 	staging->user = user_get(user);
 	staging->references = 1;
@@ -114,7 +116,7 @@ int staging_create(struct slot *slot, const char *name, const struct access *acc
 	error = user_find(slot->fs->users, access->uid, &user);
 	if (error)
 		return error;
-	error = new_staging(user, name, &staging);
+	error = new_staging(slot, user, name, &staging);
 	user_put(user);
 	if (error)
 		return error;

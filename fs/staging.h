@@ -19,6 +19,7 @@ enum {
 };
 
 struct staging {
+	struct node node;  /* constant, but for what the kernel knows */
 	uint64_t id;       /* constant; never used again */
 	struct user *user; /* constant; whose memory it takes */
 	_Atomic unsigned references;
@@ -32,6 +33,11 @@ struct staging {
 	struct pending content;
 	uint64_t time_ns;
 };
+
+static inline struct staging *staging_of(const struct node *node)
+{
+	return (struct staging *)((uintptr_t)node - offsetof(struct staging, node));
+}
 
 /*
  * Make an empty one, referenced. -EPERM: the name means something else;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "attr.h"
 #include "ops.h"
 #include "snapshot.h"
 
@@ -13,13 +14,13 @@ void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
 	struct stat st;
-	int error = node ? node_stat(ops_fs(req), node, &st) : -ESTALE;
+	int error = attr_stat(ops_fs(req), node, &st);
 
 	(void)fi;
 	if (error)
 		fuse_reply_err(req, ops_errno(error));
 	else
-		fuse_reply_attr(req, &st, node_attr_s(node));
+		fuse_reply_attr(req, &st, attr_seconds(node));
 }
 
 /* --- changing ------------------------------------------------------------------------- */
@@ -71,9 +72,9 @@ void ops_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		 struct fuse_file_info *fi)
 {
 	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
-	int error = node ? 0 : -ESTALE;
+	int error = 0;
 
-	if (!error && node->file == FILE_STAGING) {
+	if (node->file == FILE_STAGING) {
 		error = ops_set_staging(req, node, attr, to_set);
 		to_set = 0;
 	}
@@ -108,17 +109,12 @@ enum {
 };
 
 /* The message that a file stands for; of other files of a slot the newest. */
-static bool find_message(const struct node *node, struct node *message)
+static bool find_message(const struct node *node, struct babus_message *message)
 {
-	struct babus_message newest;
-
-	*message = *node;
-	if (node_is_message(node))
-		return node_has_message(node);
-	if (!node->slot || snapshot_describe(node->slot, &newest))
-		return false;
-	node_describe(message, &newest);
-	return true;
+	if (!node_is_message(node))
+		return !snapshot_describe(node->slot, message);
+	*message = message_node(node)->message;
+	return message_is_there(message_node(node));
 }
 
 static int print_number(uint64_t number, char *value)
@@ -126,69 +122,59 @@ static int print_number(uint64_t number, char *value)
 	return snprintf(value, VALUE_MAX, "%" PRIu64, number);
 }
 
-static int get_seq(const struct node *message, char *value)
+static int get_seq(const struct babus_message *message, char *value)
 {
 	return print_number(message->seq, value);
 }
 
-static int get_time(const struct node *message, char *value)
+static int get_time(const struct babus_message *message, char *value)
 {
 	return print_number(babus_wall_time(message->time_ns), value);
 }
 
-static int get_time_boot(const struct node *message, char *value)
+static int get_time_boot(const struct babus_message *message, char *value)
 {
 	return print_number(message->time_ns, value);
 }
 
-static int get_pid(const struct node *message, char *value)
+static int get_pid(const struct babus_message *message, char *value)
 {
 	return print_number(message->pid, value);
 }
 
-static int get_publisher(const struct node *message, char *value)
+static int get_publisher(const struct babus_message *message, char *value)
 {
 	return print_number(message->publisher, value);
 }
 
-static int get_origin(const struct node *message, char *value)
+static int get_origin(const struct babus_message *message, char *value)
 {
 	return print_number(message->origin, value);
 }
 
-static int get_tag(const struct node *message, char *value)
+static int get_tag(const struct babus_message *message, char *value)
 {
 	return print_number(message->tag, value);
 }
 
-static int get_source_time(const struct node *message, char *value)
+static int get_source_time(const struct babus_message *message, char *value)
 {
 	return print_number(message->source_time_ns, value);
 }
 
-static int get_type(const struct node *message, char *value)
-{
-	struct babus_slot_info info;
-
-	if (babus_slot_info(message->slot->bus, &info))
-		return -1;
-	return snprintf(value, VALUE_MAX, "%s", info.type);
-}
-
 static const struct attribute {
 	const char *name;
-	int (*get)(const struct node *message, char *value);
-	bool of_message;
+	int (*get)(const struct babus_message *message, char *value);
 } attributes[] = {
-    {"user.babus.seq", get_seq, true},
-    {"user.babus.time_ns", get_time, true},
-    {"user.babus.time_boot_ns", get_time_boot, true},
-    {"user.babus.pid", get_pid, true},
-    {"user.babus.publisher", get_publisher, true},
-    {"user.babus.origin", get_origin, true},
-    {"user.babus.tag", get_tag, true},
-    {"user.babus.source_time_ns", get_source_time, true},
-    {"user.babus.type", get_type, false},
+    {"user.babus.seq", get_seq},
+    {"user.babus.time_ns", get_time},
+    {"user.babus.time_boot_ns", get_time_boot},
+    {"user.babus.pid", get_pid},
+    {"user.babus.publisher", get_publisher},
+    {"user.babus.origin", get_origin},
+    {"user.babus.tag", get_tag},
+    {"user.babus.source_time_ns", get_source_time},
+    {"user.babus.type", NULL}, /* of the slot */
 };
 
 enum {
@@ -205,23 +191,38 @@ static void reply_value(fuse_req_t req, const char *value, size_t length, size_t
 		fuse_reply_buf(req, value, length);
 }
 
+static int get_type(struct slot *slot, char *value)
+{
+	struct babus_slot_info info;
+
+	if (babus_slot_info(slot->bus, &info))
+		return -1;
+	return snprintf(value, VALUE_MAX, "%s", info.type);
+}
+
+/* Its length, or -1: there is no such attribute. */
+static int get_value(const struct node *node, const char *name, char *value)
+{
+	struct babus_message message;
+	size_t i = 0;
+
+	while (i < ATTRIBUTES && strcmp(attributes[i].name, name) != 0)
+		i++;
+	if (i == ATTRIBUTES || !node->slot)
+		return -1;
+	if (!attributes[i].get)
+		return get_type(node->slot, value);
+	return find_message(node, &message) ? attributes[i].get(&message, value) : -1;
+}
+
 void ops_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
 	char value[VALUE_MAX];
-	struct node message;
-	int length = -1;
+	int length = get_value(node, name, value);
 
-	if (node && node->slot && strncmp(name, "user.babus.", 11) == 0) {
-		bool is_there = find_message(node, &message);
-
-		for (size_t i = 0; i < ATTRIBUTES; i++)
-			if (strcmp(attributes[i].name, name) == 0 &&
-			    (is_there || !attributes[i].of_message))
-				length = attributes[i].get(&message, value);
-	}
 	if (length < 0)
-		fuse_reply_err(req, node ? ENODATA : ESTALE);
+		fuse_reply_err(req, ENODATA);
 	else
 		reply_value(req, value, (size_t)length, size);
 }
@@ -229,24 +230,22 @@ void ops_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 void ops_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
+	bool is_there = false;
+	struct babus_message message;
 	char names[VALUE_MAX];
-	struct node message;
 	size_t length = 0;
 
-	if (node && node->slot) {
-		bool is_there = find_message(node, &message);
+	if (node->slot)
+		is_there = find_message(node, &message);
+	for (size_t i = 0; node->slot && i < ATTRIBUTES; i++) {
+		size_t name_size = strlen(attributes[i].name) + 1;
 
-		for (size_t i = 0; i < ATTRIBUTES; i++) {
-			if (!is_there && attributes[i].of_message)
-				continue;
-			memcpy(names + length, attributes[i].name, strlen(attributes[i].name) + 1);
-			length += strlen(attributes[i].name) + 1;
-		}
+		if (!is_there && attributes[i].get)
+			continue;
+		memcpy(names + length, attributes[i].name, name_size);
+		length += name_size;
 	}
-	if (node)
-		reply_value(req, names, length, size);
-	else
-		fuse_reply_err(req, ESTALE);
+	reply_value(req, names, length, size);
 }
 
 void ops_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
