@@ -10,7 +10,11 @@
 /* 0 or an error of the library. */
 int attr_stat(struct fs *fs, const struct node *node, struct stat *st);
 
-/* How long the kernel may believe it. */
-double attr_seconds(const struct node *node);
+void attr_set_times(struct stat *st, uint64_t ns);
+
+/* Of setattr: what the permissions of a slot are made of. */
+enum {
+	ATTR_ACCESS = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID
+};
 
 #endif

@@ -6,9 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "attr.h"
+#include "files.h"
 #include "ops.h"
-#include "snapshot.h"
+#include "staging.h"
+
+/* --- looking up ------------------------------------------------------------------------ */
 
 /* An age as it is listed: no sign, no zeros in front. */
 static bool parse_age(const char *name, uint32_t *age)
@@ -24,94 +26,40 @@ static bool parse_age(const char *name, uint32_t *age)
 	return true;
 }
 
-/* --- looking up ------------------------------------------------------------------------ */
-
-void ops_reply_entry(fuse_req_t req, struct node *node)
+void dir_look_up_slot(fuse_req_t req, const struct node *directory, const char *name)
 {
-	struct fs *fs = ops_fs(req);
-	/* Names are looked up each time. */
-	struct fuse_entry_param entry = {.ino = nodes_id(fs->nodes, node),
-					 .generation = node->generation,
-					 .attr_timeout = attr_seconds(node)};
-	int error;
-
-	node_look_up(fs, node);
-	error = attr_stat(fs, node, &entry.attr);
-	if (error)
-		fuse_reply_err(req, ops_errno(error));
-	else
-		error = fuse_reply_entry(req, &entry);
-	/* Else the kernel knows it, and may have forgotten it by now. */
-	if (error)
-		node_forget(fs, node, 1);
-}
-
-static void reply_message(fuse_req_t req, enum file file, struct slot *slot, uint32_t age,
-			  const struct babus_message *message)
-{
-	struct node *node;
-	int error = node_new(file, slot, age, message, &node);
-
-	if (error)
-		fuse_reply_err(req, -error);
-	else
-		ops_reply_entry(req, node);
-}
-
-/* `latest`, or a number: names a message, which is held for the open. */
-static void lookup_message(fuse_req_t req, struct slot *slot, enum file file, uint32_t age)
-{
-	pid_t pid = fuse_req_ctx(req)->pid;
-	struct babus_message message;
-	struct snapshot *snapshot;
-	int error = snapshot_take(slot, file == FILE_LATEST ? BABUS_LATEST : BABUS_AGE, age,
-				  &snapshot);
-
-	if (error == -ENODATA && file == FILE_LATEST) {
-		reply_message(req, file, slot, age, NULL);
-		return;
-	}
-	/* Readers take all pins, or all memory for copies: that is no matter of writers. */
-	if (error == -ENOBUFS && file == FILE_LATEST) {
-		message = (struct babus_message){.seq = SEQ_UNSEEN};
-		reply_message(req, file, slot, age, &message);
-		return;
-	}
-	if (error) {
-		bool none = file == FILE_AGE &&
-			    (error == -ESTALE || error == -ENODATA || error == -EINVAL);
-
-		if (error == -ENODEV)
-			slot_gone(slot);
-		fuse_reply_err(req, none ? ENOENT : error == -ENODEV ? ESTALE : ops_errno(error));
-		return;
-	}
-	message = snapshot->message;
-	snapshot_hold(slot, snapshot, pid);
-	reply_message(req, file, slot, age, &message);
-}
-
-static void lookup_in_slot(fuse_req_t req, struct slot *slot, const char *name)
-{
-	const struct named_file *file = named_file(slot_files, name);
+	enum file file = kind_find(name, FILE_LATEST, FILE_PUB);
+	struct slot *slot = directory->slot;
 	uint32_t age;
 
-	if (file && file->file != FILE_LATEST)
-		ops_reply_entry(req, nodes_of_slot(slot, file->file));
-	else if (file)
-		lookup_message(req, slot, FILE_LATEST, 0);
+	if (file == FILE_LATEST)
+		message_look_up(req, slot, FILE_LATEST, 0);
+	else if (file != FILES)
+		ops_reply_entry(req, nodes_of_slot(slot, file));
 	else if (parse_age(name, &age))
-		lookup_message(req, slot, FILE_AGE, age);
+		message_look_up(req, slot, FILE_AGE, age);
 	else
-		ops_lookup_staging(req, slot, name);
+		staging_look_up(req, slot, name);
 }
 
-static void lookup_slot(fuse_req_t req, const char *name)
+void dir_look_up_bus(fuse_req_t req, const struct node *directory, const char *name)
+{
+	enum file file = kind_find(name, FILE_BUS_INFO, FILE_BUS_METRICS);
+
+	(void)directory;
+	if (file == FILES)
+		fuse_reply_err(req, ENOENT);
+	else
+		ops_reply_entry(req, nodes_of_bus(ops_fs(req)->nodes, file));
+}
+
+void dir_look_up_root(fuse_req_t req, const struct node *directory, const char *name)
 {
 	struct slot *slot;
 	int error;
 
-	if (strcmp(name, ".bus") == 0) {
+	(void)directory;
+	if (kind_find(name, FILE_BUS, FILE_BUS) == FILE_BUS) {
 		ops_reply_entry(req, nodes_of_bus(ops_fs(req)->nodes, FILE_BUS));
 		return;
 	}
@@ -128,82 +76,94 @@ static void lookup_slot(fuse_req_t req, const char *name)
 	slot_put(slot);
 }
 
-void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-	const struct node *node = nodes_find(ops_fs(req)->nodes, parent);
-	const struct named_file *file;
+/* --- listing ----------------------------------------------------------------------------- */
 
-	switch (node->file) {
-	case FILE_ROOT:
-		lookup_slot(req, name);
-		return;
-	case FILE_SLOT:
-		lookup_in_slot(req, node->slot, name);
-		return;
-	case FILE_BUS:
-		file = named_file(bus_files, name);
-		if (file)
-			ops_reply_entry(req, nodes_of_bus(ops_fs(req)->nodes, file->file));
-		else
-			fuse_reply_err(req, ENOENT);
-		return;
+static int add_slot(void *listing, const char *name)
+{
+	return listing_add(listing, name, slot_ino(name), S_IFDIR);
+}
+
+static bool is_listed(const struct fs *fs, enum file file)
+{
+	switch (kinds[file].listed) {
+	case LISTED_UNLESS_HIDDEN:
+		return !fs->options.hide_wait;
+	case LISTED_IF_ALL:
+		return fs->options.list_all;
 	default:
-		fuse_reply_err(req, ENOTDIR);
+		return kinds[file].name;
 	}
 }
 
-void ops_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
+/* Those with a fixed name. */
+static int list_kinds(struct fs *fs, struct slot *slot, enum file first, enum file last,
+		      struct listing *listing)
 {
-	struct fs *fs = ops_fs(req);
+	int error = 0;
 
-	node_forget(fs, nodes_find(fs->nodes, ino), count);
-	fuse_reply_none(req);
-}
-
-void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
-{
-	struct fs *fs = ops_fs(req);
-
-	for (size_t i = 0; i < count; i++)
-		node_forget(fs, nodes_find(fs->nodes, forgets[i].ino), forgets[i].nlookup);
-	fuse_reply_none(req);
-}
-
-/* --- listing ----------------------------------------------------------------------------- */
-
-static int check_list(fuse_req_t req, const struct node *node)
-{
-	struct access access;
-	int error;
-
-	if (node->file != FILE_SLOT)
-		return 0;
-	error = slot_access(node->slot, fuse_req_ctx(req)->uid != 0, &access);
-	if (!error && !caller_may(req, &access, MAY_READ))
-		error = -EACCES;
+	for (enum file file = first; !error && file <= last; file++)
+		if (is_listed(fs, file))
+			error = listing_add(listing, kinds[file].name, node_ino(file, slot, 0),
+					    kinds[file].type);
 	return error;
 }
 
-void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+static int list_root(struct fs *fs, struct listing *listing)
 {
-	struct fs *fs = ops_fs(req);
-	const struct node *node = nodes_find(fs->nodes, ino);
-	struct handle *handle = NULL;
-	int error = check_list(req, node);
+	int error = babus_domain_list(fs->domain, add_slot, listing);
+
+	return error ? error : list_kinds(fs, NULL, FILE_BUS, FILE_BUS, listing);
+}
+
+static int list_staging(struct slot *slot, struct listing *listing)
+{
+	struct staging *staging;
+	int error = 0;
+
+	pthread_mutex_lock(&slot->lock);
+	LIST_FOREACH(staging, &slot->staging, link)
+	if (!error)
+		error = listing_add(listing, staging->name,
+				    node_ino(FILE_STAGING, slot, (uint32_t)staging->id), S_IFREG);
+	pthread_mutex_unlock(&slot->lock);
+	return error;
+}
+
+static int list_slot(struct fs *fs, struct slot *slot, struct listing *listing)
+{
+	struct babus_slot_info info;
+	int error = babus_slot_info(slot->bus, &info);
 
 	if (!error)
-		error = handle_open(fs, node->file, node->slot, fuse_req_ctx(req)->uid, &handle);
+		error = list_kinds(fs, slot, FILE_LATEST, FILE_PUB, listing);
 	if (!error)
-		error = listing_make(fs, node, &handle->listing);
-	if (error) {
-		if (handle)
-			handle_put(handle);
-		fuse_reply_err(req, ops_errno(error));
-		return;
+		error = list_staging(slot, listing);
+	for (uint32_t age = 0; !error && age < info.kept; age++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%u", (unsigned)age);
+		error = listing_add(listing, name, node_ino(FILE_AGE, slot, age), S_IFREG);
 	}
-	fi->fh = (uintptr_t)handle;
-	if (fuse_reply_open(req, fi))
-		handle_put(handle);
+	return error;
+}
+
+int dir_open(fuse_req_t req, const struct node *node, struct handle *handle,
+	     const struct fuse_file_info *fi)
+{
+	struct listing *listing = &handle->listing;
+	struct fs *fs = ops_fs(req);
+	int error = listing_add(listing, ".", node_ino(node->file, node->slot, 0), S_IFDIR);
+
+	(void)fi;
+	if (!error)
+		error = listing_add(listing, "..", node_ino(FILE_ROOT, NULL, 0), S_IFDIR);
+	if (error)
+		return error;
+	if (node->file == FILE_ROOT)
+		return list_root(fs, listing);
+	if (node->file == FILE_SLOT)
+		return list_slot(fs, node->slot, listing);
+	return list_kinds(fs, NULL, FILE_BUS_INFO, FILE_BUS_METRICS, listing);
 }
 
 void ops_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
@@ -234,11 +194,26 @@ void ops_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct 
 	free(buffer);
 }
 
-void ops_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+/* An error says that the kernel knew nothing of it, or nothing of us any more. */
+static void dismiss(struct fs *fs, uint64_t directory, const char *name)
 {
-	(void)ino;
-	handle_put(handle_of(fi));
-	fuse_reply_err(req, 0);
+	fuse_lowlevel_notify_inval_entry(fs->session, directory, name, strlen(name));
+}
+
+void dir_dismiss(struct fs *fs, struct slot *slot)
+{
+	uint64_t directory = nodes_id(fs->nodes, nodes_of_slot(slot, FILE_SLOT));
+
+	for (enum file file = FILE_LATEST; file < FILES_OF_SLOT; file++)
+		if (kinds[file].name)
+			dismiss(fs, directory, kinds[file].name);
+	for (uint32_t age = 0; slot_nodes_are_known(slot) && age < slot->depth; age++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%u", (unsigned)age);
+		dismiss(fs, directory, name);
+	}
+	dismiss(fs, FUSE_ROOT_ID, slot->name);
 }
 
 /* --- slots --------------------------------------------------------------------------------- */
@@ -303,7 +278,7 @@ void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 		return;
 	}
 	babus_slot_close(created);
-	lookup_slot(req, name);
+	dir_look_up_root(req, NULL, name);
 }
 
 void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)

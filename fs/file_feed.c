@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading, and waiting for something to read. A read that has to wait is
- * parked with a struct read; the wake thread goes on with it. An interrupt
+ * `wait` and `stream`: reading, and waiting for something to read. A read that
+ * has to wait is parked with a struct read; the wake thread goes on with it. An interrupt
  * only marks it: it may be told from within fuse_req_interrupt_func(), or
  * while the wake thread is about to answer.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 
+#include "attr.h"
+#include "files.h"
 #include "ops.h"
 #include "snapshot.h"
-#include "staging.h"
 #include "wake.h"
 
 enum {
@@ -30,21 +30,6 @@ struct read {
 };
 
 /* --- giving what there is -------------------------------------------------------------- */
-
-/* Bytes of `have` from `offset` on, at most `size` and what one reply carries. */
-static size_t part(size_t have, uint64_t offset, size_t size)
-{
-	if (offset >= have)
-		return 0;
-	return size < have - (size_t)offset ? size : have - (size_t)offset;
-}
-
-static void reply_part(fuse_req_t req, const void *data, size_t have, uint64_t offset, size_t size)
-{
-	size_t length = part(have, offset, size);
-
-	fuse_reply_buf(req, length ? (const char *)data + offset : NULL, length);
-}
 
 /* Messages between what was read last and `seq`; the message itself may be shared. */
 static uint64_t lost_before(const struct handle *handle, uint64_t seq)
@@ -94,7 +79,7 @@ static int give_wait(struct handle *handle, fuse_req_t req, size_t size, uint64_
 	message = &handle->snapshot->message;
 	if (offset >= message->size || size >= message->size - offset)
 		handle->ended = true;
-	reply_part(req, message->data, message->size, offset, size);
+	ops_reply_part(req, message->data, message->size, offset, size);
 	return 0;
 }
 
@@ -138,7 +123,7 @@ static int give_stream(struct handle *handle, fuse_req_t req, size_t size, uint6
 	offset -= handle->base;
 	size = stop_short(size, message->size - offset);
 	handle->ended = size >= message->size - offset;
-	reply_part(req, message->data, message->size, offset, size);
+	ops_reply_part(req, message->data, message->size, offset, size);
 	return 0;
 }
 
@@ -281,179 +266,26 @@ static void wait_and_read(fuse_req_t req, struct handle *handle, size_t size, ui
 	park(read);
 }
 
-static void read_staging(fuse_req_t req, struct staging *staging, size_t size, uint64_t offset)
+void feed_read(fuse_req_t req, struct handle *handle, size_t size, uint64_t offset,
+	       const struct fuse_file_info *fi)
 {
-	pthread_mutex_lock(&staging->lock);
-	reply_part(req, staging->content.data, staging->content.size, offset, size);
-	pthread_mutex_unlock(&staging->lock);
+	int error = give(handle, req, size, offset);
+
+	if (error == -EAGAIN && !(fi->flags & O_NONBLOCK))
+		wait_and_read(req, handle, size, offset);
+	else if (error)
+		fuse_reply_err(req, ops_errno(error));
 }
 
-void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+int feed_open(fuse_req_t req, const struct node *node, struct handle *handle,
+	      const struct fuse_file_info *fi)
 {
-	struct handle *handle = handle_of(fi);
-	const struct snapshot *snapshot;
-	int error;
-
-	(void)ino;
-	if (handle->file == FILE_WAIT || handle->file == FILE_STREAM) {
-		error = give(handle, req, size, (uint64_t)off);
-		if (error == -EAGAIN && !(fi->flags & O_NONBLOCK))
-			wait_and_read(req, handle, size, (uint64_t)off);
-		else if (error)
-			fuse_reply_err(req, ops_errno(error));
-		return;
-	}
-	/* The reader may close as soon as it has the answer, and its memory must
-	   outlast the reply. */
-	handle_get(handle);
-	snapshot = handle->snapshot;
-	if (handle->staging)
-		read_staging(req, handle->staging, size, (uint64_t)off);
-	else if (handle->text.data)
-		reply_part(req, handle->text.data, handle->text.size, (uint64_t)off, size);
-	else if (snapshot)
-		reply_part(req, snapshot->message.data, snapshot->message.size, (uint64_t)off,
-			   size);
-	else
-		fuse_reply_buf(req, NULL, 0);
-	handle_put(handle);
+	(void)req, (void)fi;
+	return snapshot_newest(node->slot, &handle->after);
 }
 
-/* --- poll ----------------------------------------------------------------------------------- */
-
-struct poll_wait {
-	struct parked parked;
-	struct fuse_pollhandle *ph;
-	struct handle *handle; /* NULL: it has another one by now, or is closed */
-};
-
-static void free_poll(struct poll_wait *wait)
+int feed_stat(struct fs *fs, const struct node *node, struct stat *st)
 {
-	fuse_pollhandle_destroy(wait->ph);
-	free(wait);
-}
-
-/* In the wake thread. */
-static void answer_poll(struct parked *parked, int status)
-{
-	struct poll_wait *wait = (struct poll_wait *)((char *)parked -
-						      offsetof(struct poll_wait, parked));
-	struct wake *wake = parked->slot->fs->wake;
-
-	(void)status;
-	wake_lock(wake);
-	if (wait->handle)
-		wait->handle->poll = NULL;
-	wake_unlock(wake);
-	/* The kernel asks again, and finds out. */
-	fuse_lowlevel_notify_poll(wait->ph);
-	free_poll(wait);
-}
-
-/*
- * From here on `handle` has none. What is returned is the caller's to free; one
- * that the wake thread has is on its way, and that thread's. Needs wake->lock.
- */
-static struct poll_wait *take_poll_locked(struct handle *handle)
-{
-	struct poll_wait *wait = handle->poll;
-
-	handle->poll = NULL;
-	if (wait && !wake_unpark_locked(&wait->parked)) {
-		wait->handle = NULL;
-		wait = NULL;
-	}
-	return wait;
-}
-
-void ops_forget_poll(struct handle *handle)
-{
-	struct wake *wake = handle->fs->wake;
-	struct poll_wait *wait;
-
-	wake_lock(wake);
-	wait = take_poll_locked(handle);
-	wake_unlock(wake);
-	if (wait)
-		free_poll(wait);
-}
-
-/*
- * Have `ph` told of the next news after `after`. Takes over `ph`. The kernel
- * knows all who poll one open file by the same handle, so one is enough; it
- * must be told of what any of them has not seen.
- */
-static void arm_poll(struct handle *handle, struct fuse_pollhandle *ph, uint64_t after)
-{
-	struct poll_wait *old, *wait = calloc(1, sizeof(*wait));
-	struct wake *wake = handle->fs->wake;
-	int error;
-
-	if (!wait) {
-		fuse_lowlevel_notify_poll(ph);
-		fuse_pollhandle_destroy(ph);
-		return;
-	}
-	wait->parked = (struct parked){.slot = handle->slot, .after = after, .answer = answer_poll};
-	wait->ph = ph;
-	wait->handle = handle;
-	/* Two threads may be here with the same file: exchange the old one at once. */
-	wake_lock(wake);
-	old = take_poll_locked(handle);
-	if (old && old->parked.after < after)
-		wait->parked.after = old->parked.after;
-	error = wake_park_locked(wake, &wait->parked);
-	if (!error)
-		handle->poll = wait;
-	wake_unlock(wake);
-	if (old)
-		free_poll(old);
-	if (error) {
-		fuse_lowlevel_notify_poll(ph);
-		free_poll(wait);
-	}
-}
-
-/* Whether a read would not block: 0 or -EAGAIN, or the error it would give. */
-static int look(struct handle *handle)
-{
-	bool rest;
-	uint64_t after;
-	int error;
-
-	pthread_mutex_lock(&handle->lock);
-	rest = handle->snapshot && !handle->ended;
-	after = handle->after;
-	pthread_mutex_unlock(&handle->lock);
-	if (rest)
-		return 0;
-	error = snapshot_is_after(handle->slot, after);
-	return error == -ENODATA ? -EAGAIN : error;
-}
-
-void ops_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
-{
-	struct handle *handle = handle_of(fi);
-	bool waits = handle->file == FILE_WAIT || handle->file == FILE_STREAM;
-	uint64_t newest = 0;
-	int error;
-
-	(void)ino;
-	if (!waits) {
-		if (ph)
-			fuse_pollhandle_destroy(ph);
-		fuse_reply_poll(req, POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM);
-		return;
-	}
-	/* Told of what comes after what the answer below is about. */
-	error = snapshot_newest(handle->slot, &newest);
-	if (ph && !error)
-		arm_poll(handle, ph, newest);
-	else if (ph)
-		fuse_pollhandle_destroy(ph);
-	if (!error)
-		error = look(handle);
-	fuse_reply_poll(req, !error             ? POLLIN | POLLRDNORM
-			     : error == -EAGAIN ? 0
-						: POLLIN | POLLERR | POLLHUP);
+	st->st_blksize = FS_REQUEST_MAX;
+	return attr_stat_slot(fs, node, st);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Publishing. A message is what was written through an open file since it last
- * published:
+ * `latest` and the history. An open file is the message that its look-up found,
+ * whatever comes meanwhile. Writing to `latest` publishes; a message is what was
+ * written through an open file since it last published:
  *
  *     FLUSH     publishes if its lock owner wrote last: a shell sends one for
  *               its own copy of the descriptor before anything was written,
@@ -15,9 +16,121 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "attr.h"
+#include "files.h"
 #include "log.h"
 #include "ops.h"
-#include "staging.h"
+#include "snapshot.h"
+
+enum {
+	/* From here on tools should read with the largest requests there are. */
+	LARGE = 128 << 10
+};
+
+/* --- reading -------------------------------------------------------------------- */
+
+static void reply_message(fuse_req_t req, enum file file, struct slot *slot, uint32_t age,
+			  const struct babus_message *message)
+{
+	struct node *node;
+	int error = node_new(file, slot, age, message, &node);
+
+	if (error)
+		fuse_reply_err(req, -error);
+	else
+		ops_reply_entry(req, node);
+}
+
+/* `latest`, or a number: names a message, which is held for the open. */
+void message_look_up(fuse_req_t req, struct slot *slot, enum file file, uint32_t age)
+{
+	pid_t pid = fuse_req_ctx(req)->pid;
+	struct babus_message message;
+	struct snapshot *snapshot;
+	int error = snapshot_take(slot, file == FILE_LATEST ? BABUS_LATEST : BABUS_AGE, age,
+				  &snapshot);
+
+	if (error == -ENODATA && file == FILE_LATEST) {
+		reply_message(req, file, slot, age, NULL);
+		return;
+	}
+	/* Readers take all pins, or all memory for copies: that is no matter of writers. */
+	if (error == -ENOBUFS && file == FILE_LATEST) {
+		message = (struct babus_message){.seq = SEQ_UNSEEN};
+		reply_message(req, file, slot, age, &message);
+		return;
+	}
+	if (error) {
+		bool none = file == FILE_AGE &&
+			    (error == -ESTALE || error == -ENODATA || error == -EINVAL);
+
+		if (error == -ENODEV)
+			slot_gone(slot);
+		fuse_reply_err(req, none ? ENOENT : error == -ENODEV ? ESTALE : ops_errno(error));
+		return;
+	}
+	message = snapshot->message;
+	snapshot_hold(slot, snapshot, pid);
+	reply_message(req, file, slot, age, &message);
+}
+
+int message_stat(struct fs *fs, const struct node *node, struct stat *st)
+{
+	const struct message_node *message = message_node(node);
+	uint64_t size = message->message.size;
+	int error;
+
+	st->st_ino = node_ino(node->file, node->slot, message->age);
+	st->st_size = (off_t)size;
+	st->st_blocks = (blkcnt_t)((size + 511) / 512);
+	if (size >= LARGE)
+		st->st_blksize = FS_REQUEST_MAX;
+	error = attr_stat_slot(fs, node, st);
+	if (!error && message_is_there(message))
+		attr_set_times(st, babus_wall_time(message->message.time_ns));
+	return error;
+}
+
+/* The message that the look-up named, and no other. */
+int message_open(fuse_req_t req, const struct node *node, struct handle *handle,
+		 const struct fuse_file_info *fi)
+{
+	uint64_t seq = message_node(node)->message.seq;
+	int error = 0;
+
+	(void)fi;
+	if (seq == SEQ_UNSEEN)
+		error = -ENOBUFS;
+	else if (seq != SEQ_EMPTY)
+		error = snapshot_take(node->slot, BABUS_SEQ, seq, &handle->snapshot);
+	snapshot_unhold(node->slot, fuse_req_ctx(req)->pid);
+	/* Gone: the kernel looks up again. */
+	return error == -EAGAIN || error == -ENODATA ? -ESTALE : error;
+}
+
+void message_read(fuse_req_t req, struct handle *handle, size_t size, uint64_t offset,
+		  const struct fuse_file_info *fi)
+{
+	static const struct babus_message none = {0};
+	const struct babus_message *message = handle->snapshot ? &handle->snapshot->message : &none;
+
+	(void)fi;
+	ops_reply_part(req, message->data, message->size, offset, size);
+}
+
+/* --- writing -------------------------------------------------------------------- */
+
+int latest_open(fuse_req_t req, const struct node *node, struct handle *handle,
+		const struct fuse_file_info *fi)
+{
+	int error = wants_read(fi) ? message_open(req, node, handle, fi) : 0;
+
+	if (error || !wants_write(fi))
+		return error;
+	/* Reading moves the offset that the message will be written at. */
+	handle->pending.floats = wants_read(fi);
+	return handle_add_writer(handle);
+}
 
 /* The message is lost, and its writer's next writes and closes say why. Needs handle->lock. */
 static int break_off(struct handle *handle, int error, uint64_t owner)
@@ -48,18 +161,6 @@ static int publish(struct handle *handle)
 	return error;
 }
 
-/* --- pub: each write is one message -------------------------------------------------- */
-
-static int write_pub(struct handle *handle, const void *data, size_t size, pid_t pid)
-{
-	/* A longer one may be a part of what was written. */
-	if (size > FS_PUB_MAX)
-		return -EFBIG;
-	return slot_publish(handle->slot, data, size, pid);
-}
-
-/* --- latest ----------------------------------------------------------------------------- */
-
 static int append_or_place(struct handle *handle, const void *data, size_t size, off_t off)
 {
 	struct pending *pending = &handle->pending;
@@ -75,8 +176,8 @@ static int append_or_place(struct handle *handle, const void *data, size_t size,
 	return error;
 }
 
-static int write_latest(struct handle *handle, const struct fuse_ctx *ctx, const void *data,
-			size_t size, off_t off, const struct fuse_file_info *fi)
+int latest_write(fuse_req_t req, struct handle *handle, const char *data, size_t size, off_t offset,
+		 const struct fuse_file_info *fi)
 {
 	int error;
 
@@ -84,35 +185,33 @@ static int write_latest(struct handle *handle, const struct fuse_ctx *ctx, const
 	error = handle->broken_owner == fi->lock_owner ? handle->broken : 0;
 	if (!error) {
 		handle->broken = 0;
-		error = append_or_place(handle, data, size, fi->flags & O_APPEND ? -1 : off);
+		error = append_or_place(handle, data, size, offset);
 		if (error)
 			break_off(handle, error, fi->lock_owner);
 		handle->pending.owner = fi->lock_owner;
-		handle->pending.pid = ctx->pid;
+		handle->pending.pid = fuse_req_ctx(req)->pid;
 	}
 	pthread_mutex_unlock(&handle->lock);
 	return error;
 }
 
-void ops_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
-	       struct fuse_file_info *fi)
+/*
+ * Truncating trims what the file's writer has pending. A message has the size
+ * it has: that of '>' (without a file) changes nothing, and the answer tells
+ * the kernel so.
+ */
+int latest_set(fuse_req_t req, const struct node *node, const struct stat *attr, int to_set,
+	       struct handle *handle)
 {
-	struct handle *handle = handle_of(fi);
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	int error = -EBADF;
+	int error = attr_set_slot(req, node, attr, to_set, handle);
 
-	(void)ino;
-	if (handle->staging)
-		error = staging_write(handle->staging, handle->slot, data, size,
-				      fi->flags & O_APPEND ? -1 : off);
-	else if (handle->writes && handle->file == FILE_PUB)
-		error = write_pub(handle, data, size, ctx->pid);
-	else if (handle->writes)
-		error = write_latest(handle, ctx, data, size, off, fi);
-	if (error)
-		fuse_reply_err(req, ops_errno(error));
-	else
-		fuse_reply_write(req, size);
+	if (error || !(to_set & FUSE_SET_ATTR_SIZE) || !handle || !handle->writes)
+		return error;
+	pthread_mutex_lock(&handle->lock);
+	error = pending_truncate(&handle->pending, &handle->user->memory, attr->st_size,
+				 handle->slot->max_size);
+	pthread_mutex_unlock(&handle->lock);
+	return error;
 }
 
 /* --- closing ------------------------------------------------------------------------------ */
@@ -136,32 +235,28 @@ static int flush(struct handle *handle, const struct fuse_ctx *ctx, uint64_t own
 	return publish(handle);
 }
 
-void ops_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+int latest_flush(fuse_req_t req, struct handle *handle, uint64_t owner)
 {
-	struct handle *handle = handle_of(fi);
 	int error;
 
-	(void)ino;
 	pthread_mutex_lock(&handle->lock);
-	error = handle->writes ? flush(handle, fuse_req_ctx(req), fi->lock_owner) : 0;
+	error = flush(handle, fuse_req_ctx(req), owner);
 	pthread_mutex_unlock(&handle->lock);
-	fuse_reply_err(req, ops_errno(error));
+	return error;
 }
 
-void ops_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+int latest_sync(struct handle *handle)
 {
-	struct handle *handle = handle_of(fi);
-	int error = 0;
+	int error;
 
-	(void)ino, (void)datasync;
 	pthread_mutex_lock(&handle->lock);
-	if (handle->writes)
-		error = handle->broken ? handle->broken : publish(handle);
+	error = handle->broken ? handle->broken : publish(handle);
 	pthread_mutex_unlock(&handle->lock);
-	fuse_reply_err(req, ops_errno(error));
+	return error;
 }
 
-void ops_publish_rest(struct handle *handle)
+/* The last descriptor is closed: publish the rest. */
+void latest_release(struct handle *handle)
 {
 	pthread_mutex_lock(&handle->lock);
 	publish(handle);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "attr.h"
+#include "files.h"
 #include "ops.h"
 #include "staging.h"
 
@@ -29,7 +30,7 @@ static int writable_slot(fuse_req_t req, fuse_ino_t parent, struct slot **slot)
 	return error;
 }
 
-void ops_lookup_staging(fuse_req_t req, struct slot *slot, const char *name)
+void staging_look_up(fuse_req_t req, struct slot *slot, const char *name)
 {
 	struct staging *staging;
 	int error = staging_find(slot, name, &staging);
@@ -42,14 +43,11 @@ void ops_lookup_staging(fuse_req_t req, struct slot *slot, const char *name)
 	staging_put(staging);
 }
 
-static int open_created(fuse_req_t req, const struct node *node, struct stat *st,
-			struct handle **handle)
+static int open_created(fuse_req_t req, const struct node *node, struct handle **handle)
 {
 	struct fs *fs = ops_fs(req);
-	int error = attr_stat(fs, node, st);
+	int error = handle_open(fs, FILE_STAGING, node->slot, fuse_req_ctx(req)->uid, handle);
 
-	if (!error)
-		error = handle_open(fs, FILE_STAGING, node->slot, fuse_req_ctx(req)->uid, handle);
 	if (!error)
 		(*handle)->staging = staging_get(staging_of(node));
 	return error;
@@ -64,7 +62,8 @@ static void reply_create(fuse_req_t req, struct node *node, struct fuse_file_inf
 	int error;
 
 	node_look_up(fs, node);
-	error = open_created(req, node, &entry.attr, &handle);
+	attr_stat(fs, node, &entry.attr);
+	error = open_created(req, node, &handle);
 	if (error) {
 		fuse_reply_err(req, ops_errno(error));
 	} else {
@@ -157,11 +156,13 @@ static int set_access(fuse_req_t req, struct access *access, const struct stat *
 	return 0;
 }
 
-int ops_set_staging(fuse_req_t req, const struct node *node, const struct stat *attr, int to_set)
+int staging_set(fuse_req_t req, const struct node *node, const struct stat *attr, int to_set,
+		struct handle *handle)
 {
 	struct staging *staging = staging_of(node);
 	int error = 0;
 
+	(void)handle;
 	pthread_mutex_lock(&staging->lock);
 	if (to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
 		error = set_access(req, &staging->access, attr, to_set);
@@ -175,4 +176,59 @@ int ops_set_staging(fuse_req_t req, const struct node *node, const struct stat *
 	if (!error && to_set & FUSE_SET_ATTR_SIZE)
 		error = staging_truncate(staging, node->slot, attr->st_size);
 	return error;
+}
+
+/* --- the files -------------------------------------------------------------------- */
+
+int staging_stat(struct fs *fs, const struct node *node, struct stat *st)
+{
+	struct staging *staging = staging_of(node);
+
+	(void)fs;
+	pthread_mutex_lock(&staging->lock);
+	st->st_mode = S_IFREG | staging->access.mode;
+	st->st_uid = staging->access.uid;
+	st->st_gid = staging->access.gid;
+	st->st_size = (off_t)staging->content.size;
+	st->st_blocks = (blkcnt_t)((staging->content.room + 511) / 512);
+	attr_set_times(st, staging->time_ns);
+	pthread_mutex_unlock(&staging->lock);
+	st->st_ino = node_ino(FILE_STAGING, node->slot, (uint32_t)staging->id);
+	return 0;
+}
+
+int staging_access(const struct node *node, struct access *access)
+{
+	struct staging *staging = staging_of(node);
+
+	pthread_mutex_lock(&staging->lock);
+	*access = staging->access;
+	pthread_mutex_unlock(&staging->lock);
+	return 0;
+}
+
+int staging_open(fuse_req_t req, const struct node *node, struct handle *handle,
+		 const struct fuse_file_info *fi)
+{
+	(void)req, (void)fi;
+	handle->staging = staging_get(staging_of(node));
+	return 0;
+}
+
+void staging_read(fuse_req_t req, struct handle *handle, size_t size, uint64_t offset,
+		  const struct fuse_file_info *fi)
+{
+	struct staging *staging = handle->staging;
+
+	(void)fi;
+	pthread_mutex_lock(&staging->lock);
+	ops_reply_part(req, staging->content.data, staging->content.size, offset, size);
+	pthread_mutex_unlock(&staging->lock);
+}
+
+int staging_write_file(fuse_req_t req, struct handle *handle, const char *data, size_t size,
+		       off_t offset, const struct fuse_file_info *fi)
+{
+	(void)req, (void)fi;
+	return staging_write(handle->staging, handle->slot, data, size, offset);
 }

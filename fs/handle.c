@@ -66,6 +66,14 @@ int handle_open(struct fs *fs, enum file file, struct slot *slot, uid_t uid, str
 	return 0;
 }
 
+int handle_add_writer(struct handle *handle)
+{
+	int error = slot_add_writer(handle->slot);
+
+	handle->writes = !error;
+	return error;
+}
+
 static void destroy(struct handle *handle)
 {
 	struct handles *handles = handle->fs->handles;

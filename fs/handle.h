@@ -55,6 +55,8 @@ void handles_close(struct handles *handles);
 /* For a user; -EMFILE: he has as many open as he may. */
 int handle_open(struct fs *fs, enum file file, struct slot *slot, uid_t uid,
 		struct handle **handle);
+/* It may publish to its slot from now on. As babus_slot_open(). */
+int handle_add_writer(struct handle *handle);
 struct handle *handle_get(struct handle *handle);
 void handle_put(struct handle *handle);
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "listing.h"
+#include "files.h"
 #include "snapshot.h"
 #include "staging.h"
 #include "wake.h"
@@ -265,7 +265,7 @@ void slots_dismiss(struct slots *slots)
 
 	while ((slot = next_gone(slots))) {
 		slot_gone(slot);
-		listing_dismiss(slots->fs, slot);
+		dir_dismiss(slots->fs, slot);
 		slot_put(slot);
 	}
 }

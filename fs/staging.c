@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kind.h"
+
 enum {
 	/* An empty file counts, too: nobody shall make a million of them. */
 	COST = 4096,
@@ -20,7 +22,8 @@ static uint64_t size_max(const struct slot *slot)
 /* Names of other files of a slot, there or not: `latest`, numbers. */
 static bool is_reserved(const char *name)
 {
-	return named_file(slot_files, name) || name[strspn(name, "0123456789")] == '\0';
+	return kind_find(name, FILE_LATEST, FILE_PUB) != FILES ||
+	       name[strspn(name, "0123456789")] == '\0';
 }
 
 /* Needs slot->lock. */

@@ -1,108 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Attributes of files, extended ones too, and of the file system. */
+/* Extended attributes: the facts of a message. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
-#include "attr.h"
 #include "ops.h"
 #include "snapshot.h"
-
-void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
-	struct stat st;
-	int error = attr_stat(ops_fs(req), node, &st);
-
-	(void)fi;
-	if (error)
-		fuse_reply_err(req, ops_errno(error));
-	else
-		fuse_reply_attr(req, &st, attr_seconds(node));
-}
-
-/* --- changing ------------------------------------------------------------------------- */
-
-/* chmod and chown of the directory or of `latest` are of the slot's files. */
-static int change_access(fuse_req_t req, const struct node *node, const struct stat *attr,
-			 int to_set)
-{
-	mode_t mode = to_set & FUSE_SET_ATTR_MODE ? attr->st_mode & 0666 : (mode_t)-1;
-	uid_t uid = to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1;
-	gid_t gid = to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1;
-	struct access access;
-	int error;
-
-	if (node->file != FILE_SLOT && node->file != FILE_LATEST)
-		return -EPERM;
-	error = slot_access(node->slot, true, &access);
-	if (error)
-		return error;
-	if (!caller_owns(req, &access))
-		return -EPERM;
-	if (fuse_req_ctx(req)->uid != 0 &&
-	    ((uid != (uid_t)-1 && uid != access.uid) ||
-	     (gid != (gid_t)-1 && gid != access.gid && !caller_in_group(req, gid))))
-		return -EPERM;
-	return babus_slot_set_access(node->slot->bus, mode, uid, gid);
-}
-
-/*
- * Truncating trims what the file's writer has pending. A message has the size
- * it has: that of '>' (without a file) changes nothing, and the answer tells
- * the kernel so.
- */
-static int change_size(const struct stat *attr, struct fuse_file_info *fi)
-{
-	struct handle *handle = fi ? handle_of(fi) : NULL;
-	int error;
-
-	if (!handle || !handle->writes || handle->file != FILE_LATEST)
-		return 0;
-	pthread_mutex_lock(&handle->lock);
-	error = pending_truncate(&handle->pending, &handle->user->memory, attr->st_size,
-				 handle->slot->max_size);
-	pthread_mutex_unlock(&handle->lock);
-	return error;
-}
-
-void ops_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
-		 struct fuse_file_info *fi)
-{
-	const struct node *node = nodes_find(ops_fs(req)->nodes, ino);
-	int error = 0;
-
-	if (node->file == FILE_STAGING) {
-		error = ops_set_staging(req, node, attr, to_set);
-		to_set = 0;
-	}
-	if (!error && to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
-		error = change_access(req, node, attr, to_set);
-	if (!error && to_set & FUSE_SET_ATTR_SIZE)
-		error = change_size(attr, fi);
-	if (error)
-		fuse_reply_err(req, ops_errno(error));
-	else
-		/* Times are the messages' own: accepted, so that cp -p is content. */
-		ops_getattr(req, ino, fi);
-}
-
-void ops_statfs(fuse_req_t req, fuse_ino_t ino)
-{
-	struct statvfs st;
-
-	(void)ino;
-	if (statvfs(ops_fs(req)->domain_path, &st) < 0) {
-		fuse_reply_err(req, errno == ENOENT ? ENODEV : errno);
-		return;
-	}
-	st.f_namemax = BABUS_NAME_MAX;
-	fuse_reply_statfs(req, &st);
-}
-
-/* --- extended attributes ----------------------------------------------------------------- */
 
 enum {
 	VALUE_MAX = 256
