@@ -70,7 +70,7 @@ int attr_stat_slot(struct fs *fs, const struct node *node, struct stat *st)
 {
 	const struct kind *kind = kind_of(node);
 	struct access access;
-	int error = slot_access(node->slot, false, &access);
+	int error = access_of_slot(node->slot, false, &access);
 
 	(void)fs;
 	if (error)
@@ -89,7 +89,7 @@ int attr_stat_slot(struct fs *fs, const struct node *node, struct stat *st)
 
 int attr_access_slot(const struct node *node, struct access *access)
 {
-	return slot_access(node->slot, true, access);
+	return access_of_slot(node->slot, true, access);
 }
 
 /* chmod and chown of the directory or of `latest` are of the slot's files. */
@@ -105,7 +105,7 @@ int attr_set_slot(fuse_req_t req, const struct node *node, const struct stat *at
 	(void)handle;
 	if (!(to_set & ATTR_ACCESS))
 		return 0;
-	error = slot_access(node->slot, true, &access);
+	error = access_of_slot(node->slot, true, &access);
 	if (error)
 		return error;
 	if (!caller_owns(req, &access))

@@ -115,20 +115,6 @@ static int list_root(struct fs *fs, struct listing *listing)
 	return error ? error : list_kinds(fs, NULL, FILE_BUS, FILE_BUS, listing);
 }
 
-static int list_staging(struct slot *slot, struct listing *listing)
-{
-	struct staging *staging;
-	int error = 0;
-
-	pthread_mutex_lock(&slot->lock);
-	LIST_FOREACH(staging, &slot->staging, link)
-	if (!error)
-		error = listing_add(listing, staging->name,
-				    node_ino(FILE_STAGING, slot, (uint32_t)staging->id), S_IFREG);
-	pthread_mutex_unlock(&slot->lock);
-	return error;
-}
-
 static int list_slot(struct fs *fs, struct slot *slot, struct listing *listing)
 {
 	struct babus_slot_info info;
@@ -137,7 +123,7 @@ static int list_slot(struct fs *fs, struct slot *slot, struct listing *listing)
 	if (!error)
 		error = list_kinds(fs, slot, FILE_LATEST, FILE_PUB, listing);
 	if (!error)
-		error = list_staging(slot, listing);
+		error = staging_list(slot, listing);
 	for (uint32_t age = 0; !error && age < info.kept; age++) {
 		char name[16];
 
@@ -295,7 +281,7 @@ void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	/* What is asked about is what is removed, whatever has the name by then. */
 	error = slots_find(fs->slots, name, &slot);
 	if (!error)
-		error = slot_access(slot, true, &access);
+		error = access_of_slot(slot, true, &access);
 	if (!error)
 		error = check_root(req, &access);
 	if (!error && !caller_may(req, &access, MAY_WRITE))

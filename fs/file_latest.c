@@ -150,7 +150,7 @@ static int publish(struct handle *handle)
 
 	if (!pending->dirty)
 		return 0;
-	error = slot_publish(handle->slot, pending->data, pending->size, pending->pid);
+	error = publisher_publish(handle->slot, pending->data, pending->size, pending->pid);
 	if (error) {
 		handle->fs->counters.refused++;
 		log_line("slot '%s': a message of %zu bytes was not published: %s",
@@ -169,7 +169,7 @@ static int append_or_place(struct handle *handle, const void *data, size_t size,
 
 	/* A full tmpfs has to be told here: shells ignore errors of close. */
 	if (!error && pending->size > handle->probed) {
-		error = slot_probe(handle->slot, pending->size);
+		error = publisher_probe(handle->slot, pending->size);
 		if (!error)
 			handle->probed = pending->size;
 	}

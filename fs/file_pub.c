@@ -19,5 +19,5 @@ int pub_write(fuse_req_t req, struct handle *handle, const char *data, size_t si
 	/* A longer one may be a part of what was written. */
 	if (size > FS_PUB_MAX)
 		return -EFBIG;
-	return slot_publish(handle->slot, data, size, fuse_req_ctx(req)->pid);
+	return publisher_publish(handle->slot, data, size, fuse_req_ctx(req)->pid);
 }

@@ -23,7 +23,7 @@ static int writable_slot(fuse_req_t req, fuse_ino_t parent, struct slot **slot)
 
 	if (node->file != FILE_SLOT)
 		return -EPERM;
-	error = slot_access(node->slot, true, &access);
+	error = access_of_slot(node->slot, true, &access);
 	if (!error && !caller_may(req, &access, MAY_WRITE))
 		error = -EACCES;
 	*slot = node->slot;

@@ -5,16 +5,15 @@
  *
  * Locks, in the order in which they may be taken:
  *
- *     handle->lock   one open file; held while it is answered
- *     staging->lock  what is in a file beside `latest`
- *     publish_lock   of a slot: its publishing handle and its writers
- *     wake->lock     parked requests and the readers they need
- *     view_lock      of a slot: whoever looks at a message of it
- *     slots->lock    the table of slots and their references
- *     slot->lock     its snapshots, holds and names of files
- *     nodes->lock    the table of nodes; nothing is taken under it
- *     handles->lock  the list of open files; nothing is taken under it
- *     users->lock    the table of users and their references; likewise
+ *     handle->lock          one open file; held while it is answered
+ *     staging->lock         what is in a staging file
+ *     publisher->lock       a slot's publishing handle and its writers
+ *     wake->lock            parked requests and the readers that they need
+ *     snapshots->view_lock  held by a thread that looks at a message of the slot
+ *
+ * and last one of those under which no other is taken: slots->lock,
+ * nodes->lock, handles->lock, users->lock, and of a slot snapshots->lock,
+ * access->lock and staging->lock (its names).
  *
  * The session's own locks come before wake->lock (an interrupt is reported
  * under them), so no reply is sent while holding that.

@@ -68,7 +68,7 @@ int handle_open(struct fs *fs, enum file file, struct slot *slot, uid_t uid, str
 
 int handle_add_writer(struct handle *handle)
 {
-	int error = slot_add_writer(handle->slot);
+	int error = publisher_add_writer(handle->slot);
 
 	handle->writes = !error;
 	return error;
@@ -84,7 +84,7 @@ static void destroy(struct handle *handle)
 	if (handle->slot) {
 		snapshot_put(handle->slot, handle->snapshot);
 		if (handle->writes)
-			slot_drop_writer(handle->slot);
+			publisher_drop_writer(handle->slot);
 		slot_put(handle->slot);
 	}
 	staging_put(handle->staging);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wake.h"
+#include "slot.h"
 
 enum {
 	/* Others' pins may come and go; ours go when their holds are dropped. */
@@ -17,7 +17,7 @@ enum {
 
 static struct snapshot **find_locked(struct slot *slot, uint64_t seq)
 {
-	struct snapshot **at = &slot->snapshots[seq % SLOT_BUCKETS];
+	struct snapshot **at = &slot->snapshots.buckets[seq % SNAPSHOT_BUCKETS];
 
 	while (*at && (*at)->message.seq != seq)
 		at = &(*at)->next;
@@ -86,11 +86,11 @@ static struct snapshot *share(struct slot *slot, uint64_t seq)
 {
 	struct snapshot *snapshot;
 
-	pthread_mutex_lock(&slot->lock);
+	pthread_mutex_lock(&slot->snapshots.lock);
 	snapshot = *find_locked(slot, seq);
 	if (snapshot)
 		snapshot->references++;
-	pthread_mutex_unlock(&slot->lock);
+	pthread_mutex_unlock(&slot->snapshots.lock);
 	return snapshot;
 }
 
@@ -99,16 +99,16 @@ static struct snapshot *enter(struct slot *slot, struct snapshot *snapshot)
 {
 	struct snapshot **at, *other;
 
-	pthread_mutex_lock(&slot->lock);
+	pthread_mutex_lock(&slot->snapshots.lock);
 	at = find_locked(slot, snapshot->message.seq);
 	other = *at;
 	if (other) {
 		other->references++;
 	} else {
 		*at = snapshot;
-		slot->pinned += !snapshot->copy;
+		slot->snapshots.pinned += !snapshot->copy;
 	}
-	pthread_mutex_unlock(&slot->lock);
+	pthread_mutex_unlock(&slot->snapshots.lock);
 	if (other)
 		destroy(slot, snapshot);
 	return other ? other : snapshot;
@@ -119,9 +119,9 @@ static bool pins_are_short(struct slot *slot)
 {
 	bool is_short;
 
-	pthread_mutex_lock(&slot->lock);
-	is_short = slot->pinned >= (slot->pins + 1) / 2;
-	pthread_mutex_unlock(&slot->lock);
+	pthread_mutex_lock(&slot->snapshots.lock);
+	is_short = slot->snapshots.pinned >= (slot->pins + 1) / 2;
+	pthread_mutex_unlock(&slot->snapshots.lock);
 	return is_short;
 }
 
@@ -177,13 +177,13 @@ int snapshot_take(struct slot *slot, enum babus_which which, uint64_t n, struct 
 		*result = shared;
 		return 0;
 	}
-	pthread_mutex_lock(&slot->view_lock);
+	pthread_mutex_lock(&slot->snapshots.view_lock);
 	error = take(slot, which, n, result);
-	pthread_mutex_unlock(&slot->view_lock);
+	pthread_mutex_unlock(&slot->snapshots.view_lock);
 	return error;
 }
 
-/* Needs slot->lock; the caller destroys what is returned, after it. */
+/* Needs snapshots->lock; the caller destroys what is returned, after it. */
 static struct snapshot *put_locked(struct slot *slot, struct snapshot *snapshot)
 {
 	if (--snapshot->references)
@@ -192,7 +192,7 @@ static struct snapshot *put_locked(struct slot *slot, struct snapshot *snapshot)
 	if (!snapshot->copy) {
 		/* Before it is counted so: who reads the count takes a pin. */
 		babus_message_release(&snapshot->message);
-		slot->pinned--;
+		slot->snapshots.pinned--;
 	}
 	return snapshot;
 }
@@ -201,9 +201,9 @@ void snapshot_put(struct slot *slot, struct snapshot *snapshot)
 {
 	if (!snapshot)
 		return;
-	pthread_mutex_lock(&slot->lock);
+	pthread_mutex_lock(&slot->snapshots.lock);
 	snapshot = put_locked(slot, snapshot);
-	pthread_mutex_unlock(&slot->lock);
+	pthread_mutex_unlock(&slot->snapshots.lock);
 	if (snapshot)
 		destroy(slot, snapshot);
 }
@@ -215,14 +215,14 @@ static int describe(struct slot *slot, enum babus_which which, uint64_t n,
 	struct babus_message pinned;
 	int error;
 
-	pthread_mutex_lock(&slot->view_lock);
+	pthread_mutex_lock(&slot->snapshots.view_lock);
 	error = view(slot, which, n, &pinned);
 	if (!error) {
 		*message = pinned;
 		message->data = NULL;
 		babus_message_release(&pinned);
 	}
-	pthread_mutex_unlock(&slot->view_lock);
+	pthread_mutex_unlock(&slot->snapshots.view_lock);
 	return error;
 }
 
@@ -258,18 +258,18 @@ int snapshot_newest(struct slot *slot, uint64_t *seq)
 /* Pins are few; copies, which are made when they are, need none. */
 static unsigned holds_max(const struct slot *slot, const struct snapshot *snapshot)
 {
-	unsigned max = snapshot->copy ? SLOT_HOLDS_MAX : slot->pins / 4;
+	unsigned max = snapshot->copy ? HOLDS_MAX : slot->pins / 4;
 
-	return max < 1 ? 1 : max > SLOT_HOLDS_MAX ? SLOT_HOLDS_MAX : max;
+	return max < 1 ? 1 : max > HOLDS_MAX ? HOLDS_MAX : max;
 }
 
 /* The thread's own hold, else a free place, else the oldest hold. */
 static struct hold *choose_hold(struct slot *slot, const struct snapshot *snapshot, pid_t pid)
 {
-	struct hold *chosen = &slot->holds[0];
+	struct hold *chosen = &slot->snapshots.holds[0];
 
 	for (unsigned i = 0; i < holds_max(slot, snapshot); i++) {
-		struct hold *hold = &slot->holds[i];
+		struct hold *hold = &slot->snapshots.holds[i];
 
 		if (hold->snapshot && hold->pid == pid)
 			return hold;
@@ -279,7 +279,7 @@ static struct hold *choose_hold(struct slot *slot, const struct snapshot *snapsh
 	return chosen;
 }
 
-/* Needs slot->lock; as put_locked(). */
+/* Needs snapshots->lock; as put_locked(). */
 static struct snapshot *drop_hold(struct slot *slot, struct hold *hold)
 {
 	struct snapshot *snapshot = hold->snapshot;
@@ -287,7 +287,7 @@ static struct snapshot *drop_hold(struct slot *slot, struct hold *hold)
 	if (!snapshot)
 		return NULL;
 	hold->snapshot = NULL;
-	slot->held--;
+	slot->snapshots.held--;
 	return put_locked(slot, snapshot);
 }
 
@@ -300,14 +300,14 @@ void snapshot_hold(struct slot *slot, struct snapshot *snapshot, pid_t pid)
 		snapshot_put(slot, snapshot);
 		return;
 	}
-	pthread_mutex_lock(&slot->lock);
+	pthread_mutex_lock(&slot->snapshots.lock);
 	hold = choose_hold(slot, snapshot, pid);
 	dropped = drop_hold(slot, hold);
 	hold->snapshot = snapshot;
 	hold->pid = pid;
 	hold->until_ns = fs_monotonic() + (int64_t)slot->fs->options.hold_ns;
-	slot->held++;
-	pthread_mutex_unlock(&slot->lock);
+	slot->snapshots.held++;
+	pthread_mutex_unlock(&slot->snapshots.lock);
 	if (dropped)
 		destroy(slot, dropped);
 	wake_arm(slot->fs->wake);
@@ -319,13 +319,13 @@ static bool drop_one(struct slot *slot, bool (*which)(const struct hold *, int64
 	struct snapshot *dropped = NULL;
 	bool found = false;
 
-	pthread_mutex_lock(&slot->lock);
-	for (unsigned i = 0; i < SLOT_HOLDS_MAX && slot->held && !found; i++) {
-		found = slot->holds[i].snapshot && which(&slot->holds[i], arg);
+	pthread_mutex_lock(&slot->snapshots.lock);
+	for (unsigned i = 0; i < HOLDS_MAX && slot->snapshots.held && !found; i++) {
+		found = slot->snapshots.holds[i].snapshot && which(&slot->snapshots.holds[i], arg);
 		if (found)
-			dropped = drop_hold(slot, &slot->holds[i]);
+			dropped = drop_hold(slot, &slot->snapshots.holds[i]);
 	}
-	pthread_mutex_unlock(&slot->lock);
+	pthread_mutex_unlock(&slot->snapshots.lock);
 	if (dropped)
 		destroy(slot, dropped);
 	return found;
@@ -352,13 +352,26 @@ bool snapshot_sweep(struct slot *slot, int64_t now_ns)
 
 	while (drop_one(slot, is_over, now_ns)) {
 	}
-	pthread_mutex_lock(&slot->lock);
-	left = slot->held > 0;
-	pthread_mutex_unlock(&slot->lock);
+	pthread_mutex_lock(&slot->snapshots.lock);
+	left = slot->snapshots.held > 0;
+	pthread_mutex_unlock(&slot->snapshots.lock);
 	return left;
 }
 
 void snapshot_drop_holds(struct slot *slot)
 {
 	snapshot_sweep(slot, INT64_MAX);
+}
+
+void snapshots_init(struct snapshots *snapshots)
+{
+	pthread_mutex_init(&snapshots->view_lock, NULL);
+	pthread_mutex_init(&snapshots->lock, NULL);
+}
+
+void snapshots_finish(struct slot *slot)
+{
+	snapshot_drop_holds(slot);
+	pthread_mutex_destroy(&slot->snapshots.view_lock);
+	pthread_mutex_destroy(&slot->snapshots.lock);
 }

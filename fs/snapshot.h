@@ -8,17 +8,51 @@
 #ifndef FS_SNAPSHOT_H
 #define FS_SNAPSHOT_H
 
-#include "slot.h"
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <babus/babus.h>
+
+struct slot;
+
+enum {
+	SNAPSHOT_BUCKETS = 64,
+	HOLDS_MAX = 64 /* look-ups of a slot whose message is held for the open */
+};
 
 struct snapshot {
 	/* constant */
 	struct babus_message message;
 	void *copy; /* of the payload; NULL: it is pinned */
 
-	/* protected by slot->lock */
+	/* protected by snapshots->lock */
 	struct snapshot *next;
 	unsigned references;
 };
+
+/* A message that `pid` looked up and is expected to open. */
+struct hold {
+	struct snapshot *snapshot; /* NULL: free */
+	pid_t pid;
+	int64_t until_ns;
+};
+
+/* Of a slot. */
+struct snapshots {
+	pthread_mutex_t view_lock; /* held while one more message is pinned, for a moment */
+
+	pthread_mutex_t lock; /* protects what follows */
+	struct snapshot *buckets[SNAPSHOT_BUCKETS];
+	uint32_t pinned; /* snapshots that hold a pin */
+	struct hold holds[HOLDS_MAX];
+	unsigned held;
+};
+
+void snapshots_init(struct snapshots *snapshots);
+/* Nothing is left but holds. */
+void snapshots_finish(struct slot *slot);
 
 /* As babus_slot_view(); to be given back with snapshot_put(). */
 int snapshot_take(struct slot *slot, enum babus_which which, uint64_t n,

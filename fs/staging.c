@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kind.h"
+#include "slot.h"
 
 enum {
 	/* An empty file counts, too: nobody shall make a million of them. */
@@ -26,15 +27,40 @@ static bool is_reserved(const char *name)
 	       name[strspn(name, "0123456789")] == '\0';
 }
 
-/* Needs slot->lock. */
+/* Needs staging_names->lock. */
 static struct staging *find_locked(struct slot *slot, const char *name)
 {
 	struct staging *staging;
 
-	LIST_FOREACH(staging, &slot->staging, link)
+	LIST_FOREACH(staging, &slot->staging.list, link)
 	if (strcmp(staging->name, name) == 0)
 		break;
 	return staging;
+}
+
+void staging_names_init(struct staging_names *names)
+{
+	pthread_mutex_init(&names->lock, NULL);
+	LIST_INIT(&names->list);
+}
+
+void staging_names_finish(struct staging_names *names)
+{
+	pthread_mutex_destroy(&names->lock);
+}
+
+int staging_list(struct slot *slot, struct listing *listing)
+{
+	struct staging *staging;
+	int error = 0;
+
+	pthread_mutex_lock(&slot->staging.lock);
+	LIST_FOREACH(staging, &slot->staging.list, link)
+	if (!error)
+		error = listing_add(listing, staging->name,
+				    node_ino(FILE_STAGING, slot, (uint32_t)staging->id), S_IFREG);
+	pthread_mutex_unlock(&slot->staging.lock);
+	return error;
 }
 
 struct staging *staging_get(struct staging *staging)
@@ -61,7 +87,7 @@ void staging_put(struct staging *staging)
 		destroy(staging);
 }
 
-/* To be followed by drop_name() without the lock. Needs slot->lock. */
+/* To be followed by drop_name() without the lock. Needs staging_names->lock. */
 static void unlink_locked(struct staging *staging)
 {
 	LIST_REMOVE(staging, link);
@@ -125,14 +151,14 @@ int staging_create(struct slot *slot, const char *name, const struct access *acc
 		return error;
 	staging->access = *access;
 	slot_get(slot);
-	pthread_mutex_lock(&slot->lock);
+	pthread_mutex_lock(&slot->staging.lock);
 	if (find_locked(slot, name)) {
 		error = -EEXIST;
 	} else {
-		LIST_INSERT_HEAD(&slot->staging, staging, link);
+		LIST_INSERT_HEAD(&slot->staging.list, staging, link);
 		staging->references++;
 	}
-	pthread_mutex_unlock(&slot->lock);
+	pthread_mutex_unlock(&slot->staging.lock);
 	if (error) {
 		drop_name(slot, staging);
 		return error;
@@ -151,11 +177,11 @@ int staging_find(struct slot *slot, const char *name, struct staging **result)
 {
 	struct staging *staging;
 
-	pthread_mutex_lock(&slot->lock);
+	pthread_mutex_lock(&slot->staging.lock);
 	staging = find_locked(slot, name);
 	if (staging)
 		staging->references++;
-	pthread_mutex_unlock(&slot->lock);
+	pthread_mutex_unlock(&slot->staging.lock);
 	*result = staging;
 	return staging ? 0 : -ENOENT;
 }
@@ -166,11 +192,11 @@ int staging_unlink(struct slot *slot, const char *name)
 
 	if (is_reserved(name))
 		return -EPERM;
-	pthread_mutex_lock(&slot->lock);
+	pthread_mutex_lock(&slot->staging.lock);
 	staging = find_locked(slot, name);
 	if (staging)
 		unlink_locked(staging);
-	pthread_mutex_unlock(&slot->lock);
+	pthread_mutex_unlock(&slot->staging.lock);
 	drop_name(slot, staging);
 	return staging ? 0 : -ENOENT;
 }
@@ -188,7 +214,7 @@ int staging_rename(struct slot *slot, const char *from, const char *to, bool kee
 	name = strdup(to);
 	if (!name)
 		return -ENOMEM;
-	pthread_mutex_lock(&slot->lock);
+	pthread_mutex_lock(&slot->staging.lock);
 	staging = find_locked(slot, from);
 	other = find_locked(slot, to);
 	if (!staging)
@@ -204,7 +230,7 @@ int staging_rename(struct slot *slot, const char *from, const char *to, bool kee
 		staging->name = name;
 		name = NULL;
 	}
-	pthread_mutex_unlock(&slot->lock);
+	pthread_mutex_unlock(&slot->staging.lock);
 	drop_name(slot, other);
 	free(old);
 	free(name);
@@ -213,14 +239,14 @@ int staging_rename(struct slot *slot, const char *from, const char *to, bool kee
 
 static int publish(struct staging *staging, struct slot *to, pid_t pid)
 {
-	int error = slot_add_writer(to);
+	int error = publisher_add_writer(to);
 
 	if (error)
 		return error;
 	pthread_mutex_lock(&staging->lock);
-	error = slot_publish(to, staging->content.data, staging->content.size, pid);
+	error = publisher_publish(to, staging->content.data, staging->content.size, pid);
 	pthread_mutex_unlock(&staging->lock);
-	slot_drop_writer(to);
+	publisher_drop_writer(to);
 	return error;
 }
 
@@ -238,11 +264,11 @@ int staging_publish(struct slot *slot, const char *name, struct slot *to, pid_t 
 		bool named;
 
 		/* Somebody may have unlinked or renamed it meanwhile: published all the same. */
-		pthread_mutex_lock(&slot->lock);
+		pthread_mutex_lock(&slot->staging.lock);
 		named = staging->name && strcmp(staging->name, name) == 0;
 		if (named)
 			unlink_locked(staging);
-		pthread_mutex_unlock(&slot->lock);
+		pthread_mutex_unlock(&slot->staging.lock);
 		if (named)
 			drop_name(slot, staging);
 	}
@@ -256,11 +282,11 @@ void staging_drop_all(struct slot *slot)
 	struct staging *staging;
 
 	do {
-		pthread_mutex_lock(&slot->lock);
-		staging = LIST_FIRST(&slot->staging);
+		pthread_mutex_lock(&slot->staging.lock);
+		staging = LIST_FIRST(&slot->staging.list);
 		if (staging)
 			unlink_locked(staging);
-		pthread_mutex_unlock(&slot->lock);
+		pthread_mutex_unlock(&slot->staging.lock);
 		drop_name(slot, staging);
 	} while (staging);
 }

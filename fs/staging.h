@@ -11,7 +11,8 @@
 
 #include "listing.h"
 #include "pending.h"
-#include "slot.h"
+#include "caller.h"
+#include "node.h"
 #include "user.h"
 
 enum {
@@ -24,7 +25,7 @@ struct staging {
 	struct user *user; /* constant; whose memory it takes */
 	_Atomic unsigned references;
 
-	/* protected by slot->lock */
+	/* protected by staging_names->lock of its slot */
 	LIST_ENTRY(staging) link;
 	char *name; /* NULL: it has none any more */
 
@@ -33,6 +34,18 @@ struct staging {
 	struct pending content;
 	uint64_t time_ns;
 };
+
+/* Of a slot: those that have a name. */
+struct staging_names {
+	pthread_mutex_t lock; /* protects what follows */
+	LIST_HEAD(staging_list, staging) list;
+};
+
+void staging_names_init(struct staging_names *names);
+void staging_names_finish(struct staging_names *names);
+
+/* Add the names to a listing. */
+int staging_list(struct slot *slot, struct listing *listing);
 
 static inline struct staging *staging_of(const struct node *node)
 {

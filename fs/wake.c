@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "log.h"
-#include "snapshot.h"
+#include "slot.h"
 
 enum {
 	EVENTS_MAX = 64 /* that are asked for at once */
@@ -22,7 +22,8 @@ struct wake {
 
 	pthread_mutex_t lock; /* protects what follows, and what is parked at slots */
 	pthread_cond_t stop;
-	int status;               /* 0, or why nothing can be parked any more */
+	int status; /* 0, or why nothing can be parked any more */
+	LIST_HEAD(registered_list, slot) registered;
 	struct parked_list taken; /* to be answered when the others were */
 };
 
@@ -36,6 +37,7 @@ int wake_open(struct fs *fs, struct wake **result)
 		return -ENOMEM;
 	wake->fs = fs;
 	TAILQ_INIT(&wake->taken);
+	LIST_INIT(&wake->registered);
 	error = babus_waiter_open(fs->domain, &opts, &wake->waiter);
 	if (!error)
 		error = babus_waiter_watch_domain(wake->waiter, NULL);
@@ -58,6 +60,11 @@ void wake_close(struct wake *wake)
 	pthread_mutex_destroy(&wake->lock);
 	pthread_cond_destroy(&wake->stop);
 	free(wake);
+}
+
+void parking_init(struct parking *parking)
+{
+	TAILQ_INIT(&parking->parked);
 }
 
 void wake_lock(struct wake *wake)
@@ -99,7 +106,8 @@ static int register_slot(struct wake *wake, struct slot *slot)
 		babus_reader_close(reader);
 		return error;
 	}
-	slot->reader = reader;
+	slot->parking.reader = reader;
+	LIST_INSERT_HEAD(&wake->registered, slot, parking.link);
 	slot_get(slot);
 	return 0;
 }
@@ -107,9 +115,10 @@ static int register_slot(struct wake *wake, struct slot *slot)
 /* Needs wake->lock; slot_put() after it. By the wake thread only, which alone sleeps on it. */
 static void unregister_slot(struct wake *wake, struct slot *slot)
 {
-	babus_waiter_remove(wake->waiter, slot->reader);
-	babus_reader_close(slot->reader);
-	slot->reader = NULL;
+	babus_waiter_remove(wake->waiter, slot->parking.reader);
+	babus_reader_close(slot->parking.reader);
+	slot->parking.reader = NULL;
+	LIST_REMOVE(slot, parking.link);
 }
 
 /* --- parking ------------------------------------------------------------------------ */
@@ -122,7 +131,7 @@ int wake_park_locked(struct wake *wake, struct parked *parked)
 		return wake->status;
 	if (parked->interrupted)
 		return -EINTR;
-	if (!parked->slot->reader) {
+	if (!parked->slot->parking.reader) {
 		error = register_slot(wake, parked->slot);
 		if (error)
 			return error;
@@ -131,7 +140,7 @@ int wake_park_locked(struct wake *wake, struct parked *parked)
 	if (error != -EAGAIN && error != -ENODATA)
 		return error ? error : -EEXIST;
 	parked->state = PARKED_WAITS;
-	TAILQ_INSERT_TAIL(&parked->slot->parked, parked, link);
+	TAILQ_INSERT_TAIL(&parked->slot->parking.parked, parked, link);
 	return 0;
 }
 
@@ -149,7 +158,7 @@ bool wake_unpark_locked(struct parked *parked)
 {
 	if (parked->state != PARKED_WAITS)
 		return false;
-	TAILQ_REMOVE(&parked->slot->parked, parked, link);
+	TAILQ_REMOVE(&parked->slot->parking.parked, parked, link);
 	parked->state = PARKED_NOT;
 	return true;
 }
@@ -224,11 +233,11 @@ static void take_ready(struct slot *slot, uint64_t newest, struct parked_list *l
 {
 	struct parked *parked, *next;
 
-	for (parked = TAILQ_FIRST(&slot->parked); parked; parked = next) {
+	for (parked = TAILQ_FIRST(&slot->parking.parked); parked; parked = next) {
 		next = TAILQ_NEXT(parked, link);
 		if (parked->after >= newest)
 			continue;
-		TAILQ_REMOVE(&slot->parked, parked, link);
+		TAILQ_REMOVE(&slot->parking.parked, parked, link);
 		parked->state = PARKED_TAKEN;
 		TAILQ_INSERT_TAIL(list, parked, link);
 	}
@@ -246,10 +255,10 @@ static void handle_slot(struct wake *wake, struct slot *slot, int status)
 
 	pthread_mutex_lock(&wake->lock);
 	if (!status)
-		status = babus_reader_seek(slot->reader, BABUS_START_NEXT, 0);
+		status = babus_reader_seek(slot->parking.reader, BABUS_START_NEXT, 0);
 	if (!status)
-		status = babus_reader_stats(slot->reader, &stats);
-	unregister = status || TAILQ_EMPTY(&slot->parked);
+		status = babus_reader_stats(slot->parking.reader, &stats);
+	unregister = status || TAILQ_EMPTY(&slot->parking.parked);
 	take_ready(slot, status ? UINT64_MAX : stats.cursor, &list);
 	if (unregister)
 		unregister_slot(wake, slot);
@@ -266,7 +275,7 @@ static struct slot *any_registered(struct wake *wake)
 	struct slot *slot;
 
 	pthread_mutex_lock(&wake->lock);
-	slot = slots_registered(wake->fs->slots);
+	slot = LIST_FIRST(&wake->registered);
 	pthread_mutex_unlock(&wake->lock);
 	return slot;
 }

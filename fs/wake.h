@@ -12,7 +12,15 @@
 #ifndef FS_WAKE_H
 #define FS_WAKE_H
 
-#include "slot.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <babus/babus.h>
+
+struct fs;
+struct slot;
+struct wake;
 
 enum parked_state {
 	PARKED_NOT,
@@ -35,6 +43,15 @@ struct parked {
 	bool interrupted;
 	TAILQ_ENTRY(parked) link;
 };
+
+/* Of a slot; protected by wake->lock. */
+struct parking {
+	TAILQ_HEAD(parked_list, parked) parked;
+	babus_reader *reader;  /* in the waiter; NULL: not registered */
+	LIST_ENTRY(slot) link; /* of those that are registered */
+};
+
+void parking_init(struct parking *parking);
 
 int wake_open(struct fs *fs, struct wake **wake);
 /* Start the thread. */
