@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "internal/babusfs_keys.h"
 #include "name.h"
 
 /* ------------------------------------------------------------ quantities */
@@ -287,6 +288,14 @@ struct key {
 #define A_COUNT    "a whole number from 1 to "
 #define ID_MAX     (UINT32_MAX - 1)
 
+/* What a key of [babusfs] of that kind takes. */
+#define BABUSFS_BOOL(max)     parse_boolean, 0, "yes or no"
+#define BABUSFS_COUNT(max)    parse_count, max, A_COUNT #max
+#define BABUSFS_SIZE(max)     parse_size, UINT64_MAX, A_SIZE
+#define BABUSFS_DURATION(max) parse_duration, UINT64_MAX, A_DURATION
+#define BABUSFS_ROW(name, kind, max, text, ...) \
+	{name, CONFIG_BABUSFS, BABUSFS_##kind(max), TEXT(text)},
+
 static const struct key keys[] = {
     {"name", CONFIG_DOMAIN, parse_name, BABUS_NAME_MAX, A_NAME, VALUE(domain_name)},
     {"root", CONFIG_DOMAIN, parse_path, UINT64_MAX, "an absolute path", VALUE(domain.root)},
@@ -309,16 +318,9 @@ static const struct key keys[] = {
     {"description", CONFIG_SLOT, parse_text, BABUS_DESCRIPTION_MAX, "a text of up to 191 bytes",
      VALUE(slot.description)},
 
-    {"allow_other", CONFIG_BABUSFS, parse_boolean, 0, "yes or no", TEXT("no")},
-    {"list_all", CONFIG_BABUSFS, parse_boolean, 0, "yes or no", TEXT("no")},
-    {"hide_wait", CONFIG_BABUSFS, parse_boolean, 0, "yes or no", TEXT("no")},
-    {"threads", CONFIG_BABUSFS, parse_count, 1024, A_COUNT "1024", TEXT("4")},
-    {"max_pending", CONFIG_BABUSFS, parse_size, UINT64_MAX, A_SIZE, TEXT("256 MiB")},
-    {"max_user_pending", CONFIG_BABUSFS, parse_size, UINT64_MAX, A_SIZE, TEXT("128 MiB")},
-    {"max_user_files", CONFIG_BABUSFS, parse_count, 1 << 30, A_COUNT "1073741824", TEXT("16384")},
-    {"max_user_waiting", CONFIG_BABUSFS, parse_count, 1 << 30, A_COUNT "1073741824", TEXT("8192")},
-    {"hold", CONFIG_BABUSFS, parse_duration, UINT64_MAX, A_DURATION, TEXT("1 s")},
-    {"spin", CONFIG_BABUSFS, parse_duration, UINT64_MAX, A_DURATION, TEXT("0")},
+    /* clang-format off */
+    BABUSFS_KEYS(BABUSFS_ROW)
+    /* clang-format on */
 };
 
 static_assert(sizeof(keys) / sizeof(keys[0]) == CONFIG_KEYS,

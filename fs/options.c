@@ -15,6 +15,7 @@
 
 #include <babus/babus.h>
 
+#include "internal/babusfs_keys.h"
 #include "log.h"
 #include "mount_option.h"
 
@@ -36,25 +37,15 @@ struct row {
 	const char *help; /* what it means */
 };
 
-/* Of files and blocked reads: as many as anybody can open. */
-#define COUNT_MAX (1u << 30)
-
 #define AT(field) offsetof(struct options, field)
 
+#define CONFIGURED(name, kind, max, text, field, help) \
+	{name, KIND_##kind, AT(field), true, max, help},
+
 static const struct row rows[] = {
-    {"allow_other", KIND_BOOL, AT(allow_other), true, 0, "other users see the mount too"},
-    {"list_all", KIND_BOOL, AT(list_all), true, 0, "list stream, pub and .bus as well"},
-    {"hide_wait", KIND_BOOL, AT(hide_wait), true, 0, "do not list wait, which blocks its reader"},
-    {"threads", KIND_COUNT, AT(threads), true, 1024, "answer requests with N threads at most"},
-    {"max_pending", KIND_SIZE, AT(max_pending), true, 0,
-     "memory for messages being written (then EDQUOT)"},
-    {"max_user_pending", KIND_SIZE, AT(max_user_pending), true, 0, "of it for each user"},
-    {"max_user_files", KIND_COUNT, AT(max_user_files), true, COUNT_MAX,
-     "open files of each user (then EMFILE)"},
-    {"max_user_waiting", KIND_COUNT, AT(max_user_waiting), true, COUNT_MAX,
-     "blocked reads of each user (then EDQUOT)"},
-    {"hold", KIND_DURATION, AT(hold_ns), true, 0, "keep a message looked up for its open"},
-    {"spin", KIND_DURATION, AT(spin_ns), true, 0, "look for news this long before sleeping"},
+    /* clang-format off */
+    BABUSFS_KEYS(CONFIGURED)
+    /* clang-format on */
     {"log", KIND_LOG, AT(log), false, 0, "messages to stderr or syslog; auto: stderr with -f"},
     {"root", KIND_TEXT, AT(root), false, 0, "as --root"},
     {"config", KIND_TEXT, AT(config), false, 0, "as --config"},
