@@ -9,7 +9,7 @@
 
 #include "slot.h"
 
-/* Whether a cell holds just this message in just this buffer. */
+/* Whether the cell of this message names this buffer. */
 static bool in_cell(const struct ring *ring, uint64_t seq, uint32_t buffer)
 {
 	return cell_get(&ring->cells[ring_index(ring, seq)]) == word_cell(seq, buffer);
@@ -50,7 +50,7 @@ static bool equal(const char *what, uint64_t got, uint64_t wanted)
 	return got == wanted;
 }
 
-/* No two cells name one buffer, and the numbers in them are consecutive. */
+/* No two cells name the same buffer, and the numbers in the cells are consecutive. */
 static bool cells_are_sound(const struct ring *ring, uint64_t newest)
 {
 	uint8_t *seen = calloc(1, ring->g.buffers);
@@ -102,7 +102,7 @@ bool accounts_balance(babus_slot *slot, uint32_t tokens, uint32_t pins)
 	if (kept > ring->g.depth)
 		kept = ring->g.depth;
 	accounts_take(slot, &accounts);
-	/* All of them are printed, also after the first that does not hold. */
+	/* Check all, also after the first that fails: each prints its own line. */
 	holds &= equal("owned buffers", accounts.owned, 0);
 	holds &= equal("kept", accounts.kept, kept);
 	holds &= equal("buffers", accounts.free + accounts.kept + accounts.stale, ring->g.buffers);

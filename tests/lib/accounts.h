@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The books of a slot: is everything that nobody holds there to be had? */
+/* The accounts of a slot: can everything that no client holds be used? */
 #ifndef BABUS_TESTS_ACCOUNTS_H
 #define BABUS_TESTS_ACCOUNTS_H
 
@@ -8,9 +8,8 @@
 #include <babus/babus.h>
 
 /*
- * What is in use of a slot now, counted in the shared memory itself. Buffers:
- * free + kept + stale + owned is all of them, where a stale one was displaced
- * and is anybody's to take.
+ * What of a slot is in use now, counted in shared memory. Free, kept, stale and owned buffers are
+ * all buffers. A stale one was displaced, and any publisher may take it.
  */
 struct accounts {
 	uint32_t free, kept, stale, owned;
@@ -21,14 +20,13 @@ struct accounts {
 void accounts_take(babus_slot *slot, struct accounts *accounts);
 
 /*
- * Whether they balance, when nobody but `tokens` claims and `pins` claims is
- * left: every cell names a kept buffer, each once, no buffer is owned, and what
- * the marks promise is memory.
- * Prints what is wrong.
+ * Whether the accounts balance when only `tokens` and `pins` are claimed: every cell names a kept
+ * buffer, no two name the same, no buffer is owned, and backed bytes have memory. Prints what is
+ * wrong.
  */
 bool accounts_balance(babus_slot *slot, uint32_t tokens, uint32_t pins);
 
-/* Whether what the marks promise is memory: else who writes into it next is killed. */
+/* Whether all backed bytes have memory. If not, the next process that writes there is killed. */
 bool accounts_have_memory(babus_slot *slot);
 
 #endif

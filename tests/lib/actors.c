@@ -70,7 +70,7 @@ static uint64_t chance(struct actor *actor, uint64_t n)
 	return random_next(&actor->random) % n;
 }
 
-/* Let others on, so that readers fall behind and catch up. */
+/* Let other processes run, so that readers fall behind and catch up. */
 static void dawdle(struct actor *actor)
 {
 	struct timespec moment = {.tv_nsec = (long)chance(actor, 300000)};
@@ -154,7 +154,7 @@ struct history {
 	uint64_t next_counter[ACTOR_PUBLISHERS];
 };
 
-/* A message of a later number than the last one. */
+/* A message with a higher number than the last one. */
 static void check_later(struct history *history, unsigned index,
 			const struct babus_message *message)
 {
@@ -169,7 +169,7 @@ static void check_later(struct history *history, unsigned index,
 	history->next_counter[publisher] = counter + 1;
 }
 
-/* The next one: what was missed is exactly what lies between. */
+/* The next message: exactly the messages in between are lost. */
 static void check_next(struct history *history, unsigned index, const struct babus_message *message)
 {
 	EXPECT_EQUAL(message->seq, history->seq + 1 + message->lost);
@@ -236,7 +236,7 @@ void act_follow(struct actor *actor)
 	}
 }
 
-/* A message by age or by number: there, or gone, never another one. */
+/* A message by age or by number: either that message, or an error because it is gone. */
 static void look_back(struct actor *actor, unsigned index, uint64_t newest)
 {
 	uint32_t depth = actor_slots[index].depth;
@@ -339,7 +339,7 @@ static void wait_once(struct actor *actor, struct sleeper *sleeper)
 	check_next(&sleeper->histories[index], index, &message);
 	babus_message_release(&message);
 	atomic_fetch_add(&actor->stage->woken, 1);
-	/* Catch up, or there is always news and never a sleep. */
+	/* Catch up. Else there is always news, and no sleep. */
 	while (!babus_reader_latest(event.reader, &message)) {
 		EXPECT_EQUAL(message.seq, sleeper->histories[index].seq + 1 + message.skipped);
 		sleeper->began[index] += message.skipped;

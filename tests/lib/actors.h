@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The actors of the stress tests, the same for processes and for threads: each
- * runs until it is told to stop, and checks whatever it sees: every byte of
- * every message, numbers that only rise, counters of each publisher that only
- * rise, losses that are exact. What is wrong ends the process.
+ * The actors of the stress tests, the same for processes and threads. Each runs until it is
+ * stopped and checks all it sees: every byte of every message, numbers and counters of each
+ * publisher that only rise, exact losses. An error ends the process.
  */
 #ifndef BABUS_TESTS_ACTORS_H
 #define BABUS_TESTS_ACTORS_H
@@ -24,12 +23,12 @@ extern const struct actor_slot {
 	uint64_t max_size;
 } actor_slots[ACTOR_SLOTS];
 
-/* Shared by all actors, also across processes. */
+/* Shared by all actors, in all processes. */
 struct stage {
 	atomic_bool stop;
-	_Atomic uint64_t counters[ACTOR_PUBLISHERS]; /* next of each publisher */
+	_Atomic uint64_t counters[ACTOR_PUBLISHERS]; /* the next one of each publisher */
 	_Atomic uint64_t published[ACTOR_SLOTS];
-	_Atomic uint64_t received[ACTOR_SLOTS], lost[ACTOR_SLOTS]; /* by readers that ended */
+	_Atomic uint64_t received[ACTOR_SLOTS], lost[ACTOR_SLOTS]; /* by readers that have ended */
 	_Atomic uint64_t woken;
 };
 
@@ -37,24 +36,24 @@ struct actor {
 	struct stage *stage;
 	babus_domain *domain;
 	babus_slot *slots[ACTOR_SLOTS];
-	unsigned number; /* of its kind: chooses slot and publisher */
+	unsigned number; /* index among its kind: chooses slot and publisher */
 	uint64_t random;
 	void (*act)(struct actor *actor);
 };
 
 void act_publish(struct actor *actor); /* by copy, pieces and loans; discards some */
 void act_follow(struct actor *actor);  /* reads in order */
-void act_watch(struct actor *actor);   /* reads the newest and by number */
-void act_hold(struct actor *actor);    /* keeps views for long */
+void act_watch(struct actor *actor);   /* reads the newest, and by number */
+void act_hold(struct actor *actor);    /* keeps views for a long time */
 void act_wait(struct actor *actor);    /* sleeps for all slots at once */
 
 /* Make the slots. Asserts. */
 void actors_make_slots(void);
-/* Open them for an actor of another process or none yet. */
+/* Open them for an actor that is another process, or that has none open yet. */
 void actors_open_slots(struct actor *actor);
 void actors_close_slots(struct actor *actor);
 
-/* How long a stress test runs: $BABUS_STRESS_SECONDS, else `seconds`. */
+/* How long a stress test runs: $BABUS_STRESS_SECONDS, or `seconds`. */
 unsigned actors_seconds(unsigned seconds);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a test that is a script, which could not un-ignore a signal by itself.
- * The work is done before main(), see inherited.h. Arguments: program, its own.
+ * Runs a test that is a script. A script cannot stop ignoring a signal. The work happens before
+ * main(), see inherited.h. Arguments: the program and its arguments.
  */
 #include <stdio.h>
 #include <unistd.h>

@@ -42,7 +42,7 @@ void babusfs_start(const char *arguments, const char *named)
 {
 	struct outcome outcome;
 
-	/* Standard output and error end, so it does not keep them. */
+	/* Standard output and error reach their end, so babusfs does not keep them open. */
 	babusfs_run(arguments, &outcome);
 	if (outcome.status || outcome.out_size || outcome.err_size)
 		fail_msg("babusfs %s ended with %d and said '%s'", arguments, outcome.status,

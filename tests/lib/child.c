@@ -38,7 +38,7 @@ void support_late(const char *what)
 	fprintf(stderr, "time limit: %s\n", what);
 }
 
-/* A fault of a child's is its own: cmocka's handlers would go on with the cases. */
+/* A fault in a child ends it. cmocka's handlers would go on with the next case. */
 static void reset_faults(void)
 {
 	static const int faults[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS, SIGABRT};
@@ -103,7 +103,7 @@ void child_become(uid_t uid, gid_t extra_group)
 
 	EXPECT(!setgroups(extra_group != (gid_t)-1, &extra_group));
 	EXPECT(!setresgid(gid, gid, gid) && !setresuid(uid, uid, uid));
-	/* Not dumpable after this, so that /proc/self would belong to root. */
+	/* setresuid() makes it not dumpable; then /proc/self would belong to root. */
 	prctl(PR_SET_DUMPABLE, 1);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }

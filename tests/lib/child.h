@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Child processes of a case, and gates to meet at. A child never outlives the case.
+ * Child processes of a case, and gates for them to meet. A child never outlives the case.
  *
- * Only the process that runs the cases may use the assertions of cmocka.
- * Children and threads use EXPECT, which ends their process.
+ * Only the process that runs the cases may use the assertions of cmocka. Children and threads use
+ * EXPECT, which ends their process.
  */
 #ifndef BABUS_TESTS_CHILD_H
 #define BABUS_TESTS_CHILD_H
@@ -22,34 +22,34 @@ void support_expect_equal(int64_t got, int64_t wanted, const char *what, const c
 			  int line);
 
 /*
- * Report that a helper waited in vain until its time limit: such a failure says less than
- * others, and tests/mutants/run does not count it.
+ * Report that a helper reached its time limit. Such a failure says less than others, and
+ * tests/mutants/run does not count it.
  */
 void support_late(const char *what);
 
-/* A child that runs fn(arg) and ends with status 0; it is killed with its parent. */
+/* Start a child that runs fn(arg) and ends with status 0. It is killed with its parent. */
 pid_t child_start(void (*fn)(void *arg), void *arg);
-/* Wait for it and assert that it ended well. */
+/* Wait for it, and assert that its status is 0. */
 void child_join(pid_t pid);
 /* Wait for it: its exit status, or minus the signal. */
 int child_wait(pid_t pid);
 /* SIGKILL it and wait. */
 void child_kill(pid_t pid);
-/* Wait until it has stopped (SIGSTOP), or ended: true if it stopped. */
+/* Wait until it stops (SIGSTOP) or ends: true if it stopped. */
 bool child_wait_stopped(pid_t pid, int *status);
-/* Become this user, with a group of the same number, and perhaps one more. */
+/* Become this user, with a group of the same number, and with one more group if wanted. */
 void child_become(uid_t uid, gid_t extra_group);
 
-/* A re-check that no test lives to see: only a wake-up ends the wait. */
+/* A re-check interval longer than any test: only a wake-up ends the wait. */
 #define NO_RECHECK ((uint64_t)(3600 * SECOND))
 
-/* Open the domain of the case, a slot in it. */
+/* Open the domain of the case; open a slot in it. */
 babus_domain *child_open_domain(void);
 babus_slot *child_open_slot(const char *name, unsigned flags);
-/* A waiter with this re-check interval, for one reader that starts with the next message. */
+/* Open a waiter with this re-check interval, for one reader that starts with the next message. */
 babus_waiter *child_open_waiter(babus_slot *slot, uint64_t recheck_ns, babus_reader **reader);
 
-/* A counter that processes and threads post and wait for, one by one. */
+/* A counter. Processes and threads post it, and wait for it, one by one. */
 int gate_open(void);
 void gate_post(int gate, unsigned n);
 void gate_wait(int gate);

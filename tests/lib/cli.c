@@ -22,7 +22,7 @@ static int find_program(void)
 	char path[600];
 	int error = program_find("tools/babus", cli_program, sizeof(cli_program));
 
-	/* No wrappers and no other babus come before it. */
+	/* No wrapper and no other babus precedes it in PATH. */
 	if (!error) {
 		snprintf(path, sizeof(path), "%.*s:/usr/bin:/bin:/usr/sbin:/sbin",
 			 (int)(strrchr(cli_program, '/') - cli_program), cli_program);
@@ -91,7 +91,7 @@ static void run_program(void *arg)
 {
 	char *const *argv = arg;
 
-	/* As a shell starts it, whatever the test program ignores. */
+	/* As a shell starts it, whatever signals the test program ignores. */
 	if (chdir(support_root) == 0)
 		execv(strcmp(argv[0], "sh") == 0 ? "/bin/sh" : cli_program, argv);
 	perror(argv[0]);
@@ -155,7 +155,7 @@ void cli_gives_json(const char *text, const char *python)
 {
 	char line[4096];
 
-	/* A file, so that the status is that of the command. */
+	/* A file and not a pipe, so that the status is that of the command. */
 	snprintf(line, sizeof(line),
 		 "{ %s; } >out.json && python3 -c 'import base64, json\n"
 		 "objects = [json.loads(line) for line in open(\"out.json\", \"rb\")]\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the victims do with files: make and remove slots and domains, and clean up. */
+/* What victims do with files: make and remove slots and domains, and clean up. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -40,7 +40,7 @@ static void rival_creates(void)
 	babus_slot_close(make_victim(rivals));
 }
 
-/* Somebody else's is there by the time that ours is complete. */
+/* By the time that ours is complete, another client's is there. */
 void op_create_beaten(babus_domain *domain)
 {
 	rivals = domain;
@@ -48,7 +48,7 @@ void op_create_beaten(babus_domain *domain)
 	op_create(domain);
 }
 
-/* Others may have removed it while it was stopped. */
+/* Others may have removed it while this process was stopped. */
 static void remove_victim(babus_domain *domain)
 {
 	int error = babus_domain_remove_slot(domain, "victim");
@@ -63,7 +63,9 @@ void op_remove(babus_domain *domain)
 	steps_disarm();
 }
 
-/* What rivals made under the name meanwhile; the later one when the first has lost it. */
+/*
+ * What rivals made under the name meanwhile. The later one counts if the first has lost the name.
+ */
 static babus_slot *first, *second;
 
 static void rival_removes_and_creates(void)
@@ -72,8 +74,10 @@ static void rival_removes_and_creates(void)
 	first = make_victim(rivals);
 }
 
-/* Whoever has the name works on, and who has lost it knows. Unless the victim was
-   stopped on the way: then others have removed them all. */
+/*
+ * The owner of the name goes on, and the loser notices. If the victim was stopped on the way,
+ * others have removed them all.
+ */
 static void expect_to_be_there(babus_slot *there, babus_slot *lost)
 {
 	if (steps->signal == SIGKILL) {
@@ -94,7 +98,7 @@ static void expect_to_be_there(babus_slot *there, babus_slot *lost)
 	babus_slot_close(lost);
 }
 
-/* The name is another slot's when it is taken away. */
+/* The name belongs to another slot when this process takes it away. */
 void op_remove_late(babus_domain *domain)
 {
 	rivals = domain;
@@ -114,7 +118,7 @@ static void rival_creates_before_it_is_restored(void)
 	steps_before("restore", rival_creates_another);
 }
 
-/* And a third one's when it is to be given back. */
+/* And to a third one when this process gives it back. */
 void op_remove_too_late(babus_domain *domain)
 {
 	rivals = domain;
@@ -128,7 +132,7 @@ static void rival_dies_in_its_turn(void)
 	wait_turn(rivals->map);
 }
 
-/* Somebody else has the turn, and will never say that it is over. */
+/* Another process has claimed the removal, and never says that it is over. */
 void op_remove_after_a_death(babus_domain *domain)
 {
 	rivals = domain;
@@ -136,7 +140,10 @@ void op_remove_after_a_death(babus_domain *domain)
 	op_remove(domain);
 }
 
-/* Its file was deleted by hand a while ago; this publish is the one that says so to all. */
+/*
+ * Its file was deleted past the library a while ago. This publish finds out, and tells the
+ * others.
+ */
 void op_publish_deleted(babus_domain *domain)
 {
 	babus_slot *slot = make_victim(domain);
@@ -152,7 +159,7 @@ void op_publish_deleted(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
-/* Not a slot, but in the way of one. */
+/* Not a slot, but it has a slot's name. */
 void op_remove_damaged(babus_domain *domain)
 {
 	char path[600];
@@ -177,7 +184,7 @@ void op_recover(babus_domain *domain)
 
 /* --- domains ----------------------------------------------------------------------- */
 
-/* Others make and remove it while it is stopped. */
+/* Others make and remove it while this process is stopped. */
 static void expect_domain(int error)
 {
 	EXPECT(error == 0 || error == -ENOENT || error == -ENODEV || error == -ENOTEMPTY);
@@ -200,7 +207,7 @@ void op_make_domain(babus_domain *domain)
 	steps_disarm();
 }
 
-/* Its file would be larger than files may be. Where others have removed it all, it is gone. */
+/* The file would exceed the limit of file sizes. If others have removed all, it is gone. */
 void op_make_domain_in_vain(babus_domain *domain)
 {
 	struct rlimit before, none;
@@ -237,7 +244,7 @@ void op_remove_domain(babus_domain *domain)
 	steps_disarm();
 }
 
-/* Somebody has said that the domain is gone, which is not true. */
+/* The flag says that the domain is gone. That is false. */
 void op_deny_gone(babus_domain *domain)
 {
 	uint64_t changes;
@@ -248,7 +255,7 @@ void op_deny_gone(babus_domain *domain)
 	steps_disarm();
 }
 
-/* --- the dead that are to be found --------------------------------------------------- */
+/* --- the dead that recovery must find ------------------------------------------------ */
 
 static void die(void)
 {

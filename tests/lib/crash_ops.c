@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the victims do. */
+/* What victims do. */
 #include "crash_ops.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static char data[20000];
 
 void crash_try(int error, const char *what, int line)
 {
-	/* It has been told that there is nothing left to work with. */
+	/* An error said that the slot or domain is gone. */
 	if (steps->slot == CUT_OFF && error)
 		_exit(0);
 	if (steps->slot == MADE_ANEW && (error == -ENODEV || error == -ENOENT))
@@ -26,7 +26,7 @@ void crash_try(int error, const char *what, int line)
 	support_expect_equal(error, 0, what, __FILE__, line);
 }
 
-/* A message is whole; where it was cut off it reads as zeros. */
+/* A message is whole; where its file was truncated it reads as zeros. */
 static void expect_whole(const struct babus_message *message)
 {
 	EXPECT(steps->slot == CUT_OFF || payload_matches(message));
@@ -77,7 +77,7 @@ static void op_publish(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
-/* After a second, so that it looks whether the files are still there. */
+/* As after a second, so that it checks whether the files are still there. */
 static void op_publish_late(babus_domain *domain)
 {
 	babus_slot *slot = open_s(domain, BABUS_PUBLISH);
@@ -89,7 +89,7 @@ static void op_publish_late(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
-/* Enough in a row to wrap, to lap, and to run out of free buffers on the way. */
+/* Enough in a row to go round the ring, to lap readers, and to run out of free buffers. */
 static void op_publish_many(babus_domain *domain)
 {
 	babus_slot *slot = open_s(domain, BABUS_PUBLISH);
@@ -105,7 +105,7 @@ static void op_publish_many(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
-/* For a rival's step inside of a victim's. */
+/* For a rival's step in the middle of a victim's operation. */
 static babus_slot *rivals;
 
 static void rival_publishes(void)
@@ -113,7 +113,7 @@ static void rival_publishes(void)
 	publish_one(rivals);
 }
 
-/* Somebody else gets the number that it was about to get. */
+/* A rival gets the number that the victim was about to get. */
 static void op_publish_beaten(babus_domain *domain)
 {
 	rivals = open_s(domain, BABUS_PUBLISH);
@@ -122,7 +122,7 @@ static void op_publish_beaten(babus_domain *domain)
 	babus_slot_close(rivals);
 }
 
-/* With a message pinned, so that there is a pin to be found. */
+/* With a message pinned, so that publishing meets a pin. */
 static void op_publish_pinned(babus_domain *domain)
 {
 	babus_slot *slot = open_s(domain, BABUS_READ);
@@ -157,7 +157,7 @@ static void op_loan(babus_domain *domain)
 	uint64_t size = limit(slot);
 	struct babus_loan first, second;
 
-	/* The second needs a token of its own. */
+	/* The second loan needs a token of its own. */
 	steps_arm();
 	TRY(babus_slot_loan(slot, size, &first));
 	TRY(babus_slot_loan(slot, size, &second));
@@ -212,7 +212,7 @@ static void op_reserve_and_trim(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
-/* Of a mapping that is locked in memory, whose pages are given back through the file. */
+/* The mapping is locked in memory; its pages are given back through the file. */
 static void op_trim_locked(babus_domain *domain)
 {
 	babus_slot *slot = open_s(domain, BABUS_PUBLISH);
@@ -250,7 +250,7 @@ static void rival_displaces(void)
 		publish_one(rivals);
 }
 
-/* What it is about to pin is displaced. */
+/* Displace the message that the victim is about to pin. */
 static void op_view_overtaken(babus_domain *domain)
 {
 	rivals = open_s(domain, BABUS_PUBLISH);
@@ -259,10 +259,10 @@ static void op_view_overtaken(babus_domain *domain)
 	babus_slot_close(rivals);
 }
 
-/* Whose pin the rival takes away. */
+/* The rival clears this pin. */
 static babus_slot *pinning;
 
-/* Until the buffer that was pinned is another message's, or about to be. */
+/* Until the buffer that was pinned holds another message, or is about to. */
 static void rival_unpins_and_displaces(void)
 {
 	shared64 *pin = &pinning->pins[pinning->view_pin - 1].hold;
@@ -275,7 +275,7 @@ static void rival_unpins_and_displaces(void)
 		publish_one(rivals);
 }
 
-/* What it has just pinned: a hostile subscriber can do that. */
+/* Clear the pin that the victim has just set, as a hostile subscriber can. */
 static void op_view_unpinned(babus_domain *domain)
 {
 	struct babus_message message;
@@ -331,7 +331,7 @@ static void op_read_in_order(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
-/* Others may have published while it was stopped, or taken it all away. */
+/* While it was stopped, others may have published, or removed everything. */
 static void expect_waited(int result)
 {
 	if (result != -ETIMEDOUT)
@@ -351,7 +351,7 @@ static void op_wait(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
-/* A wake-up for a slot of another mark: its own group stays quiet. */
+/* A wake-up for a slot with another mark: the victim's own group stays quiet. */
 static void op_wait_beside_news(babus_domain *domain)
 {
 	babus_slot *slot = open_s(domain, BABUS_READ);
@@ -372,7 +372,7 @@ static void op_wait_beside_news(babus_domain *domain)
 	babus_slot_close(slot);
 }
 
-/* From making the descriptor to its end, with the thread that serves it. */
+/* From opening the descriptor to closing it, with the thread that serves it. */
 static void op_descriptor(babus_domain *domain)
 {
 	babus_slot *slot = open_s(domain, BABUS_PUBLISH);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Those who look on while somebody dies or is stopped. */
+/* The witnesses, while a victim dies or is stopped. */
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
@@ -37,7 +37,7 @@ static babus_slot *publisher, *subscriber;
 static babus_reader *follower;
 static uint64_t counter, followed;
 static pid_t listeners[LISTENERS];
-static uint32_t tokens, pins; /* in use by those who look on */
+static uint32_t tokens, pins; /* in use by the witnesses */
 static char payload[20000];
 
 static void ignore(int number)
@@ -80,8 +80,8 @@ static void listen_on(void *arg)
 }
 
 /*
- * A publisher that was killed or stopped between taking the mark and the wake-up
- * leaves whoever set it asleep, until the next look.
+ * A publisher that was killed or stopped between taking the mark and the wake-up leaves the
+ * process that set the mark asleep until its re-check.
  */
 static bool victim_took_the_mark(void)
 {
@@ -95,7 +95,7 @@ static void expect_heard(unsigned i, uint64_t seq)
 	while (atomic_load(&hearing->seq) < seq) {
 		struct pollfd news = {.fd = hearing->gate, .events = POLLIN};
 
-		/* Nobody else may leave it asleep: the gate has a time limit. */
+		/* No other publisher may leave it asleep: the gate has a time limit. */
 		if (i == DEEP && victim_took_the_mark()) {
 			kill(listeners[DEEP], SIGUSR1);
 			if (!poll(&news, 1, 10))
@@ -114,7 +114,7 @@ static uint64_t publish_next(babus_slot *slot)
 	return seq;
 }
 
-/* Read what there is, in order and whole. */
+/* Read all there is, in order and whole. */
 static void follow(void)
 {
 	struct babus_message message;
@@ -130,9 +130,9 @@ static void follow(void)
 }
 
 /*
- * A message that all hear of; the light sleeper before it has gone to sleep twice
- * more. That can be told only if nothing happened between two looks at the count
- * with the publish between them.
+ * Publish a message that all listeners hear, after the light sleeper went to sleep twice more.
+ * The test can tell that only if nothing happened between two looks at the count, with the
+ * publish between them.
  */
 static void publish_and_be_heard(babus_slot *slot)
 {
@@ -226,7 +226,7 @@ void scene_revive(pid_t pid)
 	child_join(pid);
 }
 
-/* Round and round: more often than there are buffers. */
+/* More messages than there are buffers. */
 static void publish_and_follow(void)
 {
 	for (uint32_t i = 0; i < 2 * (scene.depth + 12); i++) {
@@ -240,9 +240,9 @@ static void publish_and_follow(void)
 }
 
 /*
- * Nobody waits for the victim. Where it is dead or stopped, whoever did would
- * never get on; and not for a while either, for then it would sleep. (The kernel
- * may make us sleep for reasons of its own, but not each time.)
+ * No process waits for the victim. If one did while the victim is dead or stopped, it would never
+ * get on; and if it waited for a while, it would sleep. (The kernel may make a process sleep for
+ * its own reasons, but not each time.)
  */
 void scene_goes_on(void)
 {
@@ -333,7 +333,7 @@ void scene_is_clean(void)
 	int error;
 
 	scene_recover();
-	/* A recovery may have given the name back to a slot that had lost it. */
+	/* Recovery may have given the name back to a slot that had lost it. */
 	error = babus_domain_remove_slot(bus, "victim");
 	assert_true(!error || error == -ENOENT);
 	scene_assert_no_leftovers();

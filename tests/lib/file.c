@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* All of an open file, from where it stands. */
+/* All of an open file, from its position. */
 size_t read_fd(int fd, char *buffer, size_t room)
 {
 	size_t size = 0;
@@ -51,7 +51,7 @@ void assert_no_file(const char *path)
 	assert_int_equal(errno, ENOENT);
 }
 
-/* Assert what a directory lists, sorted and separated by blanks, but "." and "..". */
+/* Assert what a directory lists, sorted and separated by blanks, without "." and "..". */
 void assert_lists(const char *path, const char *wanted)
 {
 	struct dirent **entries;

@@ -5,14 +5,14 @@
 
 #include "support.h"
 
-/* All of an open file, from where it stands; at most `room` bytes. */
+/* Read the rest of an open file, at most `room` bytes: how many. */
 size_t read_fd(int fd, char *buffer, size_t room);
 
 void write_file(const char *path, const void *data, size_t size);
-/* A text, into a file in the directory of the case: its path, see root_file(). */
+/* Write a text to a file in the directory of the case: its path, see root_file(). */
 const char *make_file(const char *leaf, const char *text);
 
-/* Assert that it holds this text; that there is none. */
+/* Assert that the file holds this text; that there is no such file. */
 void assert_file(const char *path, const char *text);
 void assert_no_file(const char *path);
 

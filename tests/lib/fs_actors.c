@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Each is a process; what it reads is checked to the last byte, and to be in
- * order.
- */
+/* Each actor is a process. It checks every byte that it reads, and the order. */
 #include "fs_actors.h"
 
 #include <errno.h>
@@ -27,7 +24,7 @@ const struct slot_kind kinds[SLOTS] = {{"small", 64, 65536}, {"large", 4, FRAME}
 
 struct stage *stage;
 
-/* --- messages that prove themselves ---------------------------------------------- */
+/* --- messages that can be checked ---------------------------------------------------- */
 
 struct head {
 	uint64_t magic, size, writer, counter;
@@ -70,7 +67,7 @@ static bool is_whole(const char *data, size_t size)
 	return true;
 }
 
-/* Whole, and not older than what was seen; `again`: may be the same one. */
+/* Whole, and not older than the last one seen; `again`: it may be the same one. */
 static void check(struct actor *actor, const char *data, size_t size, bool again)
 {
 	struct head head;
@@ -90,7 +87,7 @@ static void check(struct actor *actor, const char *data, size_t size, bool again
 	stage->read[actor->number]++;
 }
 
-/* Mostly small ones, now and then the largest. */
+/* Mostly small ones, sometimes the largest. */
 static size_t random_size(struct actor *actor)
 {
 	size_t max = kinds[actor->slot].max_size;
@@ -162,7 +159,7 @@ void publish_by_file(struct actor *actor)
 	}
 }
 
-/* Run a tool; what it writes goes to the buffer. */
+/* Run a tool; its output goes to the buffer. */
 static size_t run_tool(struct actor *actor, const char *const *argv)
 {
 	int ends[2], status;
@@ -214,7 +211,7 @@ void publish_by_tool(struct actor *actor)
 	}
 }
 
-/* Writers that are killed at any moment: all of a message or nothing. */
+/* Writers that are killed at any moment: all of a message is published, or nothing. */
 void kill_writers(struct actor *actor)
 {
 	while (!stage->stop) {
@@ -231,7 +228,7 @@ void kill_writers(struct actor *actor)
 			write_pieces(actor, path_of(actor, "latest"), actor->buffer, size);
 			_exit(0);
 		}
-		/* No event to wait for: the point is that it can be anywhere. */
+		/* Sleeping is right here: any moment will do. */
 		usleep((useconds_t)(random_next(&actor->random) % 4000));
 		kill(pid, random_next(&actor->random) % 2 ? SIGKILL : SIGTERM);
 		EXPECT_EQUAL(waitpid(pid, NULL, 0), pid);
@@ -316,7 +313,7 @@ void map_latest(struct actor *actor)
 	}
 }
 
-/* Copies what is left of a file by parts, by one of the calls that do so. How much came. */
+/* Copy the rest of a file in parts, by one of the calls that copy: how many bytes. */
 static ssize_t copy_part(int from, int to, const int pipe[2], int how)
 {
 	ssize_t got;
@@ -360,7 +357,7 @@ void read_by_calls(struct actor *actor)
 
 		EXPECT(fd >= 0);
 		if (i % 4 < 3) {
-			/* Of the same file system: copy_file_range() does no other. */
+			/* On the same file system: copy_file_range() needs that. */
 			to = open(path_of(actor, name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 			EXPECT(to >= 0);
 			while ((got = copy_part(fd, to, ends, (int)(i % 4))) > 0)
@@ -421,7 +418,7 @@ void read_by_tools(struct actor *actor)
 	}
 }
 
-/* One Python that reads in three ways and passes on what it got. */
+/* One Python that reads in three ways and passes on what it read. */
 static const char python_reader[] =
     "import mmap, os, sys\n"
     "path, stop = sys.argv[1:]\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who takes part in the stress test of a mount. Every message says who wrote
- * it, which one it is and how long it is, and all its bytes follow from that.
+ * The actors of the stress test of a mount. Every message contains its writer, its number and its
+ * length, and all its bytes follow from these.
  */
 #ifndef BABUS_TESTS_FS_ACTORS_H
 #define BABUS_TESTS_FS_ACTORS_H
@@ -24,7 +24,7 @@ extern const struct slot_kind {
 	size_t max_size;
 } kinds[SLOTS];
 
-/* Who writes. */
+/* The writers. */
 enum {
 	NATIVE,
 	BY_FILE,
@@ -48,16 +48,16 @@ struct actor {
 	const char *what;
 	int slot;
 	void (*act)(struct actor *actor);
-	/* private */
+	/* Private to the actor. */
 	uint64_t random;
 	char *buffer;
 	uint64_t seen[WRITERS]; /* counter of the last message of each */
 };
 
-/* The bytes of a message. */
+/* Fill in the bytes of a message. */
 void fill(char *data, size_t size, uint64_t writer, uint64_t counter);
 
-/* Until stage->stop. They end the process on a fault, with a line that says which. */
+/* They run until stage->stop. On a fault they print it and end the process. */
 void publish_natively(struct actor *actor);
 void publish_by_file(struct actor *actor);
 void publish_by_tool(struct actor *actor);

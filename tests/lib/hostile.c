@@ -44,7 +44,7 @@ static void begin(void)
 	team_ready();
 }
 
-/* A value that means something to somebody, or nothing to anybody. */
+/* A value that means something, or one that means nothing. */
 static uint64_t random_word(void)
 {
 	switch (random_below(5)) {
@@ -61,7 +61,7 @@ static uint64_t random_word(void)
 	}
 }
 
-/* Take away what protects readers, pin everything, or write anything anywhere. */
+/* Clear the pins that protect readers, pin every buffer, or write anything anywhere. */
 void hostile_scribbles_over_pins(void)
 {
 	size_t size;
@@ -94,11 +94,11 @@ void hostile_scribbles_over_the_domain(void)
 	begin();
 	for (unsigned turn = 0;; turn++) {
 		switch (turn / 4096 % 6) {
-		case 0: /* nobody waits */
+		case 0: /* no process waits */
 			marks_put(map, 0);
 			flag_lower(&map->gone);
 			break;
-		case 1: /* everybody does, and the domain is gone */
+		case 1: /* all processes wait, and the domain is gone */
 			marks_put(map, UINT64_MAX);
 			flag_raise(&map->gone, UINT32_MAX);
 			break;
@@ -108,7 +108,7 @@ void hostile_scribbles_over_the_domain(void)
 		case 3:
 			syscall(SYS_futex, &map->event, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 			break;
-		case 4: /* sleepers are taken away to another futex */
+		case 4: /* move the sleepers to another futex */
 			syscall(SYS_futex, &map->event, FUTEX_REQUEUE, 0, INT_MAX, mine + 1, 0);
 			break;
 		default:
@@ -144,7 +144,7 @@ void hostile_takes_locks(void)
 	}
 }
 
-/* Larger, not smaller: a truncated mapping is for the guard, see test_attacks.c. */
+/* Larger, not smaller: the guard handles truncated mappings, see test_attacks.c. */
 void hostile_grows_and_punches(void)
 {
 	int fds[] = {open(team_pins, O_RDWR), open(domain_file("domain"), O_RDWR)};
@@ -167,7 +167,7 @@ void hostile_grows_and_punches(void)
 static const char *const litter[] = {"t.slot", "s.0000000000000001.pins", "s.0000000000000002.gone",
 				     "domain2", ".slot"};
 
-/* In a directory that it may write, but where each may only remove its own. */
+/* In a directory where each member may write, and remove only its own files. */
 void hostile_litters(void)
 {
 	begin();
@@ -205,7 +205,7 @@ void hostile_litters(void)
 	}
 }
 
-/* Takes what pins there are, and stops. */
+/* Take all pins that are left, and stop. */
 void hostile_holds_and_stops(void)
 {
 	struct babus_message message;
@@ -218,7 +218,7 @@ void hostile_holds_and_stops(void)
 	raise(SIGSTOP);
 }
 
-/* Reading a hole through a mapping gives it memory. */
+/* A read of a hole through a mapping gives it memory. */
 void hostile_touches_all_of_the_slot(void)
 {
 	int fd = open(team_slot, O_RDONLY);

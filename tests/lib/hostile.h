@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a member of the team that may only read the slot does to harm the others. Each
- * starts at team_ready() and never ends.
+ * Attacks by a member of the team that may only read the slot. Each starts at team_ready() and
+ * never ends.
  */
 #ifndef BABUS_TESTS_HOSTILE_H
 #define BABUS_TESTS_HOSTILE_H
@@ -14,7 +14,7 @@ void hostile_litters(void);
 void hostile_holds_and_stops(void);
 void hostile_touches_all_of_the_slot(void);
 
-/* Remove the files that it left in the directory, as the owner. */
+/* Remove the files that they left in the directory; for the owner. */
 void hostile_clean_up(void);
 
 #endif

@@ -14,7 +14,7 @@
 
 #define STACK_BYTES (8 << 20)
 
-/* A handler here is that of a sanitizer. */
+/* A handler that is set here belongs to a sanitizer. */
 static void forget_signals(void)
 {
 	struct sigaction now;
@@ -57,7 +57,7 @@ static void forget_limits(void)
 	/* Some cases crash on purpose. */
 	set_limit(RLIMIT_CORE, 0);
 	set_limit(RLIMIT_STACK, STACK_BYTES);
-	/* The C library has read the old one already. */
+	/* The C library has read the old limit already. */
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_setattr_default_np(&attr);
@@ -107,7 +107,7 @@ static void forget_files(void)
 	umask(022);
 }
 
-/* Ahead of main(), which may start programs to find out whether to skip. */
+/* Before main(), which may start programs to find out whether to skip. */
 __attribute__((constructor)) static void forget(void)
 {
 	forget_signals();

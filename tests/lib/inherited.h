@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a test program forgets of its caller before main(): ignored and blocked
- * signals, limits, the environment but for a few variables, the terminal,
- * descriptors, the umask, an alarm. Every test program links this. Scripts are
- * started through afresh.c.
+ * Before main(), a test program drops what it inherits from its caller: ignored and blocked
+ * signals, limits, most of the environment, the terminal, descriptors, the umask, an alarm. Every
+ * test program links this. Scripts start through afresh.c.
  */
 #ifndef BABUS_TESTS_INHERITED_H
 #define BABUS_TESTS_INHERITED_H

@@ -14,13 +14,13 @@
 #include "support.h"
 
 enum {
-	ROOM = 128 /* more than there are loans, pins, or buffers, of a slot */
+	ROOM = 128 /* more than the loans, pins or buffers of a slot */
 };
 
-/* What can be had of a slot at once. */
+/* What can be used of a slot at once. */
 struct stock {
 	uint64_t loans, pins, buffers;
-	uint64_t bytes_used; /* when all were used, and what is spare given back */
+	uint64_t bytes_used; /* when all are used, and spare memory is given back */
 };
 
 static struct babus_message held[ROOM];
@@ -51,7 +51,7 @@ static uint64_t count_distinct(const void **places, size_t count)
 	return distinct;
 }
 
-/* Pin messages, each of which is displaced then, until there are no more pins. */
+/* Pin messages until no pin is left. Each message is displaced after it was pinned. */
 static size_t pin_all(babus_slot *slot, uint64_t size, const void **places)
 {
 	size_t n = 0;
@@ -82,7 +82,7 @@ static size_t lend_all(babus_slot *slot, uint64_t size, const void **places)
 	return n;
 }
 
-/* All kept messages, through a pin that was free. */
+/* Read all kept messages through a free pin. */
 static size_t see_all(babus_slot *slot, uint32_t depth, const void **places)
 {
 	struct babus_message message;
@@ -147,8 +147,7 @@ static void audit_slot(unsigned index)
 	*support_context = '\0';
 }
 
-/* All messages that were counted are there, and of those that were not at most
-   one of each dead. */
+/* All counted messages are there. Of the others, at most one of each dead publisher is. */
 static void audit_numbers(unsigned index)
 {
 	babus_slot *slot = open_slot(kill_slots[index].name, BABUS_READ);
@@ -164,7 +163,7 @@ static void audit_numbers(unsigned index)
 	babus_slot_close(slot);
 }
 
-/* A mark that the dead left costs one wake-up, and is gone with it. */
+/* A mark that dead processes left costs one wake-up, which clears it. */
 static void audit_marks(void)
 {
 	babus_slot *slot = NULL;
@@ -179,7 +178,7 @@ static void audit_marks(void)
 	babus_slot_close(slot);
 }
 
-/* No file but the domain's, and the two of each slot. */
+/* No file but the domain's and the two of each slot. */
 static void audit_files(void)
 {
 	DIR *dir = opendir(domain_file("."));

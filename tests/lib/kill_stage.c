@@ -4,7 +4,7 @@
 #include "payload.h"
 #include "support.h"
 
-/* Found one by one, in batches, and with a large payload: see ring.c. */
+/* The three ways to find a buffer: one by one, in batches, with a large payload. See ring.c. */
 const struct kill_slot kill_slots[KILL_SLOTS + 1] = {
     {"one", 1, 64}, {"two", 2, KILL_LARGEST}, {"eight", 8, 3000}, {"other", 3, 6000}};
 
@@ -17,12 +17,12 @@ struct babus_slot_options kill_options(unsigned slot)
 
 	opts.loans = 16;
 	opts.pins = 40;
-	/* None shares the channel of another: whoever is woken has news. */
+	/* Each slot has a channel of its own: a waiter wakes only for its own slots. */
 	opts.channel = (int32_t)slot;
 	return opts;
 }
 
-/* 16 bits of a tag are the publisher, here with the slot; 48 the counter. */
+/* 16 bits of a tag are the publisher, here with the slot, and 48 the counter. */
 uint64_t kill_tag(unsigned slot, unsigned publisher, uint64_t counter)
 {
 	return payload_tag(slot * PUBLISHERS + publisher, counter);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Victims. A life: after a random number of operations a timer is set that
- * kills the process a random time later, so in the middle of one of the next
- * operations, of a system call, or asleep; in some lives another timer stops it
- * before. Whatever it sees until then is right, or it ends by itself, which is a
- * failure.
+ * Victims. In a life, after a random number of operations, a timer is set that kills the process
+ * a random time later: in the middle of an operation, in a system call, or asleep. In some lives
+ * another timer stops it first. Until then all it sees must be right; otherwise it ends by
+ * itself, which is a failure.
  */
 #include <errno.h>
 #include <poll.h>
@@ -126,7 +125,7 @@ static void op_publish(struct victim *victim)
 	published(victim);
 }
 
-/* A number that no message bears: what is in the buffer while it is lent. */
+/* The number of no message: it is in the buffer while the buffer is lent. */
 static uint64_t draft_tag(const struct babus_loan *loan)
 {
 	return payload_tag(0xffff, (uint64_t)getpid() << 16 | (loan->token & 0xffff));
@@ -147,7 +146,7 @@ static void op_loan(struct victim *victim)
 	loan->stamp = payload_fill(loan->data, loan->capacity, draft_tag(loan));
 }
 
-/* Nobody else has written into it: it has one owner. */
+/* No other process has written into it: a lent buffer has one owner. */
 static void expect_draft(const struct babus_loan *loan)
 {
 	struct babus_message draft = {.data = loan->data,
@@ -197,7 +196,7 @@ static void op_trim(struct victim *victim)
 
 /* --- reading ------------------------------------------------------------------------ */
 
-/* -EAGAIN: nothing after a cursor; -EBUSY: at depth 1 it moved on too fast. */
+/* -EAGAIN: nothing after the last number; -EBUSY: at depth 1 the slot moved on too fast. */
 static void expect_read(int error)
 {
 	EXPECT(!error || error == -EAGAIN || error == -EBUSY || error == -ESTALE);
@@ -253,7 +252,7 @@ static void need_reader(struct victim *victim)
 static void op_reader(struct victim *victim)
 {
 	if (victim->reader)
-		give_back_all(victim); /* what was read through it goes first */
+		give_back_all(victim); /* views read through it are released first */
 	need_reader(victim);
 }
 
@@ -341,13 +340,13 @@ static void op_reader_wait(struct victim *victim)
 	EXPECT(error == -ETIMEDOUT || !error);
 }
 
-/* --- looking after it --------------------------------------------------------------- */
+/* --- recovery ------------------------------------------------------------------------ */
 
 static void op_recover(struct victim *victim)
 {
 	struct babus_report report;
 
-	/* Seldom: who runs short has to help himself. */
+	/* Seldom: a client that runs short recovers by itself. */
 	if (!chance(victim, 16))
 		EXPECT_EQUAL(babus_domain_recover(victim->domain, chance(victim, 4) != 0, &report),
 			     0);
@@ -366,7 +365,7 @@ static void op_set_access(struct victim *victim)
 	EXPECT_EQUAL(babus_slot_set_access(victim->slot, 0600, (uid_t)-1, (gid_t)-1), 0);
 }
 
-/* --- the slot that comes and goes ------------------------------------------------------ */
+/* --- the slot that is removed and remade --------------------------------------------- */
 
 static void op_remove(struct victim *victim)
 {
@@ -468,7 +467,7 @@ static unsigned choose_op(struct victim *victim)
 	return i;
 }
 
-/* The kernel sends it, whatever this process does by then. */
+/* The kernel sends it, whatever this process does at that time. */
 static void send_later(int number, uint64_t delay_ns)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = number};

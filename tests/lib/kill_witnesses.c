@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Witnesses: a publisher, a reader in order, a waiter, a reader of the newest,
- * and one who uses the slot that comes and goes. Whoever sees anything wrong
- * ends by itself.
+ * Witnesses: a publisher, a reader in order, a waiter, a reader of the newest, and a user of the
+ * slot that is removed and remade. A witness that sees an error ends by itself.
  *
- * That nobody waits for the dead and the stopped is not measured by a clock,
- * which on a busy machine tells of the machine. A witness that gets on while all
- * victims are stopped does not wait for them; and that it does not even sleep
- * for a while the kernel tells, which counts how often a thread gave up the
- * processor by itself.
+ * No clock measures that no process waits for the dead and the stopped: on a busy machine a clock
+ * measures the machine. A witness that makes progress while all victims are stopped does not wait
+ * for them. That it does not even sleep for a while is known from the kernel, which counts how
+ * often a thread gave up the processor by itself.
  */
 #include <errno.h>
 #include <sched.h>
@@ -19,14 +17,15 @@
 #include "payload.h"
 #include "support.h"
 
-/* What one has seen of a slot. */
+/* What a witness has seen of a slot. */
 struct seen {
 	unsigned slot;
 	uint64_t seq;
 	struct {
 		bool any;
 		uint64_t next;
-		uint64_t passed; /* messages of whomever, not seen since its last */
+		uint64_t
+		    passed; /* messages of any publisher that it has not seen since its last one */
 	} of[PUBLISHERS];
 };
 
@@ -53,7 +52,7 @@ static uint64_t chance(struct witness *witness, uint64_t n)
 	return random_next(&witness->random) % n;
 }
 
-/* Let others on, so that readers fall behind and waiters fall asleep. */
+/* Let other processes run, so that readers fall behind and waiters fall asleep. */
 static void dawdle(struct witness *witness)
 {
 	struct timespec moment = {.tv_nsec = (long)chance(witness, 300000)};
@@ -73,8 +72,8 @@ static void calls_end(struct witness *witness, uint64_t calls)
 }
 
 /*
- * It got on: in all slots, since the last time. The first round may have begun
- * before the vigil. True when a vigil was noticed just now.
+ * It made progress: in all slots, since the last time. The first round may have begun before the
+ * vigil. True: it noticed a vigil just now.
  */
 static bool got_on(struct witness *witness)
 {
@@ -129,8 +128,8 @@ static void leave(struct witness *witness)
 /* --- checking ---------------------------------------------------------------------- */
 
 /*
- * A later message than the last one. Numbers have no gaps, so what lies between
- * is known; of the witness who publishes and never dies no more is missing than that.
+ * A later message than the last one. Numbers have no gaps, so the lost messages are known. Of the
+ * witness that publishes, which never dies, no more than those are missing.
  */
 static void check_later(struct seen *seen, const struct babus_message *message)
 {
@@ -152,7 +151,7 @@ static void check_later(struct seen *seen, const struct babus_message *message)
 	seen->seq = message->seq;
 }
 
-/* The next one: what was missed is exactly what lies between. */
+/* The next message: exactly the messages in between are lost. */
 static void check_next(struct seen *seen, const struct babus_message *message)
 {
 	EXPECT_EQUAL(message->seq, seen->seq + 1 + message->lost);
@@ -206,14 +205,14 @@ static void publish(void *arg)
 	leave(&witness);
 }
 
-/* Read what there is; returns how many messages. */
+/* Read what there is: how many messages. */
 static unsigned follow(struct witness *witness, unsigned slot)
 {
 	struct babus_message message;
 	unsigned count = 0;
 	int error;
 
-	/* Not for ever: publishers may be as fast. */
+	/* Bounded: publishers may be as fast. */
 	while (count < 100 && !(error = babus_reader_next(witness->readers[slot], &message))) {
 		check_next(&witness->seen[slot], &message);
 		babus_message_release(&message);
@@ -280,7 +279,7 @@ static void wait_for_news(void *arg)
 	leave(&witness);
 }
 
-/* The newest, in place or copied: never older than what was the newest before. */
+/* The newest, in place or copied: never older than the newest so far. */
 static bool look(struct witness *witness, unsigned slot)
 {
 	struct seen *seen = &witness->seen[slot];
@@ -304,7 +303,7 @@ static bool look(struct witness *witness, unsigned slot)
 	return later;
 }
 
-/* By number: that message, or none. */
+/* By number: that message, or an error. */
 static void look_back(struct witness *witness, unsigned slot)
 {
 	uint64_t n = witness->seen[slot].seq - chance(witness, kill_slots[slot].depth + 1);
@@ -344,7 +343,7 @@ static void read_the_newest(void *arg)
 	leave(&witness);
 }
 
-/* One instance of "other", until it is removed. True: used, and all was right. */
+/* One instance of "other", until it is removed. True: it was used, and all was right. */
 static bool visit(struct witness *witness, babus_slot *other, uint64_t instance)
 {
 	size_t size = 1 + chance(witness, kill_slots[KILL_OTHER].max_size);

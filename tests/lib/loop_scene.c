@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A waiter is served when its descriptor is told of and not otherwise, so that the
- * timer hides no wake-up that is lost. The publisher's bursts follow each other at
- * once, or when all has been seen and the loop is about to sleep. No re-check helps.
+ * The loop serves a waiter only when its descriptor is reported, so the timer hides no lost
+ * wake-up. Bursts of the publisher follow each other at once, or when all was seen and the loop
+ * is about to sleep. No re-check helps.
  */
 #include "loop_scene.h"
 
@@ -19,14 +19,14 @@
 
 enum {
 	WAITERS = 2,
-	SLOTS = 6, /* 0 to 3 the first waiter's, 4 and 5 the second's, on the channel of 0 */
+	SLOTS = 6, /* 0 to 3 are the first waiter's, 4 and 5 the second's, on the channel of 0 */
 	SOCKET = WAITERS,
 	TIMER,
 	SOURCES,
 	MOST_SECONDS = 2
 };
 
-/* In place of its number: a publisher's last message. */
+/* In place of its number: the last message of a publisher. */
 #define LAST UINT64_MAX
 
 /* Shared by the processes. */
@@ -44,7 +44,7 @@ struct scene {
 	unsigned left; /* slots whose last message has not come */
 	bool hung_up;
 	uint64_t messages, lost, bytes, ticks;
-	uint64_t told, in_vain; /* of a waiter; without news */
+	uint64_t reported, in_vain; /* of a waiter; without news */
 };
 
 /* --- the publisher -------------------------------------------------------------------------- */
@@ -130,7 +130,7 @@ static void serve_waiter(struct scene *scene, unsigned n)
 	while ((result = babus_waiter_wait(scene->waiters[n], BABUS_NOW, &event, 1)) > 0)
 		take_message(scene, &event);
 	assert_int_equal(result, -ETIMEDOUT);
-	scene->told++;
+	scene->reported++;
 	scene->in_vain += scene->messages == before;
 }
 
@@ -168,7 +168,7 @@ static void go_round(struct scene *scene, struct looper *looper)
 		serve_timer(scene);
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the scene ----------------------------------------------------------------------- */
 
 static void make_slots(void)
 {
@@ -247,16 +247,16 @@ void loop_scene_run(const struct looper_kind *kind)
 		assert_true(now_ns() < patience);
 	}
 	child_join(publisher);
-	printf("# %s: %llu messages, %llu lapped, %llu bytes, %llu ticks; told of messages %llu "
-	       "times, %llu in vain\n",
+	printf("# %s: %llu messages, %llu lapped, %llu bytes, %llu ticks; %llu reports of "
+	       "messages, %llu without\n",
 	       kind->name, (unsigned long long)scene.messages, (unsigned long long)scene.lost,
 	       (unsigned long long)scene.bytes, (unsigned long long)scene.ticks,
-	       (unsigned long long)scene.told, (unsigned long long)scene.in_vain);
+	       (unsigned long long)scene.reported, (unsigned long long)scene.in_vain);
 	assert_int_equal(scene.bytes, atomic_load(&scene.board->bytes_sent));
 	assert_true(scene.ticks > 0);
-	/* What the loop drained before it saw that it was told of is none of ours. */
+	/* What the loop drained before it saw the report does not count. */
 	assert_true(scene.in_vain <= (kind->exact ? 0 : scene.messages));
-	assert_true(scene.told <= 2 * scene.messages);
+	assert_true(scene.reported <= 2 * scene.messages);
 	kind->close(&looper);
 	end_sources(&scene);
 	munmap(scene.board, sizeof(*scene.board));

@@ -100,10 +100,10 @@ static uint32_t wait_epoll(struct looper *looper, int timeout_ms)
 static uint32_t wait_oneshot(struct looper *looper, int timeout_ms)
 {
 	for (unsigned i = 0; i < looper->count; i++)
-		if (looper->told >> i & 1)
+		if (looper->reported >> i & 1)
 			control(looper, EPOLL_CTL_MOD, i, EPOLLIN | EPOLLONESHOT);
-	looper->told = wait_epoll(looper, timeout_ms);
-	return looper->told;
+	looper->reported = wait_epoll(looper, timeout_ms);
+	return looper->reported;
 }
 
 static void close_epoll(struct looper *looper)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ways in which a program's event loop waits for several descriptors to
- * become readable, behind one face. io_uring's are in uring.h.
+ * The ways in which an event loop waits for several descriptors to become readable, behind one
+ * interface. Those of io_uring are in uring.h.
  *
- * Whoever is told of a descriptor drains it before the next wait: the edge-triggered
- * and multishot ones tell only once.
+ * The caller drains a reported descriptor before the next wait: the edge-triggered and multishot
+ * ways report only once.
  */
 #ifndef BABUS_TESTS_LOOPER_H
 #define BABUS_TESTS_LOOPER_H
@@ -21,13 +21,13 @@ struct looper {
 	int fds[LOOPER_FDS];
 	unsigned count;
 	int epoll;
-	uint32_t told; /* since when they need to be armed again, if they do */
+	uint32_t reported; /* since when they need to be armed again, if they do */
 	struct uring *uring;
 };
 
 struct looper_kind {
 	const char *name;
-	/* Never tells of a descriptor that was drained after it became readable. */
+	/* Never reports a descriptor that was drained after it became readable. */
 	bool exact;
 	void (*open)(struct looper *looper);
 	/* A bit for each descriptor that is readable; 0 after the timeout. */

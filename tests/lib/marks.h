@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* All marks of a domain: where processes may sleep, as publishers see it. */
+/* All marks of a domain: they tell publishers where processes may sleep. */
 #ifndef BABUS_TESTS_MARKS_H
 #define BABUS_TESTS_MARKS_H
 
@@ -17,7 +17,7 @@ static inline bool marks_any(const struct layout_domain *domain)
 	return false;
 }
 
-/* Clear all, as a publisher of each slot does. */
+/* Clear all marks, as a publisher of each slot does. */
 static inline void marks_clear(struct layout_domain *domain)
 {
 	for (uint32_t i = 0; i < LAYOUT_CHANNELS; i++)
@@ -32,7 +32,10 @@ static inline void marks_put(struct layout_domain *domain, uint64_t value)
 			counter_put(&domain->channels[i].marks[j], value);
 }
 
-/* Make a slot on another's channel, with the same mark or not: chance gives the marks. */
+/*
+ * Make a slot on another slot's channel, with the same mark or a different one. Slots are made
+ * until one fits.
+ */
 static inline babus_slot *marks_make_slot(const char *name, const struct babus_slot_options *opts,
 					  const babus_slot *other, bool same)
 {

@@ -28,7 +28,7 @@ char mount_point[96];
 pid_t mount_daemon;
 char mount_program[512];
 
-/* What main() was given, for the process of the cases. */
+/* The arguments of mount_main(), for the process that runs the cases. */
 static int (*cases)(void);
 static unsigned limit_s;
 
@@ -37,7 +37,7 @@ static int keeper_pipe = -1;
 
 /* --- what is mounted ------------------------------------------------------------ */
 
-/* The kernel's table of mounts, to be freed. */
+/* The kernel's table of mounts; the caller frees it. */
 static char *read_table(int fd)
 {
 	size_t size = 0, room = 16384;
@@ -60,7 +60,7 @@ static char *read_table(int fd)
 	return text;
 }
 
-/* The point in a line of it; our own have no blanks. */
+/* The mount point in a line of it; ours have no blanks. */
 static bool point_of(const char *line, char point[512])
 {
 	return sscanf(line, "%*s %*s %*s %*s %511s", point) == 1;
@@ -96,14 +96,14 @@ bool mount_exists(const char *point)
 	return found;
 }
 
-/* Whether somebody serves what is mounted there: not the stale mount of a dead daemon. */
+/* Whether a process serves the mount; the stale mount of a dead daemon has none. */
 static bool answers(const char *point)
 {
 	struct statvfs fs;
 	struct stat st, above;
 	char parent[512];
 
-	/* The kernel may know the attributes of a dead one's root, but not this. */
+	/* The kernel may have cached the attributes of a dead mount's root, but not this. */
 	if (!point || statvfs(point, &fs) < 0)
 		return false;
 	snprintf(parent, sizeof(parent), "%s/..", point);
@@ -177,7 +177,7 @@ pid_t mount_find_daemon(const char *point)
 
 /* --- the keeper --------------------------------------------------------------------- */
 
-/* End whoever serves this mount, and the mount. */
+/* End the process that serves this mount, and the mount. */
 static void clean_point(const char *point)
 {
 	pid_t daemon;
@@ -188,7 +188,7 @@ static void clean_point(const char *point)
 		while (waitpid(daemon, NULL, 0) < 0 && errno == EINTR)
 			;
 		if (kill(daemon, 0) == 0)
-			poll(NULL, 0, 1); /* somebody else's child, on its way */
+			poll(NULL, 0, 1); /* another process's child, on its way */
 	}
 	umount2(point, MNT_DETACH);
 }
@@ -206,8 +206,8 @@ static void clean_below(const char *directory)
 }
 
 /*
- * The directory of all cases is the parent of each one's; told through the
- * pipe by the first, then silence until the process of the cases is gone.
+ * The parent directory of all cases comes first through the pipe. Then nothing comes until the
+ * process of the cases is gone.
  */
 static void keep(int fd)
 {
@@ -245,7 +245,7 @@ static void start_keeper(void)
 		exit(1);
 	}
 	if (pid == 0) {
-		/* Out of the group that is killed at the end. */
+		/* Out of the process group that is killed at the end. */
 		setsid();
 		close(ends[1]);
 		keep(ends[0]);
@@ -267,7 +267,7 @@ static void tell_keeper(void)
 static int run_cases(void)
 {
 	start_keeper();
-	/* Daemons that went to the background are ours to wait for. */
+	/* Daemons that went to the background become children of this process. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return cases();
 }
@@ -335,7 +335,7 @@ void mount_start(const char *const *options)
 		fail_msg("babusfs did not mount %s", mount_point);
 }
 
-/* Wait for the daemon's end with a time limit; its status as of child_wait(). */
+/* Wait for the daemon's end with a time limit; its status is as for child_wait(). */
 static int reap_daemon(void)
 {
 	struct pollfd wait = {.fd = (int)syscall(SYS_pidfd_open, mount_daemon, 0),
@@ -396,7 +396,7 @@ int mount_setup(void **state)
 	return error;
 }
 
-/* Whatever the case did: nothing stays mounted, nobody keeps running. */
+/* Whatever the case did: nothing stays mounted, no process keeps running. */
 int mount_teardown(void **state)
 {
 	int status = 0;

@@ -13,7 +13,7 @@ babus_slot *observed;
 int observer_ready, observer_go;
 struct observer observer;
 
-/* A mount namespace of its own, in which the directory of all domains is read-only. */
+/* A mount namespace in which the directory of all domains is read-only. */
 void observer_enter_container(void)
 {
 	EXPECT(!unshare(CLONE_NEWNS));

@@ -19,11 +19,11 @@ typedef void observer_kind(void);
 extern observer_kind *const observer_kinds[OBSERVER_KINDS];
 observer_kind observer_enter_container, observer_become_user;
 
-/* The slot "s" as the case has it; gates that the child, and the case, posts. */
+/* The slot "s", opened by the case; gates that the child posts, and the case. */
 extern babus_slot *observed;
 extern int observer_ready, observer_go;
 
-/* Of a child. */
+/* The handles of a child. */
 extern struct observer {
 	babus_domain *domain;
 	babus_slot *slot;
@@ -38,7 +38,7 @@ int observer_teardown(void **state);
 
 #define OBSERVED(claim) cmocka_unit_test_setup_teardown(claim, observer_setup, observer_teardown)
 
-/* For `return` in main(): skips with the reason where not root. */
+/* For `return` in main(): skips, with the reason, unless root. */
 int observer_main(int (*run)(void), unsigned timeout_s);
 
 /* Make the slot, without a message; set modes that the second kind can only read. */

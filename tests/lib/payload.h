@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Payloads that prove themselves: every byte follows from the message's tag
- * (publisher and counter) and its size, so a byte of another message, or of
- * this one at another length, does not match.
+ * Payloads that can be checked: every byte follows from the message's tag (publisher and counter)
+ * and its size. So a byte of another message, or of this one at another length, does not match.
  */
 #ifndef BABUS_TESTS_PAYLOAD_H
 #define BABUS_TESTS_PAYLOAD_H
@@ -26,10 +25,10 @@ static inline uint64_t payload_counter(uint64_t tag)
 	return tag & ((UINT64_C(1) << 48) - 1);
 }
 
-/* Write `size` bytes and return the stamp that goes with them. */
+/* Write `size` bytes and return the stamp that belongs to them. */
 struct babus_stamp payload_fill(void *data, size_t size, uint64_t tag);
 
-/* Whether a message is what its tag says, all of it. */
+/* Whether all of a message is what its tag says. */
 bool payload_matches(const struct babus_message *message);
 
 /* A fast pseudo-random sequence. */

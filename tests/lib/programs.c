@@ -43,7 +43,7 @@ const char *program_copy(const char *name)
 	setenv("BUILD", build, 1);
 	setenv("NAME", name, 1);
 	setenv("TO", root_file("programs"), 1);
-	/* The library is looked for in ../core. */
+	/* The program looks for the library in ../core. */
 	assert_int_equal(system("mkdir -p $TO && cd \"$BUILD\" && "
 				"cp -rL --parents core/libbabus.so.* $NAME $TO && "
 				"chmod -R a+rX $TO"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The programs of this build, for the tests that run them. */
+/* The programs of this build, for tests that run them. */
 #ifndef BABUS_TESTS_PROGRAMS_H
 #define BABUS_TESTS_PROGRAMS_H
 
@@ -9,9 +9,8 @@
 int program_find(const char *name, char *path, size_t size);
 
 /*
- * A copy of it, with the library that it loads, in the directory of the case,
- * for other users: they may not be able to enter the build directory. Good
- * until the next call.
+ * A copy of it, with the library that it loads, in the directory of the case. Other users may not
+ * be able to enter the build directory. Valid until the next call.
  */
 const char *program_copy(const char *name);
 

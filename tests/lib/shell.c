@@ -65,7 +65,7 @@ void job_start(struct job *job, const char *const *argv)
 	job_call(job, run_program, &program);
 }
 
-/* More of a pipe. False at its end. */
+/* Read more of a pipe. False at its end. */
 static bool collect(int fd, char **text, size_t *size, size_t *room)
 {
 	ssize_t got;
@@ -138,7 +138,7 @@ static void set_environment(void)
 	const char *before = getenv("PATH");
 
 	if (before && strncmp(before, "/usr/bin:", 9) != 0) {
-		/* The system's tools, not somebody's wrappers. */
+		/* The tools of the system, not a user's wrappers. */
 		snprintf(path, sizeof(path), "/usr/bin:/bin:%s", before);
 		setenv("PATH", path, 1);
 	}
@@ -251,7 +251,7 @@ static void await_sleep_in(pid_t pid, const char *where, long number)
 {
 	int64_t deadline = now_ns() + SHELL_TIMEOUT_MS * MILLISECOND;
 
-	/* The kernel tells nobody that a process went to sleep: look until it has. */
+	/* The kernel does not report that a process went to sleep: look until it did. */
 	while (!sleeps(pid, where, number)) {
 		if (now_ns() > deadline)
 			fail_msg("time limit: process %d, in state %c, does not sleep in '%s'",

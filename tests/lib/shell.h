@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Commands and blocking reads in children, each with a time limit, and what
- * came of them.
- */
+/* Commands and blocking reads in children, each with a time limit, and their outcome. */
 #ifndef BABUS_TESTS_SHELL_H
 #define BABUS_TESTS_SHELL_H
 
@@ -28,23 +25,23 @@ struct job {
 
 /* Run argv in the directory of the mount. */
 void job_start(struct job *job, const char *const *argv);
-/* Call fn(arg) in it; its standard output and error are the pipes. */
+/* Call fn(arg) in a child; its standard output and error are the pipes. */
 void job_call(struct job *job, void (*fn)(void *arg), void *arg);
-/* Collect the output until it ends; to be given back with outcome_free(). */
+/* Collect the output until its end; free it with outcome_free(). */
 void job_finish(struct job *job, struct outcome *outcome);
 void outcome_free(struct outcome *outcome);
 
 /* Let `shell` ("bash", "dash") run a text; $T is a scratch directory. */
 void shell_try(const char *shell, const char *text, struct outcome *outcome);
-/* The same; asserts that it ends with 0 and says nothing on standard error. */
+/* The same; asserts that it ends with 0 and prints nothing on standard error. */
 void shell_run(const char *shell, const char *text);
-/* Asserts what it writes, too. */
+/* Asserts what it prints, too. */
 void shell_expect(const char *shell, const char *text, const char *out);
 
-/* The same by Python. */
+/* The same with Python. */
 void python_run(const char *text);
 
-/* Wait until the process sleeps in a function of the kernel with such a name. */
+/* Wait until the process sleeps in a kernel function with such a name. */
 void await_sleep(pid_t pid, const char *where);
 /* Wait until the process sleeps in read() of a file of a FUSE file system. */
 void await_blocked(pid_t pid);
@@ -58,12 +55,12 @@ int64_t await_end(pid_t pid, int64_t since, int *status);
 
 /* --- what was published --------------------------------------------------------- */
 
-/* A slot of a depth for a whole case; not open here. */
+/* A slot of this depth for a whole case; not open here. */
 void new_slot(const char *name);
 
 /*
- * Assert that the slot's messages are exactly these texts, oldest first, ended
- * by NULL, since it was made or since the last call of this case.
+ * Assert that the slot's messages are exactly these texts, oldest first, ended by NULL, since it
+ * was made or since the last call of this case.
  */
 void assert_published(const char *slot, ...) __attribute__((sentinel));
 

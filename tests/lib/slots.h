@@ -7,7 +7,7 @@
 
 #include <babus/babus.h>
 
-/* Open, with the domain of the case, a slot to publish; made if it is missing. */
+/* Open a slot of the domain of the case to publish; make it if it is missing. */
 babus_slot *make_slot(const char *name, uint32_t depth, uint64_t max_size);
 babus_slot *make_slot_with(const char *name, const struct babus_slot_options *opts);
 /* Small tables: 4 loans, 8 pins. */
@@ -15,13 +15,13 @@ struct babus_slot_options small_options(uint32_t depth, uint64_t max_size);
 /* Open an existing one. */
 babus_slot *open_slot(const char *name, unsigned flags);
 
-/* Publish a text (without its 0) and return its number. */
+/* Publish a text without its 0: its number. */
 uint64_t publish_text(babus_slot *slot, const char *text);
 void publish_many(babus_slot *slot, unsigned count);
 /* Assert that a message holds this text, and release it. */
 void assert_text(struct babus_message *message, const char *text);
 
-/* What opening, or awaiting, the slot "s" gives; it is closed again. */
+/* The result of opening, or awaiting, the slot "s"; closes it again. */
 int slot_try_open(unsigned flags, const struct babus_slot_options *opts);
 int slot_try_await(unsigned flags, const struct babus_slot_options *opts);
 

@@ -9,17 +9,16 @@
 
 #include "support.h"
 
-/* For what a step is; nothing here makes one. */
+/* It uses the type of a step, and has no step of its own. */
 #define BABUS_STEPS
 #include "sync.h"
 
-/* The linker makes these: the ends of the section that STEP() fills. */
+/* The linker defines these: the ends of the section that STEP() fills. */
 extern const struct babus_step __start_babus_steps[], __stop_babus_steps[];
 
 struct steps *steps;
 
-/* Of this process: the target at the time when it was armed. The notifier's
-   thread takes steps too. */
+/* Of this process: the target when it was armed. The notifier's thread takes steps too. */
 static atomic_bool armed;
 static atomic_uint taken;
 static unsigned my_target;
@@ -142,7 +141,7 @@ static const char *core_file(const struct babus_step *step)
 
 void steps_assert_all_reached(void)
 {
-	/* Where a kernel older than Linux 5.14 has to be asked in another way. */
+	/* Only a kernel before Linux 5.14 takes this step. */
 	static const char unreachable[] = "allocate";
 	unsigned count = 0, missed = 0;
 

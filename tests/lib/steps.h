@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dying, or stopping, at a chosen step. The core of the crash tests calls
- * babus_step() before each of its steps in shared memory; armed, the n-th call
- * raises a signal. The steps are known by name and source file, so that a test
- * can tell whether it has been at all of them.
+ * Dying, or stopping, at a chosen step. The core of the crash tests calls babus_step() before
+ * each of its steps in shared memory. Armed, the n-th call raises a signal. Steps are known by
+ * name and source file, so a test can tell whether it reached all of them.
  */
 #ifndef BABUS_TESTS_STEPS_H
 #define BABUS_TESTS_STEPS_H
@@ -15,14 +14,14 @@ enum {
 	STEPS_MAX = 512
 };
 
-/* In memory shared with the parent, who reads where the child was. */
+/* In memory shared with the parent, which reads where the child was. */
 struct steps {
 	int signal;
 	unsigned target; /* at which step, from 1 */
 	char name[32];   /* of the step where the signal was raised */
 	enum {
-		LEFT_ALONE, /* the slot that the child works with, while it is stopped; */
-		MADE_ANEW,  /* or it is removed, and another one made; */
+		LEFT_ALONE, /* the slot of the child is left alone while the child is stopped; */
+		MADE_ANEW,  /* or it is removed, and another one is made; */
 		CUT_OFF     /* or its files are truncated */
 	} slot;
 	atomic_uint reached[STEPS_MAX]; /* how often a signal was raised there */
@@ -33,13 +32,13 @@ extern struct steps *steps;
 void steps_init(void);
 void steps_set(int signal, unsigned target);
 
-/* Count from here to there, in the child. What is set then no longer matters to it. */
+/* Count from here to there, in the child. Later changes of the target do not affect it. */
 void steps_arm(void);
 void steps_disarm(void);
 
 /*
- * Armed, and before the next step of that name, act: as somebody else who is
- * faster just there. Its own steps do not count.
+ * Armed, and before the next step of that name: act, as a rival that is faster just there. The
+ * steps of act() do not count.
  */
 void steps_before(const char *name, void (*act)(void));
 
@@ -47,17 +46,17 @@ void steps_before(const char *name, void (*act)(void));
 void steps_only_before(const char *name, void (*act)(void));
 
 /*
- * Armed: act before step n, from 1, if it gets there. Then it is disarmed, also in
- * other threads.
+ * Armed: act before step n, from 1, if the process gets there. Then disarm, also for other
+ * threads.
  */
 void steps_act_at(unsigned n, void (*act)(void));
 
 /* Count the steps of this thread from here on. */
 void steps_count(void);
-/* How many there were by that name; NULL: all. Counting goes on. */
+/* How many steps of that name there were; NULL: all. Counting goes on. */
 unsigned steps_counted(const char *name);
 
-/* Assert that a signal was raised at each step of the core; print those that were left out. */
+/* Assert that a signal was raised at each step of the core; print the steps left out. */
 void steps_assert_all_reached(void);
 
 #endif

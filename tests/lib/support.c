@@ -47,14 +47,14 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	(void)st;
 	(void)ftw;
 	if (type == FTW_DP)
-		umount2(path, MNT_DETACH); /* mostly not a mount */
+		umount2(path, MNT_DETACH); /* usually not a mount */
 	remove(path);
 	return 0;
 }
 
 static void remove_tree(const char *path)
 {
-	/* Twice: what was below a mount point shows only now. */
+	/* Twice: what was below a mount point shows only after it is unmounted. */
 	for (int i = 0; i < 2; i++)
 		nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -64,7 +64,7 @@ static int make_root(void)
 	snprintf(support_root, sizeof(support_root), "%s/XXXXXX", base);
 	if (!mkdtemp(support_root))
 		return -1;
-	/* Children under another user reach what the modes allow. */
+	/* Children that are another user get what the modes allow. */
 	chmod(support_root, 01777);
 	return setenv("BABUS_ROOT", support_root, 1);
 }
@@ -97,7 +97,7 @@ int support_teardown(void **state)
 
 /* --- the program ------------------------------------------------------------------ */
 
-/* Wait for the cases' process: its status, or -1 after the time limit. */
+/* Wait for the process that runs the cases: its status, or -1 after the time limit. */
 static int supervise(pid_t pid, unsigned timeout_s, const sigset_t *signals)
 {
 	int64_t deadline = now_ns() + timeout_s * SECOND;
@@ -120,7 +120,7 @@ static int supervise(pid_t pid, unsigned timeout_s, const sigset_t *signals)
 	}
 }
 
-/* End and reap everything that the cases started. Returns what still ran. */
+/* End and reap everything that the cases started: how many processes still ran. */
 static int end_group(pid_t group)
 {
 	int running = 0, status;
@@ -132,7 +132,10 @@ static int end_group(pid_t group)
 	return running;
 }
 
-/* Told the group of the cases, then silence; the end of it means that we were killed. */
+/*
+ * The group of the cases comes first, then nothing; the end of the pipe means that the test
+ * program was killed.
+ */
 static void clean_after(int fd)
 {
 	pid_t group = 0;
@@ -142,14 +145,14 @@ static void clean_after(int fd)
 		return;
 	if (group)
 		kill(-group, SIGKILL);
-	/* Who was about to make a file may do so yet, and nobody tells us his end. */
+	/* A process may still be about to make a file, and its end is not reported. */
 	for (remove_tree(base); access(base, F_OK) == 0; remove_tree(base))
 		poll(NULL, 0, 10);
 }
 
 /*
- * A process that no signal to us or to our group reaches. Not our child, for those
- * we wait for. Returns what to tell it by, -1 if there is none.
+ * A process that no signal to this one or to its group reaches. It is no child, since this
+ * process waits for all of its children. Returns a pipe to it, or -1.
  */
 static int start_cleaner(void)
 {
@@ -179,14 +182,14 @@ static int start_cleaner(void)
 static void tell_cleaner(int cleaner, const void *data, size_t size)
 {
 	if (write(cleaner, data, size) < 0)
-		fprintf(stderr, "nobody cleans up if this is killed: %s\n", strerror(errno));
+		fprintf(stderr, "no cleaner, in case this is killed: %s\n", strerror(errno));
 }
 
 bool support_address_space(uint64_t size)
 {
 	void *space;
 
-	/* An emulator maps as much, and then keeps books on every page of it. */
+	/* An emulator can map as much, but then keeps records for every page of it. */
 	if (!support_madvise_works())
 		return false;
 	space = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every test program shares: a private tmpfs directory, children that
- * never outlive the test, gates to meet at, and short ways to make slots.
+ * What every test program shares: a private tmpfs directory, and through the headers below
+ * children, gates and slots.
  *
- * A test's main() is one call of support_main(), which runs the cases in a
- * child, ends whatever they left behind, removes their files, and so also
- * cleans up after a crash or a hang. A case that leaves a process running
- * fails its program.
+ * main() of a test is one call of support_main(). It runs the cases in a child, ends all that
+ * they left running, and removes their files, so it also cleans up after a crash or a hang. A
+ * case that leaves a process running fails its program.
  */
 #ifndef BABUS_TESTS_SUPPORT_H
 #define BABUS_TESTS_SUPPORT_H
@@ -29,14 +28,14 @@ enum {
 	SKIPPED = 77
 };
 
-/* gcc tells of its sanitizers by macros, clang by features. */
+/* gcc reports its sanitizers by macros, clang by features. */
 #ifdef __has_feature
 #define SUPPORT_FEATURE(name) __has_feature(name)
 #else
 #define SUPPORT_FEATURE(name) 0
 #endif
 #if defined(__SANITIZE_THREAD__) || SUPPORT_FEATURE(thread_sanitizer)
-#define SUPPORT_SANITIZED 15 /* times slower, as its manual says; most so are atomics */
+#define SUPPORT_SANITIZED 15 /* times slower, as its manual says; atomics are the slowest */
 #elif defined(__SANITIZE_ADDRESS__) || SUPPORT_FEATURE(address_sanitizer)
 #define SUPPORT_SANITIZED 5
 #else
@@ -52,31 +51,31 @@ enum {
 #define SECOND      INT64_C(1000000000)
 
 /*
- * False under an emulator that takes all advice and follows none (qemu-user 7):
- * what relies on it cannot be tested there.
+ * False under an emulator that accepts all advice and follows none (qemu-user 7). What relies on
+ * advice cannot be tested there.
  */
 bool support_madvise_works(void);
 
 /*
- * Whether so much can be mapped: valgrind has less than other programs, and an emulator
- * may have it and pay for it with memory of its own.
+ * Whether so much can be mapped. Valgrind has less address space than other programs; an emulator
+ * may have it, but uses memory of its own for it.
  */
 bool support_address_space(uint64_t size);
 
 /*
  * Run the cases with a private directory and a time limit; for `return` in main().
- * BABUS_TEST_CASE in the environment chooses some by a pattern.
+ * BABUS_TEST_CASE in the environment chooses cases by a pattern.
  */
 int support_main(int (*run)(void), unsigned timeout_s);
 
-/* The directory of the current case: its BABUS_ROOT; and its domain, "test". */
+/* The directory of the current case, which is its BABUS_ROOT; and its domain, "test". */
 extern char support_root[64];
 extern babus_domain *bus;
 
-/* Where a long case is, printed if it fails; it leaves "" when it is done. */
+/* The progress of a long case, printed if it fails. The case leaves "" when it is done. */
 extern char support_context[128];
 
-/* Fixture of a case: a fresh directory, and in it an open domain. */
+/* Fixture of a case: a fresh directory, and an open domain in it. */
 int support_setup(void **state);
 int support_teardown(void **state);
 
@@ -88,18 +87,18 @@ int support_setup_root(void **state);
 	cmocka_unit_test_setup_teardown(claim, support_setup_root, support_teardown)
 
 int64_t now_ns(void); /* CLOCK_MONOTONIC */
-int64_t cpu_ns(void); /* what this thread has used: the same however busy the machine is */
+int64_t cpu_ns(void); /* processor time of this thread: the same however busy the machine is */
 
 /*
- * How often a process (0: this one; its main thread) gave up the processor by itself:
- * to sleep, which no load of the machine makes it do.
+ * How often a process (0: this one; its main thread) gave up the processor by itself: to sleep.
+ * No load of the machine makes it do that.
  */
 uint64_t count_sleeps(pid_t pid);
 
 /* How many descriptors this process has open. */
 unsigned count_descriptors(void);
 
-/* --- paths: good for the next few calls ------------------------------------------ */
+/* --- paths: valid for the next few calls --------------------------------------------- */
 
 const char *root_file(const char *leaf);
 const char *domain_file(const char *leaf);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A domain shared with a group: Alice's slot "s" in it, Bob who is a member of
- * her team, and Carol who is not; each a process of that user. Needs root.
+ * A domain that a group shares: Alice's slot "s" in it, Bob, a member of Alice's team, and Carol,
+ * no member. Each is a process of that user. Needs root.
  */
 #ifndef BABUS_TESTS_TEAM_H
 #define BABUS_TESTS_TEAM_H
@@ -17,25 +17,25 @@ enum {
 	NO_GROUP = -1 /* no further one */
 };
 
-/* Of the slot, and of its pins. */
+/* The files of the slot, and of its pins. */
 extern char team_slot[512], team_pins[512];
 
-/* Posted by the parent; posted by the child. */
+/* The parent posts the first, the child the second. */
 extern int team_gate, team_back;
 
 int team_setup(void **state);
 int team_teardown(void **state);
 #define TEAM_CASE(claim) cmocka_unit_test_setup_teardown(claim, team_setup, team_teardown)
 
-/* For `return` in main(): skips where users cannot be had. */
+/* For `return` in main(): skips unless it can be several users. */
 int team_main(int (*run)(void), unsigned timeout_s);
 
-/* Make a domain of Alice's for her team, and the slot, with these modes; it holds "hello". */
+/* Make a domain of Alice's for the team, and the slot, with these modes; it holds "hello". */
 babus_slot *team_make_slot(mode_t directory, const struct babus_slot_options *opts);
 /* A small one of this mode. */
 babus_slot *team_make_slot_of_mode(mode_t directory, mode_t mode);
 
-/* A child that is this user, with a further group, and does this. */
+/* Start a child that is this user, with a further group, and runs act(); the same, to its end. */
 pid_t team_start(uid_t uid, int group, void (*act)(void));
 void team_as(uid_t uid, int group, void (*act)(void));
 

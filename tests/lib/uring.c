@@ -19,7 +19,7 @@ enum {
 	ENTRIES = 2 * LOOPER_FDS
 };
 
-/* What the kernel shares with us: it moves sq_head and cq_tail, we the other two. */
+/* Shared with the kernel: it moves sq_head and cq_tail, and this program the other two. */
 struct uring {
 	int fd;
 	char *rings;
@@ -49,7 +49,7 @@ int uring_check(void)
 	if (fd < 0)
 		return fd;
 	close(fd);
-	/* One mapping for both rings, and waits with a timeout: Linux 5.11. */
+	/* One mapping for both rings, and waits with a timeout, need Linux 5.11. */
 	return params.features & IORING_FEAT_SINGLE_MMAP && params.features & IORING_FEAT_EXT_ARG
 		   ? 0
 		   : -ENOSYS;
@@ -97,7 +97,7 @@ static void uring_close(struct uring *ring)
 	free(ring);
 }
 
-/* There is room: each descriptor is asked for at most once at a time. */
+/* There is room: each descriptor has at most one request at a time. */
 static void prepare_poll(struct uring *ring, int fd, unsigned user)
 {
 	uint32_t tail = atomic_load(ring->sq_tail);
@@ -147,16 +147,16 @@ static void open_multishot(struct looper *looper)
 	open_polls(looper, IORING_POLL_ADD_MULTI);
 }
 
-/* Those that are over are asked for again with the next wait. */
+/* Requests that are over are made again with the next wait. */
 static uint32_t wait_uring(struct looper *looper, int timeout_ms)
 {
 	struct uring *ring = looper->uring;
 	uint32_t ready = 0, head;
 
 	for (unsigned i = 0; i < looper->count; i++)
-		if (looper->told >> i & 1)
+		if (looper->reported >> i & 1)
 			prepare_poll(ring, looper->fds[i], i);
-	looper->told = 0;
+	looper->reported = 0;
 	submit_and_wait(ring, timeout_ms);
 	for (head = atomic_load(ring->cq_head); head != atomic_load(ring->cq_tail); head++) {
 		const struct io_uring_cqe *cqe = &ring->cqes[head & ring->cq_mask];
@@ -164,7 +164,7 @@ static uint32_t wait_uring(struct looper *looper, int timeout_ms)
 		EXPECT(cqe->res > 0);
 		ready |= UINT32_C(1) << cqe->user_data;
 		if (!(cqe->flags & IORING_CQE_F_MORE))
-			looper->told |= UINT32_C(1) << cqe->user_data;
+			looper->reported |= UINT32_C(1) << cqe->user_data;
 	}
 	atomic_store(ring->cq_head, head);
 	return ready;

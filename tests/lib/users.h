@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Several users on one mount of root's: a fixture, and slots that belong to somebody. */
+/* Several users of one mount that root serves: a fixture, and slots with an owner. */
 #ifndef BABUS_TESTS_USERS_H
 #define BABUS_TESTS_USERS_H
 
 #include "mount.h"
 
-/* Users and a group that need not exist; each user has a group of the same number. */
+/* Users and a group that need not exist. Each user has a group of the same number. */
 enum {
 	ALICE = 12345,
 	BOB = 12346,
@@ -15,7 +15,7 @@ enum {
 /* For child_become(): no supplementary group. */
 #define NO_GROUP ((gid_t)-1)
 
-/* Fixture of a case: all may look up names in the domain, which is mounted for all. */
+/* Fixture of a case: all users may look up names in the domain, which is mounted for all. */
 int users_setup(void **state);
 /* The same, with further options of the mount: "a,b". */
 int users_setup_with(void **state, const char *options);

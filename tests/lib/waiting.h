@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of waiters share: short ways to make them, a thread that
- * sleeps, and what sleeping costs.
+ * What tests of waiters share: short ways to make them, a thread that sleeps, and what sleeping
+ * costs.
  */
 #ifndef BABUS_TESTS_WAITING_H
 #define BABUS_TESTS_WAITING_H
@@ -14,7 +14,7 @@ babus_waiter *open_waiter(uint64_t spin_ns, uint64_t recheck_ns);
 /* A reader that starts with the next message. */
 babus_reader *open_reader(babus_slot *slot);
 void take_next(babus_reader *reader);
-/* Nothing to report. Arms the descriptor, if there is one. */
+/* Assert that there is nothing to report. Arms the descriptor, if there is one. */
 void assert_no_news(babus_waiter *waiter);
 
 /* A thread in babus_waiter_wait(). */
@@ -25,14 +25,14 @@ struct sleeper {
 	pthread_t thread;
 };
 
-/* Start it and give it time to fall asleep: mostly enough, never relied on. */
+/* Start it and give it time to fall asleep: usually enough, but no test relies on it. */
 void start_sleeper(struct sleeper *sleeper, babus_waiter *waiter);
-/* Wait for its end: what its wait gave. */
+/* Wait for its end: the result of its wait. */
 int end_sleeper(struct sleeper *sleeper);
 
 /* How many threads this process has. */
 unsigned count_threads(void);
-/* Assert that it has as many; one that was joined may be seen for a moment yet. */
+/* Assert that it has as many; one that was joined may still be visible for a moment. */
 void assert_threads(unsigned count);
 /* Start a first thread, so that a sanitizer starts its own. */
 void warm_up_threads(void);
@@ -40,16 +40,16 @@ void warm_up_threads(void);
 /* How many processors the program may use. */
 unsigned count_processors(void);
 /*
- * Bind the calling thread to a processor that the program may use: the n-th,
- * modulo. Left alone the scheduler puts a waiter next to who wakes it, and the two
- * never run at the same time, which is when wake-ups get lost.
+ * Bind the calling thread to a processor that the program may use: the n-th, modulo their number.
+ * By itself the scheduler puts a waiter next to the process that wakes it. Then the two never run
+ * at the same time, which is when wake-ups get lost.
  */
 void stay_on_processor(unsigned n);
 void go_to_any_processor(void);
 
-/* Spin until the word is `value` or more; give way if others need the processor. */
+/* Spin until the word is `value` or more; yield if others need the processor. */
 void await_word(_Atomic uint64_t *word, uint64_t value);
-/* Spin from none to some 10 us, mostly short: where a waiter gets to in that time. */
+/* Spin for up to some 10 us, mostly less: about the time in which a waiter goes to sleep. */
 void pause_for_a_moment(uint64_t *random);
 
 #endif

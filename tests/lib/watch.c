@@ -36,7 +36,7 @@ static void read_file(pid_t pid, const char *thread, const char *leaf, char *tex
 	text[length] = '\0';
 }
 
-/* Call fn for each thread, until it says no. */
+/* Call fn for each thread, until it returns false. */
 static bool each_thread(pid_t pid, bool (*fn)(pid_t pid, const char *thread, void *arg), void *arg)
 {
 	struct dirent *entry;
@@ -63,7 +63,7 @@ static bool is_asleep(pid_t pid, const char *thread, void *arg)
 	long call;
 
 	(void)arg;
-	/* The call's number, "running", or "-1" where it sleeps for another reason. */
+	/* The number of the call, "running", or "-1" where it sleeps for another reason. */
 	read_file(pid, thread, "syscall", text, sizeof(text));
 	call = strtol(text, &end, 10);
 #ifdef SYS_poll
@@ -77,7 +77,7 @@ void watch_asleep(pid_t pid)
 {
 	int64_t deadline = now_ns() + MILLISECOND * SUPPORT_SLOWER * ASLEEP_TIMEOUT_MS;
 
-	/* The kernel tells nobody that a process went to sleep: look until it has. */
+	/* The kernel does not report that a process went to sleep: look until it did. */
 	while (!each_thread(pid, is_asleep, NULL)) {
 		if (now_ns() > deadline)
 			fail_msg("time limit: process %d does not go to sleep", (int)pid);
@@ -122,7 +122,7 @@ enum {
 	NOT_ALLOWED = 9
 };
 
-/* Calls that nothing else makes say where counting begins and ends. */
+/* Calls that nothing else makes mark where counting begins and ends. */
 static void be_traced(void *arg)
 {
 	const struct traced *traced = arg;
@@ -136,7 +136,7 @@ static void be_traced(void *arg)
 	syscall(SYS_getpgid, 0);
 }
 
-/* On to its next stop: its wait status. */
+/* Let it run to its next stop: its wait status. */
 static int go_on(pid_t pid, int signal)
 {
 	int status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes seen from outside: whether they sleep, how often they ran and for
- * how long, and which system calls they make.
+ * Processes seen from outside: whether they sleep, how often and for how long they ran, and which
+ * system calls they make.
  */
 #ifndef BABUS_TESTS_WATCH_H
 #define BABUS_TESTS_WATCH_H
@@ -15,7 +15,7 @@ void watch_asleep(pid_t pid);
 struct watch_use {
 	int64_t at_ns;     /* CLOCK_MONOTONIC, when the look began */
 	int64_t end_ns;    /* when it was over: on a busy machine not at once */
-	uint64_t switches; /* times that it went to sleep */
+	uint64_t switches; /* how often it went to sleep */
 	uint64_t cpu_ns;
 };
 
@@ -26,8 +26,8 @@ enum {
 };
 
 /*
- * Count the system calls that fn(arg) makes, by number, in a child that has done
- * begin(arg) before. False: nobody may trace here.
+ * Count the system calls that fn(arg) makes, by number, in a child that has run begin(arg)
+ * before. False: tracing is not allowed here.
  */
 bool watch_calls(void (*begin)(void *arg), void (*fn)(void *arg), void *arg,
 		 unsigned counts[WATCH_CALLS]);

@@ -20,7 +20,7 @@ void start_blocked(struct job jobs[BLOCKED])
 		job_start(&jobs[i], argv);
 		await_blocked(jobs[i].pid);
 	}
-	/* That they sleep the kernel says; that it has them babusfs does. */
+	/* The kernel says that they sleep; babusfs says that it has their reads. */
 	shell_run("bash", "until grep -qx 'babus_fs_waiting 3' .bus/metrics; do sleep .01; done");
 }
 
@@ -57,7 +57,7 @@ void assert_native(struct native *native)
 		assert_int_equal(message.lost, 0);
 		assert_text(&message, "native");
 	}
-	/* The kernel may make us sleep for reasons of its own, but not each time. */
+	/* The kernel may make a process sleep for its own reasons, but not each time. */
 	assert_true(count_sleeps(0) - sleeps < ROUNDS / 2);
 	babus_slot_close(late);
 }

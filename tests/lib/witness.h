@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who uses the mount and the bus while something happens to babusfs: readers
- * that are blocked in slots "x" and "y", and native clients of "x".
+ * Users of the mount and the bus while something happens to babusfs: readers blocked in slots "x"
+ * and "y", and native clients of "x".
  */
 #ifndef BABUS_TESTS_WITNESS_H
 #define BABUS_TESTS_WITNESS_H
@@ -12,13 +12,13 @@ enum {
 	BLOCKED = 3 /* of x/wait, x/stream and y/wait, in this order */
 };
 
-/* Start them, blocked. */
+/* Start the readers, and wait until they are blocked. */
 void start_blocked(struct job jobs[BLOCKED]);
 
-/* Assert that they end by themselves, having read nothing, and say `what`. */
+/* Assert that they end by themselves, have read nothing, and print `what`. */
 void assert_ended(struct job *jobs, int count, const char *what);
 
-/* A publisher and a subscriber of "x"; makes both slots. */
+/* Open a publisher and a subscriber of "x"; make both slots. */
 struct native {
 	babus_slot *slot;
 	babus_reader *reader;
@@ -27,10 +27,10 @@ struct native {
 void native_open(struct native *native);
 void native_close(struct native *native);
 
-/* Assert that publishing and reading goes on without waiting, for new ones too. */
+/* Assert that publishing and reading go on without waiting, also for new clients. */
 void assert_native(struct native *native);
 
-/* Assert that babusfs ends by itself, with 0, and its mount with it. */
+/* Assert that babusfs ends by itself with status 0, and its mount with it. */
 void assert_daemon_ends(void);
 
 #endif
