@@ -16,7 +16,7 @@ static mode_t mode_of(const char *path)
 	return st.st_mode & 07777;
 }
 
-/* What a slot may have, and the pins that go with it: who reads may pin. */
+/* Mode of a slot, and the mode of its pins that follows: a process that may read may pin. */
 static const struct {
 	mode_t slot, pins;
 } modes[] = {
@@ -42,7 +42,7 @@ static void modes_are_exact_whatever_the_umask(void **state)
 		assert_int_equal(babus_slot_info(slot, &info), 0);
 		assert_int_equal(info.mode, modes[i].slot);
 		babus_slot_close(slot);
-		/* Who may not write it may not remove it, but for root. */
+		/* A user that may not write it may not remove it, except root. */
 		assert_int_equal(chmod(domain_file("s.slot"), 0600), 0);
 		assert_int_equal(babus_domain_remove_slot(bus, "s"), 0);
 	}
@@ -98,7 +98,7 @@ static void set_access_leaves_what_is_not_asked_for(void **state)
 	babus_slot_close(slot);
 }
 
-/* Another slot's file has the name: it is not this handle's to ask about, or to change. */
+/* Another slot's file has the name: this handle must not inspect or change it. */
 static void set_access_does_not_touch_what_was_renamed_to_the_name(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 16), *other = make_slot("other", 2, 16);
@@ -127,7 +127,7 @@ static void remove_slot_of_a_closed_directory(void *arg)
 	EXPECT_EQUAL(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
 }
 
-/* Who may write the slot's file, but not the directory: all or nothing. */
+/* A user that may write the slot's file but not the directory: all or nothing. */
 static void slot_that_may_not_be_removed_goes_on(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 16);

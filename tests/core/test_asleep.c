@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What comes just as a waiter falls asleep: before a step of its way there, which the
- * core tells of, others act.
+ * Events at the moment when a waiter falls asleep. The core calls babus_step() on the waiter's
+ * way there; before a chosen step, others act.
  */
 #include <errno.h>
 #include <poll.h>
@@ -42,7 +42,7 @@ static void publish_one(void)
 	EXPECT_EQUAL(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
 }
 
-/* Once it was reported, and was not read. */
+/* As it was reported once, and not read. */
 static void assert_reported_again(void)
 {
 	struct babus_event event;
@@ -109,7 +109,7 @@ static void message_found_while_it_is_armed_leaves_the_descriptor_readable(void 
 
 /* --- a publisher between its steps -------------------------------------------------------- */
 
-/* By somebody, and not at its deadline, when it looks once more. */
+/* By a wake-up, and not at its deadline, when it looks once more. */
 static bool is_woken(babus_waiter *sleeper)
 {
 	int64_t deadline = babus_deadline(10 * SECOND);
@@ -155,7 +155,7 @@ static void *wait_for_it(void *arg)
 	return NULL;
 }
 
-/* It looked, and sees in the kernel only whether the event word has changed since. */
+/* It has looked; the kernel only compares whether the event word has changed since. */
 static void waiter_that_falls_asleep_before_the_event_word_changes_is_woken(void **state)
 {
 	pthread_t thread;
@@ -200,14 +200,14 @@ static void message_that_comes_as_the_librarys_thread_looks_makes_the_descriptor
 	babus_slot_close(other);
 }
 
-/* --- the domain ----------------------------------------------------------------------------- */
+/* --- the domain ---------------------------------------------------------------------- */
 
 static void expect_mark(void)
 {
 	EXPECT(mark_is_set(mark_get(wait_mark(bus->map, WAIT_CONTROL))));
 }
 
-static void who_watches_the_domain_sleeps_with_its_mark_set(void **state)
+static void waiter_that_watches_the_domain_sleeps_with_its_mark_set(void **state)
 {
 	struct babus_event event;
 
@@ -221,7 +221,7 @@ static void who_watches_the_domain_sleeps_with_its_mark_set(void **state)
 	close_all();
 }
 
-static void change_of_the_domain_wakes_those_who_set_its_mark(void **state)
+static void change_of_the_domain_wakes_the_waiters_that_set_its_mark(void **state)
 {
 	uint32_t before = event_get(&bus->map->event);
 
@@ -233,7 +233,7 @@ static void change_of_the_domain_wakes_those_who_set_its_mark(void **state)
 	assert_int_not_equal(event_get(&bus->map->event), before);
 }
 
-static void removal_wakes_those_who_set_the_slots_mark(void **state)
+static void removal_wakes_the_waiters_that_set_the_slots_mark(void **state)
 {
 	uint32_t before;
 
@@ -277,7 +277,7 @@ static void slot_that_appears_at_any_step_of_a_look_is_reported(void **state)
 		bool reported;
 
 		late = NULL;
-		/* There is a change, so that it looks for what has changed. */
+		/* There is a change, so it looks for what has changed. */
 		steps_act_at(++at, make_late_slot);
 		reported = reports_late_slot();
 		steps_disarm();
@@ -315,7 +315,7 @@ static void slot_that_appears_at_any_step_of_its_opener_is_opened(void **state)
 	assert_true(at > 10);
 }
 
-/* --- all of them --------------------------------------------------------------------------- */
+/* --- all of them --------------------------------------------------------------------- */
 
 enum {
 	SLEEPERS = 3
@@ -338,7 +338,7 @@ static void *dream(void *arg)
 
 static bool all_are_marked(void)
 {
-	/* Each that sets the mark makes a new epoch: 1, 3, 5. */
+	/* Each waiter that sets the mark makes a new epoch: 1, 3, 5. */
 	return (uint32_t)mark_get(wait_mark(slot->domain_map, slot->place)) >= 2 * SLEEPERS - 1;
 }
 
@@ -377,9 +377,9 @@ static int run(void)
 	    CASE(message_found_while_it_is_armed_leaves_the_descriptor_readable),
 	    CASE(waiter_that_falls_asleep_before_the_event_word_changes_is_woken),
 	    CASE(message_that_comes_as_the_librarys_thread_looks_makes_the_descriptor_readable),
-	    CASE(change_of_the_domain_wakes_those_who_set_its_mark),
-	    CASE(removal_wakes_those_who_set_the_slots_mark),
-	    CASE(who_watches_the_domain_sleeps_with_its_mark_set),
+	    CASE(change_of_the_domain_wakes_the_waiters_that_set_its_mark),
+	    CASE(removal_wakes_the_waiters_that_set_the_slots_mark),
+	    CASE(waiter_that_watches_the_domain_sleeps_with_its_mark_set),
 	    CASE(slot_that_appears_at_any_step_of_a_look_is_reported),
 	    CASE(slot_that_appears_at_any_step_of_its_opener_is_opened),
 	    CASE(one_message_wakes_all_sleepers),

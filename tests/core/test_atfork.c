@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handlers of fork() that use babus: one registered before babus's own, one after. Both
- * do everything, in the parent and in the child, while other threads of the parent
- * open, read and close.
+ * Handlers of fork() that use babus: one registered before babus's own, one after. Both use
+ * everything, in the parent and in the child, while other threads of the parent open, read and
+ * close.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -30,7 +30,7 @@ static struct opened {
 	babus_reader *reader;
 } early, late;
 
-/* --- what a handler does ------------------------------------------------------------------ */
+/* --- what a handler does ------------------------------------------------------------- */
 
 static void open_own(struct opened *own)
 {
@@ -137,7 +137,7 @@ static void register_early(int argc, char **argv, char **environment)
 __attribute__((section(".preinit_array"),
 	       used)) static void (*const preinit)(int, char **, char **) = register_early;
 
-/* --- others meanwhile ------------------------------------------------------------------------ */
+/* --- other threads meanwhile --------------------------------------------------------- */
 
 static void *open_read_close(void *arg)
 {
@@ -182,7 +182,7 @@ static void cleanup(void)
 	babus_slot_close(shared);
 }
 
-/* What the handlers of the child opened is still good, and so is what comes next. */
+/* What the child's handlers opened still works, and so do new handles. */
 static void live(void *arg)
 {
 	(void)arg;
@@ -209,7 +209,7 @@ static void fork_once(void)
 	child_join(child);
 }
 
-static void handlers_older_and_newer_than_ours_use_everything(void **state)
+static void fork_handlers_older_and_newer_than_babuss_use_everything(void **state)
 {
 	(void)state;
 	setup();
@@ -218,12 +218,12 @@ static void handlers_older_and_newer_than_ours_use_everything(void **state)
 	cleanup();
 }
 
-static void so_they_do_while_other_threads_register(void **state)
+static void fork_handlers_use_everything_while_other_threads_register(void **state)
 {
 	pthread_t threads[3];
 
 	(void)state;
-	/* A sanitizer's allocator is not ready to be forked by one of several threads. */
+	/* A sanitizer's allocator cannot be forked safely by one of several threads. */
 	if (SUPPORT_SANITIZED)
 		skip();
 	setup();
@@ -239,7 +239,7 @@ static void so_they_do_while_other_threads_register(void **state)
 	cleanup();
 }
 
-/* A handler's first view of a handle that another thread is about to view first, too. */
+/* The handler's first view through a handle, while another thread makes its own first view. */
 static babus_slot *_Atomic fresh;
 
 static void *view_fresh(void *arg)
@@ -284,8 +284,8 @@ static void a_handler_and_a_thread_may_be_first_on_one_handle(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    CASE(handlers_older_and_newer_than_ours_use_everything),
-	    CASE(so_they_do_while_other_threads_register),
+	    CASE(fork_handlers_older_and_newer_than_babuss_use_everything),
+	    CASE(fork_handlers_use_everything_while_other_threads_register),
 	    CASE(a_handler_and_a_thread_may_be_first_on_one_handle),
 	};
 

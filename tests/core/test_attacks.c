@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A member that may only subscribe goes past the library: all that the kernel
- * offers to change a slot is refused, and what it may spoil in the files that
- * it has to write is repaired or reported. All of it for a while, under load:
- * stress_hostile.c.
+ * A member that may only subscribe bypasses the library. The kernel refuses every way to change a
+ * slot. What the member can spoil in the files that it must be able to write is repaired or
+ * reported. stress_hostile.c has all attacks at once, under load.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +18,7 @@
 #include "layout.h"
 #include "team.h"
 
-/* --- past the library -------------------------------------------------------------------- */
+/* --- bypassing the library ----------------------------------------------------------- */
 
 static int result_of(long result)
 {
@@ -114,7 +113,7 @@ static int remove_pages_of_the_mapping(int fd)
 	return result_of(madvise(map_to_read(fd), 4096, MADV_REMOVE));
 }
 
-/* The kernel's own ways to write into a mapping that its owner may not write. */
+/* The kernel's own ways to write into a mapping that is not writable. */
 static int write_through_proc_mem(int fd)
 {
 	char *map = map_to_read(fd);
@@ -124,7 +123,7 @@ static int write_through_proc_mem(int fd)
 	if (mem < 0)
 		return -errno;
 	n = pwrite(mem, "X", 1, (off_t)(uintptr_t)map);
-	/* Should it have made a private copy of the page: nobody else sees it. */
+	/* If it has made a private copy of the page, no other process sees it. */
 	return n < 0 || *map == 'X' ? -EACCES : 0;
 }
 
@@ -356,7 +355,7 @@ static void tells_that_the_domain_is_gone(void)
 	flag_raise(&map_domain()->gone, 1);
 }
 
-static void domain_that_a_member_calls_gone_is_there_all_the_same(void **state)
+static void domain_that_a_member_calls_gone_is_still_there(void **state)
 {
 	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 	struct layout_domain *map = map_domain();
@@ -369,7 +368,7 @@ static void domain_that_a_member_calls_gone_is_there_all_the_same(void **state)
 	assert_false(flag_get(&map->gone));
 	team_as(BOB, TEAM, tells_that_the_domain_is_gone);
 	assert_int_equal(babus_domain_changes(bus, &changes), 0);
-	/* When it is true it stays. */
+	/* When it is true it stays true. */
 	assert_int_equal(unlink(domain_file("domain")), 0);
 	flag_raise(&map->gone, 1);
 	assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), -ENODEV);
@@ -389,7 +388,7 @@ static void claims_all_pins_with_nonsense(void)
 		EXPECT(pwrite(fd, &claim, 8, LAYOUT_PAGE + i * LAYOUT_LINE) == 8);
 }
 
-static void claims_that_nobody_can_have_are_recovered(void **state)
+static void claims_that_no_client_can_have_are_recovered(void **state)
 {
 	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 	struct babus_message message;
@@ -399,7 +398,7 @@ static void claims_that_nobody_can_have_are_recovered(void **state)
 	team_as(BOB, TEAM, claims_all_pins_with_nonsense);
 	assert_int_equal(babus_domain_recover(bus, 0, &report), 0);
 	assert_int_equal(report.dead_readers, 8);
-	/* Whoever runs short does it. */
+	/* A client that runs short recovers by itself. */
 	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
 	assert_text(&message, "hello");
 	babus_slot_close(slot);
@@ -427,15 +426,16 @@ static void publishes_until_eio(void)
 	babus_slot_close(slot);
 }
 
-/* He may write them, so he may cut them: the guard is for this. */
-static void member_who_truncates_pins_and_domain_does_not_end_who_has_the_guard(void **state)
+/* A member may write them, so it may truncate them: the guard is for this. */
+static void member_that_truncates_pins_and_domain_does_not_kill_processes_with_the_guard(
+    void **state)
 {
 	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 	pid_t alice = team_start(ALICE, NO_GROUP, publishes_until_eio);
 
 	(void)state;
 	gate_wait(team_back);
-	/* This process has them mapped as well. */
+	/* This process has them mapped too. */
 	assert_int_equal(babus_guard_install(), 0);
 	team_as(BOB, TEAM, cuts_what_it_may_write);
 	gate_post(team_gate, 1);
@@ -447,9 +447,9 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    TEAM_CASE(member_cannot_change_a_byte_of_the_slot),
-	    TEAM_CASE(domain_that_a_member_calls_gone_is_there_all_the_same),
-	    TEAM_CASE(claims_that_nobody_can_have_are_recovered),
-	    TEAM_CASE(member_who_truncates_pins_and_domain_does_not_end_who_has_the_guard),
+	    TEAM_CASE(domain_that_a_member_calls_gone_is_still_there),
+	    TEAM_CASE(claims_that_no_client_can_have_are_recovered),
+	    TEAM_CASE(member_that_truncates_pins_and_domain_does_not_kill_processes_with_the_guard),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -36,7 +36,7 @@ static void *await(void *arg)
 	return NULL;
 }
 
-/* Start it and wait until it sleeps, which is not relied on. */
+/* Start it and wait until it sleeps; no test relies on that. */
 static void start_caller(struct caller *caller, const char *name, int64_t timeout)
 {
 	*caller = (struct caller){.name = name, .deadline = babus_deadline(timeout)};
@@ -76,7 +76,7 @@ static void slot_that_appears_later_is_opened_then(void **state)
 		babus_slot *slot;
 
 		start_caller(&caller, "s", 30 * SECOND);
-		/* Others come first, and something goes. */
+		/* Other slots appear first, and one is removed. */
 		babus_slot_close(make_slot("other", 1, 16));
 		assert_int_equal(babus_domain_remove_slot(bus, "other"), 0);
 		slot = make_slot("s", 1, 16);
@@ -122,7 +122,7 @@ static void what_cannot_be_opened_is_not_waited_for(void **state)
 	assert_null(slot);
 }
 
-/* Its creator died before it announced that: the re-check finds it. */
+/* Its creator died before it could announce the slot: the re-check finds it. */
 static void slot_that_appears_unannounced_is_opened_too(void **state)
 {
 	struct caller caller;
@@ -189,7 +189,7 @@ static void removed_domain_ends_it_with_enodev(void **state)
 	assert_null(caller.slot);
 }
 
-/* Within a re-check: nobody tells. */
+/* Within a re-check: there is no announcement. */
 static void domain_whose_files_vanish_ends_it_with_enodev(void **state)
 {
 	struct caller caller;

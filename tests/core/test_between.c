@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between any two steps of an operation others do whole operations of their own, as the
- * kernel may schedule it. Each operation is run with each of these at its first step, at
- * its second, and so on; after each round every message that is kept, held or was handed
- * out is whole and in order, and all buffers, tokens and pins are accounted for.
+ * Between any two steps of an operation, others do whole operations of their own, as the kernel
+ * may schedule it. Each operation runs with each of these at its first step, at its second, and
+ * so on. After each round every message that is kept, held or was handed out is whole and in
+ * order, and all buffers, tokens and pins are accounted for.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -28,7 +28,7 @@ static babus_reader *reader;
 static size_t size;
 static char my_data[LARGE], others_data[LARGE];
 
-/* The tag of each of the last messages; numbers that were given out. */
+/* The tags of the last messages; numbers that were given out. */
 static uint64_t tags[TAGS], counter;
 static bool taken[TAGS];
 
@@ -52,7 +52,7 @@ void babus_step(const struct babus_step *step)
 
 /* --- what is true at any time ---------------------------------------------------------- */
 
-/* Message `seq` is this one, and no other was published under its number. */
+/* Message `seq` is this one, and no other message was published under its number. */
 static void published(uint64_t seq, uint64_t tag)
 {
 	struct babus_message message;
@@ -135,11 +135,11 @@ static void others_go_round(void)
 {
 	for (int i = 0; i < DEPTH + 1; i++)
 		publish(others, others_data);
-	/* What was displaced is anybody's now. */
+	/* A displaced buffer is free for all now. */
 	EXPECT_EQUAL(ring_reclaim(&others->ring), 0);
 }
 
-/* So often that each buffer that can be taken is taken. */
+/* Often enough that every buffer that can be taken is taken. */
 static void others_use_all_buffers(void)
 {
 	for (uint32_t i = 0; i < others->ring.g.buffers; i++) {
@@ -334,7 +334,7 @@ static void (*const ops[])(void) = {op_publish, op_lend, op_discard, op_view_lat
 
 /* --- rounds ----------------------------------------------------------------------------- */
 
-/* A buffer that a dead publisher has filled, or has published without saying so. */
+/* A buffer that a dead publisher has filled, or has published before it could say so. */
 static void leave_a_dead_owner(void)
 {
 	struct ring *ring = &others->ring;
@@ -356,7 +356,7 @@ static bool run_round(void (*op)(void), void (*by_others)(void), unsigned at,
 	act = by_others;
 	act_at = at;
 	acted = false;
-	/* What is displaced last is not yet free. */
+	/* The last displaced buffer is not free yet. */
 	others_publish_one();
 	leave_a_dead_owner();
 	op();
@@ -386,7 +386,7 @@ static void open_all(void)
 	for (int i = 0; i < DEPTH; i++)
 		publish(others, others_data);
 	assert_int_equal(babus_reader_open(mine, BABUS_START_OLDEST, 0, &reader), 0);
-	/* Each has the pin for its views. */
+	/* Each view has its own pin. */
 	for (int i = 0; i < 2; i++) {
 		babus_slot *slot = i ? mine : others;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one publish costs in the steady state, counted: steps in shared memory and
- * system calls. One that finds a free buffer takes FEW steps. Else it looks at each
- * pin that was ever in use and at each buffer: two steps a pin at most, and four a
- * buffer. A process that may sleep until the slot has news costs WAKING more, of which one is
- * a system call. test_quiet shows that there is no other call.
+ * The cost of one publish in the steady state, counted in steps in shared memory and in system
+ * calls. A publish that finds a free buffer takes FEW steps. Else it looks at each pin that was
+ * ever in use and at each buffer: at most two steps a pin, and four a buffer. A process that may
+ * sleep until the slot has news costs WAKING more steps, one of them a system call. test_quiet
+ * shows that there is no other call.
  */
 #include <stdio.h>
 
@@ -25,7 +25,7 @@ struct cost {
 	unsigned wakes;       /* system calls of all */
 };
 
-/* `sleeper`: its mark is set before each, as by a waiter that goes to sleep. */
+/* `sleeper`: the mark is set before each publish, as by a waiter that goes to sleep. */
 static struct cost publish_and_count(babus_slot *slot, size_t size, bool sleeper)
 {
 	struct cost cost = {.least = UINT32_MAX};
@@ -55,7 +55,7 @@ static void assert_bounded(babus_slot *slot, size_t size)
 
 	assert_int_equal(babus_slot_info(slot, &info), 0);
 	buffers = info.depth + info.loans + info.pins;
-	/* Once around, for the steady state. */
+	/* Once round the buffers, for the steady state. */
 	publish_and_count(slot, size, false);
 	alone = publish_and_count(slot, size, false);
 	watched = publish_and_count(slot, size, true);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pthread_cancel(): no call is a cancellation point, so that a cancelled thread leaves
- * nothing locked, open or registered.
+ * pthread_cancel(): no call is a cancellation point, so a cancelled thread leaves nothing locked,
+ * open or registered.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@ enum {
 	ROUNDS = 200 / (SUPPORT_SANITIZED ? 10 : 1),
 };
 
-/* What one thread has; closed by whoever ends it. */
+/* What one thread has open; the thread that ends it closes all. */
 struct own {
 	babus_domain *domain;
 	babus_slot *slot, *other;
@@ -61,7 +61,7 @@ static void close_own(void *arg)
 	babus_reader_close(own->reader);
 	babus_domain_close(own->domain);
 	babus_slot_close(own->other);
-	/* The last to use the domain. */
+	/* The last handle of the domain. */
 	babus_slot_close(own->slot);
 	own->domain = NULL;
 	own->slot = own->other = NULL;
@@ -96,7 +96,7 @@ LEFT static void call_slot(struct own *own)
 	done(own, babus_slot_publish(own->slot, "hello", 5, NULL, NULL), 0);
 	done(own, babus_slot_publishv(own->slot, &piece, 1, NULL, NULL), 0);
 	done(own, babus_slot_view(own->slot, BABUS_LATEST, 0, &own->message), 0);
-	/* A second one leases a pin of its own. */
+	/* A second view leases a pin of its own. */
 	done(own, babus_slot_copy(own->slot, BABUS_LATEST, 0, buffer, sizeof(buffer), &copy), 0);
 	babus_message_release(&own->message);
 	done(own, babus_slot_loan(own->slot, 5, &own->loan), 0);
@@ -122,7 +122,7 @@ LEFT static void call_waiter(struct own *own)
 	done(own, babus_waiter_open(own->domain, &opts, &own->waiter), 0);
 	done(own, babus_waiter_add(own->waiter, own->reader, NULL), 0);
 	done(own, babus_waiter_watch_domain(own->waiter, NULL), 0);
-	/* Something for the watch to look up. */
+	/* Something for the watch to report. */
 	done(own, babus_slot_open(own->domain, name, BABUS_CREATE, NULL, &own->other), 0);
 	done(own, babus_domain_remove_slot(own->domain, name), 0);
 	done(own, babus_waiter_wait(own->waiter, babus_deadline(1000), events, 4) == -EINVAL, 0);
@@ -199,9 +199,9 @@ LEFT static void call_all(struct own *own)
 	own->calls++;
 }
 
-/* --- a request that is there before the call ------------------------------------------------- */
+/* --- a request that precedes the call ------------------------------------------------ */
 
-/* The request stays until a cancellation point: what comes after one does not run. */
+/* The request stays until a cancellation point. Nothing after that point runs. */
 static void pend(void)
 {
 	int before;
@@ -219,7 +219,7 @@ LEFT static void *call_all_cancelled(void *arg)
 	return NULL;
 }
 
-/* Run by a thread; returns what it returned. */
+/* Runs in a thread; returns its result. */
 static void *run_thread(void *(*run)(void *), void *arg)
 {
 	pthread_t thread;
@@ -251,7 +251,7 @@ LEFT static void *remove_domain_cancelled(void *arg)
 	return NULL;
 }
 
-static void removing_a_domain_is_none(void **state)
+static void removing_a_domain_is_no_cancellation_point(void **state)
 {
 	struct own own = {0};
 
@@ -273,7 +273,7 @@ LEFT static void *print_cancelled(void *arg)
 	return NULL;
 }
 
-static void printing_an_error_is_none(void **state)
+static void printing_an_error_is_no_cancellation_point(void **state)
 {
 	struct own own = {0};
 
@@ -282,8 +282,7 @@ static void printing_an_error_is_none(void **state)
 	assert_int_equal(own.calls, 1);
 }
 
-/* --- slow halves of fast calls ------------------------------------------------------------------
- */
+/* --- slow paths of fast calls -------------------------------------------------------- */
 
 static void hold_everything(void *arg)
 {
@@ -319,7 +318,7 @@ LEFT static void *recover_cancelled(void *arg)
 	return NULL;
 }
 
-static void recovery_is_none(void **state)
+static void recovery_is_no_cancellation_point(void **state)
 {
 	struct own own = {0};
 
@@ -364,10 +363,10 @@ static void fill_small_tmpfs(void)
 }
 
 /*
- * A publish that finds no memory looks at the file, whether it was cut. And it gives back
- * what it got: through the file, if memory is locked.
+ * A publish that finds no memory checks whether the file was truncated. And it gives back what it
+ * got: through the file, if memory is locked.
  */
-static void a_full_tmpfs_is_none(void **state)
+static void publishing_into_a_full_tmpfs_is_no_cancellation_point(void **state)
 {
 	(void)state;
 	assert_int_equal(mkdir(root_file("small"), 0700), 0);
@@ -384,7 +383,7 @@ static void a_full_tmpfs_is_none(void **state)
 	assert_int_equal(munlockall(), 0);
 }
 
-/* --- at any moment, while others fork --------------------------------------------------------- */
+/* --- at any moment, while others fork ------------------------------------------------ */
 
 LEFT static void *call_all_until_cancelled(void *arg)
 {
@@ -397,7 +396,7 @@ LEFT static void *call_all_until_cancelled(void *arg)
 	return NULL;
 }
 
-/* What a child does that some thread of its parent could have left locked. */
+/* What a child uses, and some thread of its parent could have left locked. */
 static void live(void *arg)
 {
 	struct own own = {.number = 100};
@@ -438,7 +437,7 @@ static void threads_cancelled_at_any_moment_leave_nothing_locked(void **state)
 			wait_a_little(&seed);
 			assert_int_equal(pthread_cancel(threads[i]), 0);
 		}
-		/* A sanitizer's allocator is not ready to be forked by one of several threads. */
+		/* A sanitizer's allocator cannot be forked safely by one of several threads. */
 		child = SUPPORT_SANITIZED ? 0 : child_start(live, NULL);
 		for (int i = 0; i < THREADS; i++)
 			assert_int_equal(pthread_join(threads[i], NULL), 0);
@@ -457,10 +456,10 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(no_call_is_a_cancellation_point),
-	    CASE(removing_a_domain_is_none),
-	    CASE(printing_an_error_is_none),
-	    CASE(recovery_is_none),
-	    CASE(a_full_tmpfs_is_none),
+	    CASE(removing_a_domain_is_no_cancellation_point),
+	    CASE(printing_an_error_is_no_cancellation_point),
+	    CASE(recovery_is_no_cancellation_point),
+	    CASE(publishing_into_a_full_tmpfs_is_no_cancellation_point),
 	    CASE(threads_cancelled_at_any_moment_leave_nothing_locked),
 	};
 

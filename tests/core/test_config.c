@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babus.ini: defaults, every key, sections, and where it is looked for. */
+/* babus.ini: defaults, every key, sections, and where it is searched. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,7 @@ enum {
 	BABUSFS_KEYS = sizeof(babusfs_keys) / sizeof(*babusfs_keys)
 };
 
-/* Field by field: what is between them means nothing. */
+/* Field by field: padding has no meaning. */
 static void assert_same_options(const struct babus_slot_options *x,
 				const struct babus_slot_options *y)
 {
@@ -107,7 +107,7 @@ static char *read_text(const char *path)
 	return text;
 }
 
-/* Drop the ';' that starts a line. How many there were. */
+/* Remove the ';' that starts a line: in how many lines. */
 static int enable_all(char *text)
 {
 	char *out = text;
@@ -123,7 +123,7 @@ static int enable_all(char *text)
 	return found;
 }
 
-static void the_file_as_it_is_shipped_says_nothing(void **state)
+static void the_shipped_file_sets_nothing(void **state)
 {
 	babus_config *shipped, *none = load("");
 
@@ -165,7 +165,7 @@ static void built_in_slot_options_are_those_of_the_library(void **state)
 
 /* --- every key ------------------------------------------------------------------- */
 
-static void every_key_of_domain_is_taken(void **state)
+static void every_key_of_domain_takes_effect(void **state)
 {
 	struct babus_domain_options opts;
 	babus_config *config;
@@ -199,7 +199,7 @@ static void assert_slot_keys(const struct babus_slot_options *opts)
 	assert_int_equal(opts->gid, 17);
 }
 
-static void every_key_of_defaults_is_taken(void **state)
+static void every_key_of_defaults_takes_effect(void **state)
 {
 	struct babus_slot_options opts = slot_of("[defaults]\n" SLOT_KEYS, "imu");
 
@@ -207,7 +207,7 @@ static void every_key_of_defaults_is_taken(void **state)
 	assert_slot_keys(&opts);
 }
 
-static void every_key_of_a_slot_section_is_taken(void **state)
+static void every_key_of_a_slot_section_takes_effect(void **state)
 {
 	babus_config *config = load("[slot imu]\n" SLOT_KEYS
 				    "type = float32 x6\ndescription = front, left; of it\n");
@@ -242,7 +242,7 @@ static void every_key_of_babusfs_is_kept_as_written(void **state)
 	babus_config_free(config);
 }
 
-static void the_limits_of_every_number_are_taken(void **state)
+static void the_limits_of_every_number_are_accepted(void **state)
 {
 	struct babus_slot_options opts = slot_of(
 	    "[defaults]\ndepth = 65533\nloans = 1\npins = 1\nchannel = 0\n"
@@ -321,7 +321,7 @@ static void comments_blanks_and_line_ends_do_not_matter(void **state)
 	assert_int_equal(opts.max_size, 65536);
 }
 
-static void no_text_is_as_if_a_user_or_label_was_not_given(void **state)
+static void an_empty_user_or_label_is_as_if_not_given(void **state)
 {
 	babus_config *config = load("[slot x]\nowner =\ngroup =\ntype =\ndescription =\n");
 	struct babus_slot_options opts;
@@ -335,7 +335,7 @@ static void no_text_is_as_if_a_user_or_label_was_not_given(void **state)
 	babus_config_free(config);
 }
 
-/* --- where it is looked for --------------------------------------------------------- */
+/* --- where it is searched ------------------------------------------------------------ */
 
 static void assert_came_from(const char *path)
 {
@@ -346,7 +346,7 @@ static void assert_came_from(const char *path)
 	babus_config_free(config);
 }
 
-/* What the machine itself has is not ours to change. */
+/* Files of the machine itself are left alone. */
 static const char *system_file(void)
 {
 	return access("/etc/babus.ini", F_OK) == 0 ? "/etc/babus.ini" : "";
@@ -357,7 +357,7 @@ static void make_directory(const char *leaf)
 	assert_int_equal(mkdir(root_file(leaf), 0700), 0);
 }
 
-static void files_are_looked_for_in_the_documented_order(void **state)
+static void files_are_searched_in_the_documented_order(void **state)
 {
 	(void)state;
 	make_directory("home");
@@ -449,7 +449,7 @@ static void the_options_open_the_domain_and_the_slot(void **state)
 	babus_config_free(config);
 }
 
-static void freeing_nothing_is_fine(void **state)
+static void free_accepts_null(void **state)
 {
 	(void)state;
 	babus_config_free(NULL);
@@ -458,24 +458,24 @@ static void freeing_nothing_is_fine(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    CASE_ROOT(the_file_as_it_is_shipped_says_nothing),
+	    CASE_ROOT(the_shipped_file_sets_nothing),
 	    CASE_ROOT(every_value_shown_in_the_file_is_the_default),
 	    CASE_ROOT(built_in_slot_options_are_those_of_the_library),
-	    CASE_ROOT(every_key_of_domain_is_taken),
-	    CASE_ROOT(every_key_of_defaults_is_taken),
-	    CASE_ROOT(every_key_of_a_slot_section_is_taken),
+	    CASE_ROOT(every_key_of_domain_takes_effect),
+	    CASE_ROOT(every_key_of_defaults_takes_effect),
+	    CASE_ROOT(every_key_of_a_slot_section_takes_effect),
 	    CASE_ROOT(every_key_of_babusfs_is_kept_as_written),
-	    CASE_ROOT(the_limits_of_every_number_are_taken),
+	    CASE_ROOT(the_limits_of_every_number_are_accepted),
 	    CASE_ROOT(later_patterns_win_key_by_key),
 	    CASE_ROOT(patterns_are_those_of_the_shell),
 	    CASE_ROOT(a_pattern_may_be_as_long_as_a_name),
 	    CASE_ROOT(comments_blanks_and_line_ends_do_not_matter),
-	    CASE_ROOT(no_text_is_as_if_a_user_or_label_was_not_given),
-	    CASE_ROOT(files_are_looked_for_in_the_documented_order),
+	    CASE_ROOT(an_empty_user_or_label_is_as_if_not_given),
+	    CASE_ROOT(files_are_searched_in_the_documented_order),
 	    CASE_ROOT(a_path_wins_over_the_environment),
 	    CASE_ROOT(the_environment_wins_over_the_file),
 	    CASE_ROOT(the_options_open_the_domain_and_the_slot),
-	    CASE_ROOT(freeing_nothing_is_fine),
+	    CASE_ROOT(free_accepts_null),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babus.ini: every complaint with its file and line, and quantities. */
+/* babus.ini: every error with its file and line; and quantities. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +22,12 @@ static void assert_refused(const char *text, int line, const char *complaint)
 	snprintf(support_context, sizeof(support_context), "%.100s", text);
 	assert_int_equal(babus_config_load(path, &config), -EINVAL);
 	assert_string_equal(babus_error_detail(), expected);
-	/* All or nothing. */
+	/* Nothing is half applied. */
 	assert_ptr_equal(config, &path);
 	*support_context = '\0';
 }
 
-/* --- complaints ----------------------------------------------------------------------- */
+/* --- errors -------------------------------------------------------------------------- */
 
 #define NAME       "1 to 200 of A-Z a-z 0-9 . _ -, not starting with . or -"
 #define A_SIZE     "a size above 0 such as 4096, 64 KiB or 16 MiB"
@@ -38,7 +38,7 @@ static void assert_refused(const char *text, int line, const char *complaint)
 #define SECTIONS   "[domain], [defaults], [slot PATTERN] or [babusfs]"
 #define SLOT_NAMES "depth, size, loans, pins, channel, mode, owner, group"
 
-static void every_bad_value_is_told_with_its_line(void **state)
+static void every_bad_value_is_reported_with_its_line(void **state)
 {
 	static const struct {
 		const char *section, *key, *value, *expected;
@@ -114,7 +114,7 @@ static void a_description_that_is_too_long_is_refused(void **state)
 	assert_refused(text, 2, complaint);
 }
 
-static void an_unknown_key_is_told_with_those_of_its_section(void **state)
+static void an_unknown_key_is_reported_with_the_keys_of_its_section(void **state)
 {
 	(void)state;
 	assert_refused("[domain]\ndepth = 8\n", 2,
@@ -129,7 +129,7 @@ static void an_unknown_key_is_told_with_those_of_its_section(void **state)
 	    "max_pending, max_user_pending, max_user_files, max_user_waiting, hold, spin");
 }
 
-static void an_unknown_section_is_told_even_if_it_is_empty(void **state)
+static void an_unknown_section_is_reported_even_if_it_is_empty(void **state)
 {
 	(void)state;
 	assert_refused("[domain]\n\n[slots]\n", 3, "unknown section 'slots', expected " SECTIONS);
@@ -142,7 +142,7 @@ static void an_unknown_section_is_told_even_if_it_is_empty(void **state)
 		       "section '[domain] name = x', expected a ']' at its end");
 }
 
-static void what_is_given_twice_is_told_with_its_first_line(void **state)
+static void a_duplicate_is_reported_with_its_first_line(void **state)
 {
 	(void)state;
 	assert_refused("[defaults]\ndepth = 8\npins = 9\ndepth = 8\n", 4,
@@ -153,25 +153,25 @@ static void what_is_given_twice_is_told_with_its_first_line(void **state)
 		       "section for slot 'a*' again, expected only the one of line 1");
 }
 
-static void a_line_that_is_no_key_and_value_is_told(void **state)
+static void a_line_that_is_no_key_and_value_is_reported(void **state)
 {
 	(void)state;
 	assert_refused("[domain]\nname\n", 2, "expected KEY = VALUE");
 	assert_refused("[domain]\nname\n[slots]\n", 2, "expected KEY = VALUE");
 	assert_refused("depth = 8\n[defaults]\n", 1,
 		       "before the first section stands 'depth', expected " SECTIONS);
-	/* Not more of the value before it. */
+	/* It shows nothing more of the value before the error. */
 	assert_refused("[domain]\nname = a\n  b\n", 3, "expected KEY = VALUE");
 }
 
-static void only_the_first_thing_wrong_is_told(void **state)
+static void only_the_first_error_is_reported(void **state)
 {
 	(void)state;
 	assert_refused("[defaults]\ndepth = x\npins = y\n[nothing]\n", 2,
 		       "depth is 'x', expected " COUNT "65535");
 }
 
-static void more_buffers_than_fit_are_told_with_the_section(void **state)
+static void more_buffers_than_fit_are_reported_with_the_section(void **state)
 {
 	(void)state;
 	assert_refused("\n[defaults]\ndepth = 65000\npins = 600\n", 2,
@@ -212,7 +212,7 @@ static void assert_load_fails(const char *path, int error, const char *named, co
 	assert_ptr_equal(config, &error);
 }
 
-static void a_file_that_was_asked_for_must_exist(void **state)
+static void a_file_given_by_name_must_exist(void **state)
 {
 	const char *missing = root_file("missing.ini");
 
@@ -247,7 +247,7 @@ struct quantity {
 	uint64_t value;
 };
 
-static void sizes_take_their_units(void **state)
+static void sizes_have_units(void **state)
 {
 	static const struct quantity good[] = {
 	    {"0", 0},
@@ -277,7 +277,7 @@ static void sizes_take_their_units(void **state)
 	*support_context = '\0';
 }
 
-static void durations_take_their_units(void **state)
+static void durations_have_units(void **state)
 {
 	static const struct quantity good[] = {
 	    {"0", 0},
@@ -355,20 +355,20 @@ static void what_is_no_quantity_is_refused_and_leaves_the_value(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    CASE_ROOT(every_bad_value_is_told_with_its_line),
+	    CASE_ROOT(every_bad_value_is_reported_with_its_line),
 	    CASE_ROOT(a_description_that_is_too_long_is_refused),
-	    CASE_ROOT(an_unknown_key_is_told_with_those_of_its_section),
-	    CASE_ROOT(an_unknown_section_is_told_even_if_it_is_empty),
-	    CASE_ROOT(what_is_given_twice_is_told_with_its_first_line),
-	    CASE_ROOT(a_line_that_is_no_key_and_value_is_told),
-	    CASE_ROOT(only_the_first_thing_wrong_is_told),
-	    CASE_ROOT(more_buffers_than_fit_are_told_with_the_section),
+	    CASE_ROOT(an_unknown_key_is_reported_with_the_keys_of_its_section),
+	    CASE_ROOT(an_unknown_section_is_reported_even_if_it_is_empty),
+	    CASE_ROOT(a_duplicate_is_reported_with_its_first_line),
+	    CASE_ROOT(a_line_that_is_no_key_and_value_is_reported),
+	    CASE_ROOT(only_the_first_error_is_reported),
+	    CASE_ROOT(more_buffers_than_fit_are_reported_with_the_section),
 	    CASE_ROOT(a_line_with_a_zero_byte_is_refused),
-	    CASE_ROOT(a_file_that_was_asked_for_must_exist),
+	    CASE_ROOT(a_file_given_by_name_must_exist),
 	    CASE_ROOT(a_directory_is_no_configuration),
 	    CASE_ROOT(a_file_that_cannot_be_opened_is_an_error_and_not_skipped),
-	    CASE_ROOT(sizes_take_their_units),
-	    CASE_ROOT(durations_take_their_units),
+	    CASE_ROOT(sizes_have_units),
+	    CASE_ROOT(durations_have_units),
 	    CASE_ROOT(what_is_no_quantity_is_refused_and_leaves_the_value),
 	};
 

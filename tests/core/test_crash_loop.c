@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Publishers that die with large loans in their hands: what they held is used again
- * before new memory is, and before a full tmpfs is an error.
+ * Publishers that die with large loans. Their buffers are used again before new memory is, and
+ * before a full tmpfs is an error.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,7 +18,7 @@ enum {
 static char data[FRAME];
 static int filled, go_on;
 
-/* The root of the case is a tmpfs of its own. */
+/* The directory of the case is a tmpfs of its own. */
 static int setup(void **state)
 {
 	filled = gate_open();
@@ -44,7 +44,7 @@ static void hold_a_frame(void *arg)
 	pause();
 }
 
-/* Take a buffer with little memory, and give it back when all others have theirs. */
+/* Take a buffer with little memory, and give it back when all others have memory. */
 static void hold_a_byte(void *arg)
 {
 	babus_slot *slot = child_open_slot("s", BABUS_PUBLISH);
@@ -80,7 +80,7 @@ static void assert_frames_in_use(babus_slot *slot, uint64_t most)
 	assert_true(info.bytes_used < most * FRAME + (1 << 20));
 }
 
-static void publisher_that_dies_again_and_again_takes_no_more_memory(void **state)
+static void publisher_that_dies_repeatedly_takes_no_more_memory(void **state)
 {
 	babus_slot *slot = make();
 
@@ -98,7 +98,7 @@ static void publisher_that_dies_again_and_again_takes_no_more_memory(void **stat
 	babus_slot_close(slot);
 }
 
-static void many_that_die_at_once_leave_room_for_those_who_live(void **state)
+static void many_that_die_at_once_leave_room_for_the_living(void **state)
 {
 	enum {
 		DEAD = 11
@@ -146,8 +146,8 @@ static void full_tmpfs_is_no_error_while_the_dead_hold_memory(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    SMALL(publisher_that_dies_again_and_again_takes_no_more_memory),
-	    SMALL(many_that_die_at_once_leave_room_for_those_who_live),
+	    SMALL(publisher_that_dies_repeatedly_takes_no_more_memory),
+	    SMALL(many_that_die_at_once_leave_room_for_the_living),
 	    SMALL(full_tmpfs_is_no_error_while_the_dead_hold_memory),
 	};
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A slot's files are truncated at each step of a call. With the guard the process lives,
- * and the call fails with -EIO unless it was done before: what went to the pages that
- * took the file's place nobody else has seen.
+ * A slot's files are truncated at each step of a call. With the guard the process survives, and
+ * the call fails with -EIO unless it was done before. No other process has seen what was written
+ * to the pages that replace the file's.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -69,7 +69,7 @@ static int view(babus_slot *slot, struct babus_loan *loan)
 	return babus_slot_view(slot, BABUS_LATEST, 0, &message);
 }
 
-/* What is returned as copied is whole, whatever became of the file. */
+/* What a copy returns is whole, even if the file was truncated. */
 static int copy(babus_slot *slot, struct babus_loan *loan)
 {
 	static char copied[SIZE];
@@ -88,7 +88,7 @@ static const struct call calls[] = {
     {"copy", copy, "pin_settle", false},     {"copy", copy, "pin_set", true},
 };
 
-/* In a child, which is another process for each step. */
+/* In a child: a new process for each step. */
 static void make_call(void *arg)
 {
 	const struct call *call = arg;

@@ -24,7 +24,10 @@ static void put(const char *path, uint64_t offset, const void *bytes, size_t siz
 	close(fd);
 }
 
-/* With `size` bytes at `offset` set to `value`, opening is `error`; and then put back. */
+/*
+ * With `size` bytes at `offset` set to `value`, opening gives `error`. Then the bytes are
+ * restored.
+ */
 static void check_field(const char *path, uint64_t offset, size_t size, uint64_t value, int error)
 {
 	int fd = open(path, O_RDONLY);
@@ -135,7 +138,7 @@ static void each_wrong_field_of_the_domain_is_eproto(void **state)
 	check_domain_field(offsetof(struct layout_domain, head.abi), 4, LAYOUT_ABI + 1);
 	check_domain_field(offsetof(struct layout_domain, head.features_required), 4, 1);
 	check_domain_field(offsetof(struct layout_domain, head.instance), 8, 0);
-	/* One that ends in the middle would be a SIGBUS. */
+	/* A file that ends in the middle would be a SIGBUS. */
 	assert_int_equal(truncate(domain_file("domain"), 4096), 0);
 	assert_int_equal(babus_domain_open("test", 0, NULL, &domain), -EPROTO);
 }
@@ -218,7 +221,7 @@ static void record_of_another_message_is_eproto(void **state)
 	assert_damaged(slot);
 	record_put(&slot->ring.records[buffer].size, UINT64_MAX);
 	assert_damaged(slot);
-	/* Beyond the mark there may be no memory. */
+	/* Beyond the backed bytes there may be no memory. */
 	record_put(&slot->ring.records[buffer].size, 100);
 	record_put(&slot->ring.marks[buffer], 99);
 	assert_damaged(slot);
@@ -246,7 +249,7 @@ static void extents_are_never_trusted(void **state)
 	put(pins_file(slot), offsetof(struct layout_pins, extent), &(uint32_t){UINT32_MAX}, 4);
 	put(domain_file("s.slot"), offsetof(struct layout_slot, extent), &(uint32_t){UINT32_MAX},
 	    4);
-	/* Each looks at all pins. */
+	/* Each publish looks at all pins. */
 	publish_many(slot, 10);
 	assert_int_equal(babus_slot_info(slot, &info), 0);
 	assert_int_equal(info.publishers, 1);
@@ -284,7 +287,10 @@ static void used_up_incarnations_are_eproto(void **state)
 	babus_slot_close(slot);
 }
 
-/* In its cell, after an empty one: what a waiter would be woken for cannot be read. */
+/*
+ * The message is in its cell, after an empty cell: a waiter is woken for a message that cannot be
+ * read.
+ */
 static void message_after_a_missing_one_is_eproto(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 100);
@@ -319,7 +325,7 @@ static void message_that_left_its_cell_empty_is_eproto(void **state)
 	babus_slot_close(slot);
 }
 
-/* Nothing was there before the messages of the first lap. */
+/* No messages precede those of the first lap. */
 static void message_of_the_first_lap_that_left_its_cell_empty_is_eproto(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 100);
@@ -338,8 +344,8 @@ static int count_client(void *arg, const struct babus_client_info *info)
 	return 0;
 }
 
-/* Numbers that nobody is given, and that the kernel cannot be asked about. */
-static void claims_of_impossible_clients_are_taken_back(void **state)
+/* Incarnations that no client gets, and that the kernel cannot be asked about. */
+static void claims_of_impossible_clients_are_recovered(void **state)
 {
 	static const uint64_t claims[] = {CLAIM_INCARNATION_MAX + 1, SHM_CREATION_BYTE, INT64_MAX,
 					  UINT64_C(1) << 63, UINT64_MAX};
@@ -375,9 +381,9 @@ static babus_slot *make_largest(uint32_t depth, uint32_t loans)
 }
 
 /*
- * However large and however damaged, a call takes no longer than this. One that goes
- * through its tables a few times needs a tenth of it; one that does so for each entry,
- * more than twice as much.
+ * However large and however damaged the tables are, a call takes no longer than this. A call that
+ * goes through its tables a few times needs a tenth of it; one that does so for each entry, more
+ * than twice as much.
  */
 static void assert_soon(int64_t began)
 {
@@ -398,7 +404,7 @@ static void publish_where_no_buffer_is_free_fails_soon(void **state)
 	babus_slot_close(slot);
 }
 
-static void dead_clients_in_all_entries_are_buried_soon(void **state)
+static void dead_clients_in_all_entries_are_recovered_soon(void **state)
 {
 	babus_slot *slot = make_largest(30000, 16000);
 	struct babus_report report;
@@ -411,7 +417,7 @@ static void dead_clients_in_all_entries_are_buried_soon(void **state)
 		claim_swap(&slot->token_table.entries[i].claim, 0, 1000000 - i);
 	for (uint32_t i = 0; i < slot->ring.g.buffers; i++)
 		state_set(&slot->ring.states[i], word_state(STATE_OWNED, 1000000 - 1 - i % 15000));
-	/* The hint leads nowhere. */
+	/* The hint points nowhere. */
 	counter_put(slot->ring.newest, UINT64_MAX);
 	began = cpu_ns();
 	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
@@ -457,9 +463,9 @@ static int run(void)
 	    CASE(message_after_a_missing_one_is_eproto),
 	    CASE(message_that_left_its_cell_empty_is_eproto),
 	    CASE(message_of_the_first_lap_that_left_its_cell_empty_is_eproto),
-	    CASE(claims_of_impossible_clients_are_taken_back),
+	    CASE(claims_of_impossible_clients_are_recovered),
 	    CASE(publish_where_no_buffer_is_free_fails_soon),
-	    CASE(dead_clients_in_all_entries_are_buried_soon),
+	    CASE(dead_clients_in_all_entries_are_recovered_soon),
 	    CASE(message_missing_from_the_deepest_slot_is_found_soon),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A publisher whose domain, or slot, was deleted past the library (rm -r, logind's
- * RemoveIPC) learns it within a second, though it makes no system call before that.
+ * A publisher learns within a second that its domain or slot was deleted past the library (rm -r,
+ * logind's RemoveIPC), though it makes no system call before that.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -37,7 +37,7 @@ static void delete_slot(void)
 	assert_int_equal(unlink(domain_file("s.slot")), 0);
 }
 
-/* Publish until that is refused; when the last one began that was not. */
+/* Publish until that is refused: when the last successful publish began. */
 static int64_t publish_until_enodev(babus_slot *slot)
 {
 	int64_t start = boot_ns(), began = 0, last = 0;
@@ -57,7 +57,7 @@ static int64_t publish_until_enodev(babus_slot *slot)
 	return last;
 }
 
-/* By the clock that publishes read, so that it does not matter how busy the machine is. */
+/* By the clock that publishes read, so the load of the machine does not matter. */
 static void assert_told_in_time(void (*deletes)(void), int times)
 {
 	for (int i = 0; i < times; i++) {
@@ -70,7 +70,7 @@ static void assert_told_in_time(void (*deletes)(void), int times)
 		last = publish_until_enodev(slot);
 		assert_true(last < opened + SECOND);
 		assert_true(boot_ns() >= before + SECOND);
-		/* Nor does anything go out later. */
+		/* No later publish succeeds either. */
 		for (int n = 0; n < 100; n++)
 			assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), -ENODEV);
 		babus_slot_close(slot);
@@ -101,7 +101,7 @@ static void publisher_learns_that_another_slot_has_the_name(void **state)
 	assert_told_in_time(make_another, 1);
 }
 
-/* It is refused before it is published, and held as before. */
+/* The commit is refused before it publishes, and the loan is still held. */
 static void loan_is_still_held_when_its_slot_was_deleted(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 64);
@@ -113,7 +113,7 @@ static void loan_is_still_held_when_its_slot_was_deleted(void **state)
 	assert_int_equal(babus_slot_loan(slot, 1, &loan), 0);
 	delete_slot();
 	publish_until_enodev(slot);
-	/* What was published before is there: until a publish finds out once more. */
+	/* Earlier messages can be read until another publish finds out again. */
 	assert_int_equal(babus_slot_view(slot, BABUS_AFTER, 0, &message), 0);
 	babus_message_release(&message);
 	assert_int_equal(babus_loan_commit(&loan, NULL), -ENODEV);
@@ -122,7 +122,7 @@ static void loan_is_still_held_when_its_slot_was_deleted(void **state)
 	babus_slot_close(slot);
 }
 
-/* --- others are told --------------------------------------------------------------------- */
+/* --- others learn it ----------------------------------------------------------------- */
 
 static int ready;
 
@@ -152,7 +152,7 @@ static void the_publisher_that_finds_out_wakes_all(void **state)
 	child = child_start(wait_for_good, NULL);
 	gate_wait(ready);
 	gate_close(ready);
-	/* So that the sleeper sleeps: it has given up the processor. */
+	/* Until the sleeper sleeps: it has given up the processor. */
 	while (!count_sleeps(child))
 		sched_yield();
 	delete_domain();
@@ -183,7 +183,7 @@ static void wait_for_the_end(void *arg)
 }
 
 /* The domain stays, and so may a slot of the same name. */
-static void publisher_that_finds_out_twice_tells_the_slot_s_readers(void **state)
+static void publisher_that_finds_out_twice_wakes_the_slots_readers(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 64), *reads = open_slot("s", BABUS_READ);
 	struct babus_message message;
@@ -212,7 +212,7 @@ static void publisher_that_finds_out_twice_tells_the_slot_s_readers(void **state
 	babus_slot_close(slot);
 }
 
-/* Publish, more than once, while the name is away. False: that took too long to be a moment. */
+/* Publish more than once while the name is away. False: that took longer than a moment. */
 static bool publish_meanwhile(babus_slot *slot)
 {
 	int64_t last;
@@ -224,7 +224,10 @@ static bool publish_meanwhile(babus_slot *slot)
 	return boot_ns() < last + 100 * MILLISECOND;
 }
 
-/* A remover that was stopped for long may take the name of a later slot, and gives it back. */
+/*
+ * A remover that was stopped for a long time may take the name of a later slot, and gives it
+ * back.
+ */
 static void slot_whose_name_was_away_for_a_moment_goes_on(void **state)
 {
 	int times = 0;
@@ -234,7 +237,7 @@ static void slot_whose_name_was_away_for_a_moment_goes_on(void **state)
 		babus_slot *slot = make_slot("s", 2, 64), *reads = open_slot("s", BABUS_READ);
 		struct babus_message message;
 
-		/* A moment begins again: the second is long after the first. */
+		/* The second moment is long after the first, so it counts again. */
 		for (times = 0; times < 2 && publish_meanwhile(slot); times++) {
 			usleep(110000);
 			publish_text(slot, "again");
@@ -247,11 +250,11 @@ static void slot_whose_name_was_away_for_a_moment_goes_on(void **state)
 	}
 }
 
-/* --- what it costs ------------------------------------------------------------------------ */
+/* --- the cost ------------------------------------------------------------------------ */
 
 static volatile sig_atomic_t looks, others;
 
-/* Counted and not made: the answer is that it may not be seen. */
+/* Count the call and do not make it: it fails with EACCES. */
 static void on_call(int number, siginfo_t *info, void *context)
 {
 	ucontext_t *frame = context;
@@ -306,7 +309,7 @@ static void publish_for_three_seconds(void *arg)
 		if (now < opened + SECOND && looks + others)
 			EXPECT(boot_ns() >= opened + SECOND);
 	} while (now < opened + 3 * SECOND + SECOND / 2);
-	/* Two for each second at most: the domain's file, and the slot's. */
+	/* At most two a second: for the domain's file and for the slot's. */
 	EXPECT(looks >= 2 && looks % 2 == 0);
 	EXPECT(looks <= 2 * ((boot_ns() - opened) / SECOND));
 	EXPECT_EQUAL(others, 0);
@@ -332,7 +335,7 @@ static int run(void)
 	    CASE(publisher_learns_that_another_slot_has_the_name),
 	    CASE(loan_is_still_held_when_its_slot_was_deleted),
 	    CASE(the_publisher_that_finds_out_wakes_all),
-	    CASE(publisher_that_finds_out_twice_tells_the_slot_s_readers),
+	    CASE(publisher_that_finds_out_twice_wakes_the_slots_readers),
 	    CASE(slot_whose_name_was_away_for_a_moment_goes_on),
 	};
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The details of errors: a failing call has its own or none, never another call's. */
+/*
+ * The details of errors: a failing call has its own detail or none, never that of another call.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -200,7 +202,7 @@ static void make_each_call_in_a_child(void *arg)
 	make_each_call(true);
 }
 
-static void in_a_forked_child_they_have_none(void **state)
+static void calls_in_a_forked_child_have_no_detail(void **state)
 {
 	(void)state;
 	open_all();
@@ -208,7 +210,7 @@ static void in_a_forked_child_they_have_none(void **state)
 	close_all();
 }
 
-static void closing_releasing_and_names_leave_it_alone(void **state)
+static void closing_releasing_and_names_keep_the_detail(void **state)
 {
 	(void)state;
 	open_all();
@@ -240,7 +242,7 @@ static int client_calls_that_fail(void *arg, const struct babus_client_info *inf
 	return 0;
 }
 
-static void what_a_callback_left_does_not_stay(void **state)
+static void the_detail_that_a_callback_left_does_not_stay(void **state)
 {
 	babus_slot *slot = make_slot("s", 1, 16);
 
@@ -261,7 +263,7 @@ static void put_file(const char *path, const char *text)
 	close(fd);
 }
 
-static void removing_a_damaged_slot_leaves_none(void **state)
+static void removing_a_damaged_slot_leaves_no_detail(void **state)
 {
 	(void)state;
 	put_file(domain_file("s.slot"), "not a slot");
@@ -292,7 +294,7 @@ static void *fail_in_a_thread(void *arg)
 	return arg;
 }
 
-static void each_thread_has_its_own(void **state)
+static void each_thread_has_its_own_detail(void **state)
 {
 	pthread_t thread;
 
@@ -365,12 +367,12 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(each_call_has_its_own_detail_or_none),
-	    CASE(in_a_forked_child_they_have_none),
-	    CASE(closing_releasing_and_names_leave_it_alone),
-	    CASE(what_a_callback_left_does_not_stay),
-	    CASE(removing_a_damaged_slot_leaves_none),
+	    CASE(calls_in_a_forked_child_have_no_detail),
+	    CASE(closing_releasing_and_names_keep_the_detail),
+	    CASE(the_detail_that_a_callback_left_does_not_stay),
+	    CASE(removing_a_damaged_slot_leaves_no_detail),
 	    CASE(recovery_reports_the_first_damage_and_the_next_one_none),
-	    CASE(each_thread_has_its_own),
+	    CASE(each_thread_has_its_own_detail),
 	    CASE(control_characters_do_not_reach_the_terminal),
 	    CASE(perror_prints_the_detail_in_one_write),
 	    CASE(perror_without_a_detail_prints_the_errors_text),

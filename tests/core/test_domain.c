@@ -153,7 +153,7 @@ static void mode_is_exact_whatever_the_umask(void **state)
 	assert_int_equal(mode_of(root_file("babus.d/domain")), 0660);
 }
 
-static void file_of_the_domain_is_writable_for_whoever_may_enter(void **state)
+static void file_of_the_domain_is_writable_for_all_who_may_enter(void **state)
 {
 	static const struct {
 		mode_t directory, file;
@@ -174,7 +174,7 @@ static void file_of_the_domain_is_writable_for_whoever_may_enter(void **state)
 	}
 }
 
-static void domain_without_its_file_is_nobodys_and_gets_completed(void **state)
+static void domain_without_its_file_gets_completed(void **state)
 {
 	babus_domain *domain = NULL;
 
@@ -256,7 +256,7 @@ static void racer(void *arg)
 	EXPECT_EQUAL(babus_domain_changes(domain, &changes), 0);
 	gate_post(gates[1], 1);
 	gate_wait(gates[2]);
-	/* Each of them made one change: all are in the same file. */
+	/* Each made one change: all are in the same file. */
 	EXPECT_EQUAL(babus_slot_open(domain, "x", BABUS_CREATE, NULL, &(babus_slot *){NULL}), 0);
 }
 
@@ -323,7 +323,7 @@ static void list_gives_the_slots_and_nothing_else(void **state)
 	assert_non_null(strstr(names, "two.slot "));
 }
 
-static void list_stops_at_and_returns_what_the_function_returns(void **state)
+static void list_stops_at_a_nonzero_result_and_returns_it(void **state)
 {
 	int calls = 0;
 
@@ -379,13 +379,13 @@ static void remove_of_a_missing_domain_is_enoent(void **state)
 	assert_int_equal(babus_domain_remove("no", NULL), -ENOENT);
 }
 
-static void remove_leaves_foreign_files_and_says_enotempty(void **state)
+static void remove_leaves_foreign_files_and_is_enotempty(void **state)
 {
 	(void)state;
 	put_file(domain_file("notes.txt"), "mine", 4);
 	assert_int_equal(babus_domain_remove("test", NULL), -ENOTEMPTY);
 	assert_int_equal(access(domain_file("notes.txt"), F_OK), 0);
-	/* Nor does it lose its own file. */
+	/* Nor does the domain lose its own file. */
 	assert_int_equal(babus_domain_check(bus), 0);
 }
 
@@ -433,8 +433,8 @@ static int run(void)
 	    CASE_ROOT(missing_root_is_enoent_and_named),
 	    CASE_ROOT(bad_names_and_options_are_einval),
 	    CASE_ROOT(mode_is_exact_whatever_the_umask),
-	    CASE_ROOT(file_of_the_domain_is_writable_for_whoever_may_enter),
-	    CASE_ROOT(domain_without_its_file_is_nobodys_and_gets_completed),
+	    CASE_ROOT(file_of_the_domain_is_writable_for_all_who_may_enter),
+	    CASE_ROOT(domain_without_its_file_gets_completed),
 	    CASE_ROOT(regular_file_in_its_place_is_eperm),
 	    CASE_ROOT(symbolic_link_in_its_place_is_eperm),
 	    CASE_ROOT(symbolic_link_as_its_file_is_eperm),
@@ -442,11 +442,11 @@ static int run(void)
 	    CASE_ROOT(foreign_contents_are_eproto),
 	    CASE_ROOT(racing_creators_end_up_in_one_domain),
 	    CASE(list_gives_the_slots_and_nothing_else),
-	    CASE(list_stops_at_and_returns_what_the_function_returns),
+	    CASE(list_stops_at_a_nonzero_result_and_returns_it),
 	    CASE(changes_count_create_remove_and_mode),
 	    CASE(remove_takes_all_slots_and_their_users_get_enodev),
 	    CASE(remove_of_a_missing_domain_is_enoent),
-	    CASE(remove_leaves_foreign_files_and_says_enotempty),
+	    CASE(remove_leaves_foreign_files_and_is_enotempty),
 	    CASE(open_domain_holds_one_descriptor_and_a_slot_none),
 	    CASE(slots_outlive_the_domain_handle),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Several events of one wait: each reader once, in turn, again until it has caught up. */
+/* Several events of one wait: each reader once, in turn, and again until it has caught up. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,9 @@ enum {
 	CHANNELS = 3,
 	EACH = 4, /* slots on a channel */
 	READERS = CHANNELS * EACH,
-	/* Turns until all came: two of a channel may share a mark, and then take turns there. */
+	/*
+	 * Waits until all were reported: two slots of a channel may share a mark, and take turns.
+	 */
 	LONGEST = CHANNELS * 6
 };
 
@@ -44,7 +46,7 @@ static void end_crowd(void)
 	}
 }
 
-/* Wait; assert that each reader comes once, and as it was added. Their bits. */
+/* Wait; assert that each reader comes once, in the order of adding: a bit for each. */
 static unsigned wait_for_readers(struct babus_event *events, int max, int expected)
 {
 	unsigned bits = 0;
@@ -97,7 +99,7 @@ static void all_readers_with_news_are_reported_at_once(void **state)
 	end_crowd();
 }
 
-static void a_sleeper_is_given_several(void **state)
+static void a_sleeper_gets_several_events(void **state)
 {
 	struct babus_event events[READERS];
 	unsigned bits = 0;
@@ -115,8 +117,8 @@ static void a_sleeper_is_given_several(void **state)
 	end_crowd();
 }
 
-/* All have news all the time: none waits for long, whatever the room. */
-static void each_reader_gets_its_turn_whatever_the_room(void **state)
+/* All readers always have news: none waits for long, whatever the room for events. */
+static void each_reader_gets_its_turn_whatever_the_room_for_events(void **state)
 {
 	struct babus_event events[READERS];
 
@@ -177,8 +179,8 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(all_readers_with_news_are_reported_at_once),
-	    CASE(a_sleeper_is_given_several),
-	    CASE(each_reader_gets_its_turn_whatever_the_room),
+	    CASE(a_sleeper_gets_several_events),
+	    CASE(each_reader_gets_its_turn_whatever_the_room_for_events),
 	    CASE(removed_slots_are_reported_beside_news),
 	    CASE(room_for_none_is_einval),
 	};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exec(), vfork() and posix_spawn(): a new program holds nothing of what the old
- * one had open, and keeps nothing of it alive. The new program is `cat`: once it
- * has given back a line it is known to run.
+ * exec(), vfork() and posix_spawn(): a new program has none of the old one's descriptors and
+ * mappings, and keeps nothing of it alive. The new program is `cat`: when it has returned a line,
+ * it runs.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -45,7 +45,7 @@ static babus_waiter *waiter;
 static struct babus_message message;
 static struct babus_loan loan;
 
-/* Have everything of a slot, in a process of its own. */
+/* Open everything of a slot, in a process of its own. */
 static void hold_everything(void)
 {
 	babus_domain *domain;
@@ -124,7 +124,7 @@ static void an_executed_program_holds_nothing(void **state)
 	(void)state;
 	publish_text(slot, "x");
 	make_pipes(&pipes);
-	/* The search finds what there is to be found. */
+	/* The search would find something. */
 	assert_true(named_in(getpid(), "fd") && named_in(getpid(), "maps"));
 	pid = child_start(hold_and_exec, &pipes);
 	await_line(&pipes);
@@ -168,7 +168,7 @@ static void a_spawned_program_keeps_nothing_of_its_dead_parent_alive(void **stat
 	babus_slot_close(slot);
 }
 
-/* A vfork()ed child runs in its parent's memory; to the library it is its parent. */
+/* A child of vfork() runs in its parent's memory; the library takes it for its parent. */
 static void handles_work_on_after_a_spawn(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 64);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Addresses: a handle maps a GiB of a slot's payload at most, and the buffers beyond
- * when a message lies there.
+ * Addresses: a handle maps at most a GiB of a slot's payload, and farther buffers when a message
+ * is in one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +69,7 @@ static bool holds(const struct babus_message *message, int number)
 	return message->size == (size_t)length && !memcmp(message->data, text, message->size);
 }
 
-/* Messages that readers hold fill the near buffers; more are far from then on. */
+/* Readers hold messages that fill the near buffers. Later messages are far. */
 static void hold_some(babus_slot *publishes, babus_slot *reads, struct babus_message held[HELD])
 {
 	for (int i = 0; i < HELD; i++) {
@@ -94,7 +94,7 @@ static void open_many(void *arg)
 	char name[16];
 
 	(void)arg;
-	/* A machine with 39 bits. */
+	/* A machine with 39 bits of addresses. */
 	limit_address_space(512 * GIB);
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &domain), 0);
 	for (int i = 0; i < SLOTS; i++) {
@@ -116,7 +116,7 @@ static void hundreds_of_default_slots_fit_into_39_bits(void **state)
 {
 	(void)state;
 	if (SUPPORT_SANITIZED || !support_address_space(400 * GIB)) {
-		printf("skipped: not so many addresses here\n");
+		printf("skipped: too little address space\n");
 		return;
 	}
 	child_join(child_start(open_many, NULL));
@@ -144,7 +144,7 @@ static void handle_maps_a_gib_of_payload_at_most(void **state)
 
 /* --- far buffers ------------------------------------------------------------------------- */
 
-static void messages_in_far_buffers_are_as_good_as_others(void **state)
+static void messages_in_far_buffers_work_like_others(void **state)
 {
 	babus_slot *publishes = make(), *reads = open_slot("s", BABUS_READ), *fresh;
 	uint64_t before = address_space();
@@ -157,7 +157,9 @@ static void messages_in_far_buffers_are_as_good_as_others(void **state)
 	assert_true(address_space() - before > UINT64_C(2) * 9 * LAST);
 	for (int i = 0; i < HELD; i++)
 		assert_true(holds(&held[i], i));
-	/* A handle for which the far ones are new: by view, by copy, and in order. */
+	/*
+	 * Through a handle that has not mapped the far buffers: by view, by copy, and in order.
+	 */
 	for (int i = 0; i < 3; i++) {
 		fresh = open_slot("s", BABUS_READ);
 		if (i == 0) {
@@ -178,7 +180,7 @@ static void messages_in_far_buffers_are_as_good_as_others(void **state)
 		}
 		babus_slot_close(fresh);
 	}
-	/* In use for a while. */
+	/* After some use. */
 	for (int i = 0; i < 1000; i++) {
 		publish_number(publishes, i);
 		assert_int_equal(
@@ -227,7 +229,7 @@ static void threads_that_need_them_at_once_share_one_mapping(void **state)
 		for (int i = 0; i < THREADS; i++)
 			pthread_join(threads[i], NULL);
 		babus_slot_close(fresh);
-		/* Stacks of threads are kept by the C library. */
+		/* The C library keeps stacks of threads. */
 		if (round)
 			assert_true(address_space() - before < LAST);
 	}
@@ -252,7 +254,7 @@ static void reserve_and_trim_reach_them(void **state)
 		printf("skipped: MADV_REMOVE does nothing here\n");
 		return;
 	}
-	/* A handle that has not mapped them does not have to. */
+	/* A handle that has not mapped them need not do so. */
 	other = open_slot("s", BABUS_PUBLISH);
 	address = address_space();
 	assert_int_equal(babus_slot_trim(other, &freed), 0);
@@ -268,7 +270,7 @@ static void reserve_and_trim_reach_them(void **state)
 	babus_slot_close(slot);
 }
 
-/* --- when they cannot be had --------------------------------------------------------------- */
+/* --- when they cannot be mapped ------------------------------------------------------ */
 
 static babus_slot *open_own(babus_domain *domain, unsigned flags)
 {
@@ -341,7 +343,7 @@ static void slot_without_its_file_has_no_far_buffers(void **state)
 	babus_slot_close(roomy);
 }
 
-/* Cut off behind the near buffers. */
+/* Truncated behind the near buffers. */
 static void cut(void)
 {
 	EXPECT(!truncate(domain_file("s.slot"), (off_t)(GIB + (1 << 20))));
@@ -387,7 +389,7 @@ static int run(void)
 	const struct CMUnitTest cases[] = {
 	    CASE(hundreds_of_default_slots_fit_into_39_bits),
 	    CASE(handle_maps_a_gib_of_payload_at_most),
-	    CASE(messages_in_far_buffers_are_as_good_as_others),
+	    CASE(messages_in_far_buffers_work_like_others),
 	    CASE(threads_that_need_them_at_once_share_one_mapping),
 	    CASE(reserve_and_trim_reach_them),
 	    CASE(too_few_addresses_are_enomem_and_nothing_else),

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Faults of the first implementation of this idea that must not come back:
+ * Faults of an earlier implementation of this idea that must not come back:
  *
- *     every slot on channel 0                here, and test_slot.c
- *     a wake-up that is lost                 stress_wake.c
- *     the length read before the lock        here
- *     32-bit numbers compared with >         test_seq.c
- *     a race between create and open         here, and test_slot.c
- *     somebody dies and stops everyone       crash_kill.c, crash_stop.c
- *     a call for every message               test_quiet.c
- *     no history                             test_read.c
+ *     every slot on channel 0             here, and test_slot.c
+ *     a lost wake-up                      stress_wake.c
+ *     the length read before the lock     here
+ *     32-bit numbers compared with >      test_seq.c
+ *     a race between create and open      here, and test_slot.c
+ *     a dead process blocks all           crash_kill.c, crash_stop.c
+ *     a system call for every message     test_quiet.c
+ *     no history                          test_read.c
  */
 #include <errno.h>
 #include <sched.h>
@@ -40,7 +40,7 @@ static void sleep_through_it(void *arg)
 	getrusage(RUSAGE_SELF, &before);
 	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(60 * SECOND), &event, 1), 1);
 	getrusage(RUSAGE_SELF, &after);
-	/* Went to sleep, and was woken: for its own message. */
+	/* It went to sleep, and woke up for its own message. */
 	EXPECT(after.ru_nvcsw - before.ru_nvcsw < 10);
 }
 
@@ -60,7 +60,7 @@ static void listen_to_the_busy_one(void *arg)
 	}
 }
 
-static void busy_slot_does_not_wake_those_who_wait_for_another(void **state)
+static void busy_slot_does_not_wake_waiters_of_another(void **state)
 {
 	babus_slot *calm = make_slot("calm", 4, 16), *busy = make_slot("busy", 4, 16);
 	pid_t sleeper, listener;
@@ -86,7 +86,7 @@ static void busy_slot_does_not_wake_those_who_wait_for_another(void **state)
 
 /* --- the length read before the lock ---------------------------------------------------- */
 
-/* Others that try something again and again meanwhile; each must have got somewhere. */
+/* Other processes repeat something meanwhile; each must have made progress. */
 enum {
 	RIVALS = 2
 };
@@ -98,7 +98,7 @@ static struct race {
 
 static pid_t rivals[RIVALS];
 
-/* `act` is given where to count what it got. */
+/* `act` gets the place where it counts its progress. */
 static void start_race(void (*act)(void *arg))
 {
 	ready = gate_open();
@@ -183,7 +183,7 @@ static void open_again_and_again(void *arg)
 		babus_slot *slot = NULL;
 		int error = babus_slot_open(domain, "s", BABUS_READ, NULL, &slot);
 
-		/* There or not there; never half of it. */
+		/* It is there or not; never half of it. */
 		EXPECT(!error || error == -ENOENT || error == -ENODEV);
 		if (error)
 			continue;
@@ -250,7 +250,7 @@ static void domain_appears_complete_or_not_at_all(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    CASE(busy_slot_does_not_wake_those_who_wait_for_another),
+	    CASE(busy_slot_does_not_wake_waiters_of_another),
 	    CASE(messages_that_grow_and_shrink_are_never_torn),
 	    CASE(slot_appears_complete_or_not_at_all),
 	    CASE(domain_appears_complete_or_not_at_all),

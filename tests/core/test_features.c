@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The version, and slots that need what this version does not know. */
+/* The version of the library, and slots that need another version. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -59,7 +59,7 @@ static void read_file(const char *path, void *data, size_t size)
 	close(fd);
 }
 
-/* Opened, created, observed, recovered, removed: and not a byte of it is changed. */
+/* After opening, creating, observing, recovering and removing, no byte of it has changed. */
 static void a_slot_of_another_version_is_refused_and_left_alone(void **state)
 {
 	static const unsigned flags[] = {BABUS_READ, BABUS_PUBLISH, BABUS_CREATE,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Handles after fork(): the child's copies are dead, the parent's live on. */
+/* Handles after fork(): the child's copies do not work, the parent's do. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,7 +14,7 @@ enum {
 	FORKS = 100
 };
 
-/* Everything one can have of a slot. */
+/* Everything that a program can have open of a slot. */
 static struct {
 	babus_slot *slot;
 	babus_reader *reader;
@@ -27,7 +27,7 @@ static void open_all(void)
 {
 	struct babus_slot_options opts = small_options(4, 64);
 
-	/* Some more may publish and read meanwhile. */
+	/* Other clients may publish and read meanwhile. */
 	opts.loans = 16;
 	opts.pins = 32;
 	mine.slot = make_slot_with("s", &opts);
@@ -49,7 +49,7 @@ static void close_all(void)
 	babus_slot_close(mine.slot);
 }
 
-/* What the parent has works as if nothing had been forked. */
+/* The parent's handles work as if nothing had been forked. */
 static void check_all(void)
 {
 	struct babus_message message;
@@ -168,7 +168,7 @@ static void open_its_own(void *arg)
 	EXPECT_EQUAL(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
 	EXPECT(message.pid == (uint32_t)getpid());
 	babus_message_release(&message);
-	/* Those of the parent are still not its own. */
+	/* The parent's handles still do not belong to the child. */
 	EXPECT_EQUAL(babus_slot_publish(mine.slot, "x", 1, NULL, NULL), -ECHILD);
 	babus_slot_close(slot);
 	babus_domain_close(domain);
@@ -246,7 +246,7 @@ static void *view_on(void *arg)
 	return NULL;
 }
 
-/* Opens and closes all the time, so that forks find the locks of that held. */
+/* Opens and closes all the time, so that forks happen while its locks are held. */
 static void *open_on(void *arg)
 {
 	babus_waiter *waiter;
@@ -279,7 +279,7 @@ static void *wait_on(void *arg)
 	return NULL;
 }
 
-/* As child of a process with threads, in whatever state they were. */
+/* As a child of a process with threads in any state. */
 static void live_a_little(void *arg)
 {
 	const int *number = arg;
@@ -319,7 +319,7 @@ static void forking_beside_threads_that_publish_wait_and_open(void **state)
 	close_all();
 }
 
-/* --- proof of life ------------------------------------------------------------------- */
+/* --- the lock that proves life ------------------------------------------------------- */
 
 static int gates[2];
 
@@ -342,7 +342,7 @@ static void forked_child_does_not_keep_a_dead_parents_leases_alive(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 64);
 	struct babus_report report;
-	int lives[2]; /* its writing end is open as long as the heir */
+	int lives[2]; /* its writing end is open as long as the heir lives */
 	pid_t parent;
 	char none;
 
@@ -362,7 +362,7 @@ static void forked_child_does_not_keep_a_dead_parents_leases_alive(void **state)
 	assert_int_equal(babus_domain_recover(bus, 0, &report), 0);
 	assert_int_equal(report.dead_publishers + report.dead_readers, 0);
 	child_kill(parent);
-	/* The heir is alive, but it is not the one who held them. */
+	/* The heir is alive, but the claims were not its own. */
 	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
 	assert_int_equal(report.dead_publishers, 1);
 	assert_int_equal(report.dead_readers, 1);
@@ -382,7 +382,7 @@ static void sweep_descriptors(void *arg)
 	EXPECT_EQUAL(babus_slot_open(bus, "s", BABUS_PUBLISH, NULL, &mine.slot), 0);
 	EXPECT_EQUAL(babus_slot_loan(mine.slot, 1, &mine.loan), 0);
 	EXPECT_EQUAL(babus_slot_view(mine.slot, BABUS_LATEST, 0, &mine.message), 0);
-	/* As daemons do; the gates are spared. */
+	/* As daemons do; except the gates. */
 	for (int fd = 3; fd < 1024; fd++)
 		if (fd != gates[0] && fd != gates[1])
 			close(fd);

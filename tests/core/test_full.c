@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A full tmpfs: an error of the call that needs memory, and of nothing else. */
+/* A full tmpfs is an error of the call that needs memory, and of no other. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +52,7 @@ static void publish_without_room_is_enospc_and_the_slot_goes_on(void **state)
 		assert_int_equal(babus_slot_reserve(slot, 3, LARGEST), -ENOSPC);
 	}
 	assert_latest(slot, 7);
-	/* What fits into memory that is there already still goes. */
+	/* What fits into existing memory still succeeds. */
 	for (uint64_t i = 8; i < 50; i++) {
 		assert_int_equal(publish(slot, MESSAGE, i), 0);
 		assert_latest(slot, i);
@@ -65,7 +65,7 @@ static void publish_without_room_is_enospc_and_the_slot_goes_on(void **state)
 	babus_slot_close(small);
 }
 
-/* A message that does not fit must not use up what others could. */
+/* A message that does not fit must not use up what others could use. */
 static void publish_without_room_keeps_no_part_of_it(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, LARGEST), *other = make_slot("other", 2, LARGEST / 2);
@@ -78,7 +78,7 @@ static void publish_without_room_keeps_no_part_of_it(void **state)
 	assert_int_equal(publish(slot, LARGEST, 2), 0);
 	assert_int_equal(publish(slot, LARGEST, 3), 0);
 	assert_int_equal(babus_slot_info(slot, &before), 0);
-	/* Two kept, and one held that is displaced by then: a fourth is needed. */
+	/* Two are kept and one, displaced, is held: a fourth buffer is needed. */
 	assert_int_equal(babus_slot_view(slot, BABUS_AGE, 1, &pinned), 0);
 	assert_int_equal(publish(slot, LARGEST, 4), 0);
 	assert_int_equal(publish(slot, LARGEST, 5), -ENOSPC);
@@ -114,7 +114,7 @@ static void removing_another_slot_makes_room(void **state)
 
 static const char dead_slot[] = "dead.0123456789abcdef.gone", dead_pins[] = "dead.pins";
 
-/* A removal that ends before its last step: megabytes. */
+/* A removal that ends before its last step leaves megabytes. */
 static void leave_a_removed_slot(void)
 {
 	babus_slot *slot = make_slot("dead", 2, LARGEST);
@@ -126,7 +126,7 @@ static void leave_a_removed_slot(void)
 	babus_slot_close(slot);
 }
 
-/* A creation that ends before the slot has its name: 64 bytes for each pin. */
+/* A creation that ends before the slot has its name leaves 64 bytes for each pin. */
 static void leave_pins(void)
 {
 	struct babus_slot_options opts = small_options(2, 64);
@@ -199,7 +199,7 @@ static void trim_makes_room(void **state)
 	assert_int_equal(publish(slot, 10, 1), 0);
 	assert_int_equal(publish(other, LARGEST, 2), -ENOSPC);
 	assert_int_equal(babus_slot_trim(slot, &freed), 0);
-	/* All but the page of the message that is kept. */
+	/* All but the page of the kept message. */
 	assert_int_equal(freed, 3 * LARGEST - 4096);
 	assert_int_equal(publish(other, LARGEST, 3), 0);
 	assert_latest(slot, 1);
@@ -216,8 +216,8 @@ static uint64_t blocks_of(const char *path)
 	return (uint64_t)st.st_blocks * 512;
 }
 
-/* What is told is what tmpfs counts, and all buffers full to the brim are the bound. */
-static void memory_that_is_told_is_what_tmpfs_counts(void **state)
+/* The report matches what tmpfs counts, and with all buffers full to the brim it is the bound. */
+static void reported_memory_is_what_tmpfs_counts(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, LARGEST / 4);
 	const char *file = domain_file("s.slot"), *pins = pins_file(slot);
@@ -270,7 +270,7 @@ static void reading_never_touches_memory_that_is_not_there(void **state)
 
 	(void)state;
 	small_fill();
-	/* An empty message takes no memory, and reading it none. */
+	/* An empty message takes no memory, and reading it takes none. */
 	assert_int_equal(babus_reader_open(slot, BABUS_START_OLDEST, 0, &reader), 0);
 	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), -ENODATA);
 	assert_int_equal(babus_slot_publish(slot, "", 0, NULL, NULL), 0);
@@ -301,7 +301,7 @@ static int run(void)
 	    SMALL(removing_another_slot_makes_room),
 	    SMALL(files_of_the_dead_are_taken_back_before_a_full_tmpfs_is_an_error),
 	    SMALL(trim_makes_room),
-	    SMALL(memory_that_is_told_is_what_tmpfs_counts),
+	    SMALL(reported_memory_is_what_tmpfs_counts),
 	    SMALL(create_without_room_is_enospc_and_leaves_nothing),
 	    SMALL(reading_never_touches_memory_that_is_not_there),
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nothing that a test program inherits reaches its cases. This one starts
- * itself once more from the oddest of callers.
+ * Nothing that a test program inherits reaches its cases. This one starts itself again from a
+ * very odd caller.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +69,7 @@ static void no_signal_is_ignored_or_blocked(void **state)
 	(void)state;
 	assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &blocked), 0);
 	for (int number = 1; number <= SIGRTMAX; number++) {
-		/* The C library keeps two for itself. */
+		/* The C library keeps two signals for itself. */
 		if (sigaction(number, NULL, &action) < 0)
 			continue;
 		assert_ptr_not_equal(action.sa_handler, SIG_IGN);
@@ -106,7 +106,7 @@ static void the_environment_is_that_of_every_test(void **state)
 	assert_null(getenv("BABUS_DOMAIN"));
 	assert_null(getenv("BABUS_CONFIG"));
 	assert_null(getenv("XDG_CONFIG_HOME"));
-	/* A private directory: no configuration of the user's is read. */
+	/* A private directory: no configuration of the user is read. */
 	assert_true(home && strstr(support_root, home));
 	assert_int_equal(umask(022), 022);
 }
@@ -122,7 +122,7 @@ static void descriptors_are_the_standard_ones(void **state)
 	assert_int_equal(fcntl(STDERR_FILENO, F_GETFD), 0);
 }
 
-/* A terminal stops a background process that writes to it, if its user wants that. */
+/* A terminal may stop a background process that writes to it. */
 static void there_is_no_terminal(void **state)
 {
 	(void)state;

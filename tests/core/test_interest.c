@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Thousands of readers in one waiter, by what is counted and not by time: a look at a
- * reader is one look at a cell. A wait costs the readers whose slots share a mark with
- * the one that has news. And what no wake-up told of is found all the same, at the
- * re-check.
+ * Thousands of readers in one waiter, measured by counts and not by time: a look at a reader is
+ * one look at a cell. A wait costs looks at the readers whose slots share a mark with the slot
+ * that has news. The re-check finds what no wake-up announced.
  */
 #include <errno.h>
 #include <limits.h>
@@ -21,16 +20,16 @@ enum {
 	SLOTS = 1000,
 	EACH = 4, /* readers of each */
 	READERS = SLOTS * EACH + 1,
-	CHANNELS = BABUS_CHANNELS - 1, /* those that are given in turn */
+	CHANNELS = BABUS_CHANNELS - 1, /* those that are reported in turn */
 	ROOM = 64,
-	FEW = 256 /* readers that are looked at at each poll, so that no mark is needed */
+	FEW = 256 /* readers that each poll looks at, so they need no mark */
 };
 
 static struct {
 	babus_slot *slots[SLOTS], *single;
 	babus_reader *readers[READERS]; /* the last is the only one of `single` */
 	babus_waiter *waiter;
-	unsigned mates; /* readers whose slots share its mark, and itself */
+	unsigned mates; /* readers whose slots share its mark, itself included */
 } crowd;
 
 static babus_reader *only_reader(void)
@@ -67,7 +66,7 @@ static void make_spinning_crowd(uint64_t spin_ns, uint64_t recheck_ns)
 		crowd.mates += shares_its_mark(crowd.slots[i]) ? EACH : 0;
 	}
 	crowd.readers[READERS - 1] = add_reader(crowd.single);
-	/* Two in a thousand and one, if chance is fair. */
+	/* Two in a thousand and one, if marks are random. */
 	assert_in_range(crowd.mates, 1, READERS / 50);
 }
 
@@ -103,7 +102,7 @@ static void one_reader_s_news_costs_looks_at_its_mates_only(int max)
 {
 	publish_many(crowd.single, 1);
 	assert_in_range(looks_of_a_wait(max, 1), 1, crowd.mates);
-	/* It stays, and so do the others' looks. */
+	/* The mark stays, and so do the looks at others. */
 	assert_in_range(looks_of_a_wait(max, 1), 1, crowd.mates);
 	take_next(only_reader());
 	/* Once before the mark is set again, and once after. */
@@ -121,7 +120,9 @@ static void wait_costs_the_readers_of_marks_with_news(void **state)
 	assert_in_range(first, READERS, 2 * READERS);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(looks_of_a_wait(1, -ETIMEDOUT), 0);
-		/* At first, before and after the sleep it looks at each channel, and little else.
+		/*
+		 * The first time, before and after the sleep, it looks at each channel, and
+		 * little else.
 		 */
 		assert_in_range(steps_counted(NULL), 3 * CHANNELS, 3 * CHANNELS + 10);
 	}
@@ -207,7 +208,7 @@ static void poll_marks_no_slot_for_few_readers(void **state)
 		assert_int_equal(steps_counted("mark_set"), 0);
 	}
 	assert_false(marks_any(bus->map));
-	/* One more is many. */
+	/* One more makes them many. */
 	assert_int_equal(babus_waiter_add(crowd.waiter, only_reader(), NULL), 0);
 	assert_no_news(crowd.waiter);
 	assert_true(marks_any(bus->map));
@@ -217,7 +218,7 @@ static void poll_marks_no_slot_for_few_readers(void **state)
 	end_crowd();
 }
 
-static void added_reader_costs_looks_at_its_mates_only(void **state)
+static void added_reader_costs_looks_at_readers_of_its_mark_only(void **state)
 {
 	babus_reader *late;
 
@@ -233,14 +234,14 @@ static void added_reader_costs_looks_at_its_mates_only(void **state)
 	end_crowd();
 }
 
-/* --- what no wake-up told of --------------------------------------------------------- */
+/* --- what no wake-up announced ------------------------------------------------------- */
 
 static void die(void)
 {
 	kill(getpid(), SIGKILL);
 }
 
-/* The message is out; the mark is not looked at any more. */
+/* The message is published; the mark is not looked at any more. */
 static void publish_and_die(void *arg)
 {
 	babus_slot *slot = child_open_slot("single", BABUS_PUBLISH);
@@ -255,7 +256,7 @@ static void publish_without_a_wake_up(void)
 	assert_int_equal(child_wait(child_start(publish_and_die, NULL)), -SIGKILL);
 }
 
-static void news_of_the_dead_are_found_at_the_re_check(void **state)
+static void news_of_the_dead_is_found_at_the_re_check(void **state)
 {
 	int64_t began;
 
@@ -278,8 +279,8 @@ static void news_of_the_dead_are_found_at_the_re_check(void **state)
 }
 
 /*
- * How many waits that begin later than the re-check still do not report the only
- * reader, while another slot always has news.
+ * How many waits that begin later than the re-check still do not report the only reader, while
+ * another slot always has news.
  */
 static unsigned late_waits(int max, useconds_t pace)
 {
@@ -309,7 +310,10 @@ static void waiter_that_always_finds_news_looks_at_quiet_channels_too(void **sta
 	/* It is never read. */
 	publish_many(crowd.slots[0], 1);
 	for (int i = 0; i < 3; i++) {
-		/* One at a time they come in turn: all of the busy channel's may be first. */
+		/*
+		 * One at a time they are reported in turn: all of the busy channel's may be
+		 * first.
+		 */
 		assert_in_range(late_waits(1, 0), 0, 64 + 2);
 		take_next(only_reader());
 		assert_in_range(late_waits(ROOM, 0), 0, 64 + 2);
@@ -321,8 +325,8 @@ static void waiter_that_always_finds_news_looks_at_quiet_channels_too(void **sta
 }
 
 /*
- * The fewest looks of a wait some time after a re-check. Each of several waits may come
- * to the next re-check, on a machine that is busy; not all do.
+ * The fewest looks of a wait some time after a re-check. On a busy machine several waits may
+ * reach the next re-check, but not all.
  */
 static unsigned looks_after_re_check(int max, int expected, unsigned enough)
 {
@@ -345,7 +349,7 @@ static void readers_are_quiet_again_after_a_re_check(void **state)
 	looks_of_a_wait(ROOM, -ETIMEDOUT);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(looks_after_re_check(ROOM, -ETIMEDOUT, 0), 0);
-	/* Also where no wait comes to a sleep. It is never read. */
+	/* Also where no wait reaches a sleep. It is never read. */
 	publish_many(crowd.single, 1);
 	for (int i = 0; i < 5; i++)
 		assert_in_range(looks_after_re_check(ROOM, 1, crowd.mates), 1, crowd.mates);
@@ -360,8 +364,8 @@ static int run(void)
 	    CASE(poll_for_many_readers_costs_the_same),
 	    CASE(spinning_for_many_readers_looks_at_each_once),
 	    CASE(poll_marks_no_slot_for_few_readers),
-	    CASE(added_reader_costs_looks_at_its_mates_only),
-	    CASE(news_of_the_dead_are_found_at_the_re_check),
+	    CASE(added_reader_costs_looks_at_readers_of_its_mark_only),
+	    CASE(news_of_the_dead_is_found_at_the_re_check),
 	    CASE(waiter_that_always_finds_news_looks_at_quiet_channels_too),
 	    CASE(readers_are_quiet_again_after_a_re_check),
 	};

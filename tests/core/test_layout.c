@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The format that programs of other versions rely on: fixed numbers, on
- * purpose not taken from the header.
- */
+/* The format that programs of other versions rely on: fixed numbers, repeated here on purpose. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every limit that a user can run into: the error, and that its text names the limit. */
+/* Every limit that a user can reach: the error, and that its text names the limit. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #include "support.h"
 
-/* What babus says of an error just now: the detail, else the general text. */
+/* What babus reports of an error just now: the detail, else the general text. */
 static const char *text_of(int error)
 {
 	return *babus_error_detail() ? babus_error_detail() : babus_strerror(error);
@@ -150,7 +150,7 @@ static void a_larger_message_is_emsgsize_and_the_limit_named(void **state)
 	babus_slot_close(slot);
 }
 
-static void one_publisher_more_than_loans_is_enobufs_and_they_are_named(void **state)
+static void one_publisher_more_than_loans_is_enobufs_and_names_loans(void **state)
 {
 	babus_slot *slots[4], *more;
 	struct babus_loan loans[1], another;
@@ -160,7 +160,7 @@ static void one_publisher_more_than_loans_is_enobufs_and_they_are_named(void **s
 		slots[i] = make_slot("s", 2, 100);
 	assert_int_equal(babus_slot_open(bus, "s", BABUS_PUBLISH, NULL, &more), -ENOBUFS);
 	assert_true(says(-ENOBUFS, "'s': all 4 loans"));
-	/* A second loan of one handle, after some other failure's text. */
+	/* A second loan of one handle, after the text of another failure. */
 	assert_int_equal(babus_slot_loan(slots[0], 10, &loans[0]), 0);
 	assert_int_equal(babus_name_check(""), -EINVAL);
 	assert_int_equal(babus_slot_loan(slots[0], 10, &another), -ENOBUFS);
@@ -171,7 +171,7 @@ static void one_publisher_more_than_loans_is_enobufs_and_they_are_named(void **s
 		babus_slot_close(slots[i]);
 }
 
-static void one_reader_more_than_pins_is_enobufs_and_they_are_named(void **state)
+static void one_reader_more_than_pins_is_enobufs_and_names_pins(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 100), *other = open_slot("s", BABUS_READ);
 	struct babus_message message;
@@ -184,7 +184,7 @@ static void one_reader_more_than_pins_is_enobufs_and_they_are_named(void **state
 	assert_int_equal(babus_name_check(""), -EINVAL);
 	assert_int_equal(babus_reader_open(slot, BABUS_START_NEXT, 0, &more), -ENOBUFS);
 	assert_true(says(-ENOBUFS, "'s': all 8 pins"));
-	/* A handle's first, after some other failure's text. */
+	/* The first loan of a handle, after the text of another failure. */
 	assert_int_equal(babus_name_check(""), -EINVAL);
 	assert_int_equal(babus_reader_open(other, BABUS_START_NEXT, 0, &more), -ENOBUFS);
 	assert_true(says(-ENOBUFS, "'s': all 8 pins"));
@@ -233,7 +233,7 @@ static void run_out_of_descriptors(void *arg)
 	EXPECT(says(-EMFILE, "'s': ") && says(-EMFILE, "ulimit -n"));
 	EXPECT_EQUAL(babus_waiter_fd(waiter, &fd), -EMFILE);
 	EXPECT(strstr(babus_strerror(-EMFILE), "ulimit -n"));
-	/* What is open needs none, but for new memory without MADV_POPULATE_WRITE. */
+	/* Open handles need none, except for new memory without MADV_POPULATE_WRITE. */
 	if (support_madvise_works())
 		EXPECT_EQUAL(babus_slot_publish(slot, "y", 1, NULL, NULL), 0);
 	EXPECT_EQUAL(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
@@ -243,7 +243,7 @@ static void run_out_of_descriptors(void *arg)
 	babus_domain_close(domain);
 }
 
-static void without_descriptors_is_emfile_and_what_is_open_works_on(void **state)
+static void without_descriptors_is_emfile_and_open_handles_work(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 100);
 
@@ -274,7 +274,7 @@ static void run_out_of_mappings(void *arg)
 	EXPECT(says(-ENOMEM, "'s': ") && says(-ENOMEM, "vm.max_map_count"));
 	EXPECT(count > 10000);
 	EXPECT_EQUAL(babus_slot_publish(slots[0], "y", 1, NULL, NULL), -EACCES);
-	/* Nothing was lost by the one that failed. */
+	/* The failed one has lost nothing. */
 	for (unsigned i = 0; i < 10; i++)
 		babus_slot_close(slots[--count]);
 	for (unsigned i = 0; i < 10; i++)
@@ -361,7 +361,7 @@ static void a_tmpfs_without_inodes_is_enospc_and_the_limit_named(void **state)
 	}
 	assert_int_equal(error, -ENOSPC);
 	assert_true(says(-ENOSPC, "nr_inodes"));
-	/* A slot takes two: there may be one left, for the directory alone. */
+	/* A slot takes two inodes: one may be left, for the directory alone. */
 	error = babus_domain_open("second", BABUS_CREATE, NULL, &second);
 	assert_int_equal(error, -ENOSPC);
 	assert_true(says(-ENOSPC, "nr_inodes"));
@@ -390,9 +390,9 @@ static int run(void)
 	    CASE(too_long_a_name_is_einval_and_the_limit_named),
 	    CASE(past_the_last_sequence_number_is_eoverflow),
 	    CASE(a_larger_message_is_emsgsize_and_the_limit_named),
-	    CASE(one_publisher_more_than_loans_is_enobufs_and_they_are_named),
-	    CASE(one_reader_more_than_pins_is_enobufs_and_they_are_named),
-	    CASE(without_descriptors_is_emfile_and_what_is_open_works_on),
+	    CASE(one_publisher_more_than_loans_is_enobufs_and_names_loans),
+	    CASE(one_reader_more_than_pins_is_enobufs_and_names_pins),
+	    CASE(without_descriptors_is_emfile_and_open_handles_work),
 	    CASE(without_mappings_is_enomem_and_the_limit_named),
 	    CASE_ROOT(without_a_thread_for_the_descriptor_is_enomem_and_the_limit_named),
 	    CASE_ROOT(a_tmpfs_without_inodes_is_enospc_and_the_limit_named),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The losses that a slot shows: each is counted once, whoever dies or is stopped. */
+/* The losses that a slot shows: each is counted once, even if processes die or are stopped. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -34,7 +34,9 @@ static void lose(babus_slot *publishes, babus_reader *by, unsigned count)
 	EXPECT_EQUAL(babus_reader_seek(by, BABUS_START_NEXT, 0), 0);
 }
 
-/* As the kernel schedules it: others recover, and one reads with the entry that is free then. */
+/*
+ * As the kernel may schedule it: others recover, and one reads with the entry that is free then.
+ */
 static void others_are_faster(void)
 {
 	struct babus_report report;
@@ -86,7 +88,7 @@ static uint64_t lost_in_all(void)
 	return info.lost;
 }
 
-/* Recover while others do the same at step `at`; false: there are not so many steps. */
+/* Recover while others do the same at step `at`. False: there are not so many steps. */
 static bool recover_and_be_overtaken(unsigned at)
 {
 	struct babus_report report;
@@ -123,7 +125,7 @@ static void losses_are_counted_once_though_others_recover_at_the_same_time(void 
 	assert_true(at > 20);
 }
 
-/* --- a reader that dies as soon as it has an entry ----------------------------------------- */
+/* --- a reader that dies as soon as it has an entry ----------------------------------- */
 
 static void die(void)
 {
@@ -142,7 +144,7 @@ static void open_reader_and_die(void *arg)
 	EXPECT_EQUAL(babus_reader_open(own, BABUS_START_NEXT, 0, &mine), 0);
 }
 
-/* It takes the entry of one that died, whose losses are counted already. */
+/* It takes the entry of a dead reader, whose losses are counted already. */
 static void losses_of_the_last_holder_are_not_counted_again(void **state)
 {
 	struct babus_report report;

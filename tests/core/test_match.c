@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which options of an existing slot must be those it was created with. */
+/* Which options of an existing slot must match those that it was created with. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static void another_type_is_eexist_and_both_are_named(void **state)
 		assert_non_null(strstr(babus_error_detail(), "'mono8'"));
 		assert_int_equal(slot_try_await(all_flags[i], &opts), -EEXIST);
 	}
-	/* One is the beginning of the other. */
+	/* One type is a prefix of the other. */
 	opts.type = "rgb2";
 	assert_int_equal(slot_try_open(BABUS_READ, &opts), -EEXIST);
 	opts.type = "rgb24a";
@@ -98,7 +98,7 @@ static void asking_for_another_type_registers_nothing(void **state)
 	struct babus_slot_info info;
 
 	(void)state;
-	/* All its loans are out: registering a publisher would be -ENOBUFS. */
+	/* All its loans are taken: registering a publisher would be -ENOBUFS. */
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(babus_slot_loan(slot, 1, &loans[i]), 0);
 	opts.type = "mono8";
@@ -110,7 +110,7 @@ static void asking_for_another_type_registers_nothing(void **state)
 	babus_slot_close(slot);
 }
 
-/* Each field of the geometry, one more than the slot has. */
+/* Each field of the geometry is one more than the slot has. */
 static struct babus_slot_options larger(int field)
 {
 	struct babus_slot_options opts = mono8;
@@ -164,7 +164,7 @@ static void with_exact_another_geometry_is_eexist(void **state)
 	babus_slot_close(slot);
 }
 
-static void with_exact_the_rest_is_a_hint_all_the_same(void **state)
+static void with_exact_the_rest_is_still_a_hint(void **state)
 {
 	babus_slot *slot = make_typed("mono8");
 	struct babus_slot_options opts = mono8;
@@ -225,7 +225,7 @@ static int run(void)
 	    CASE(asking_for_another_type_registers_nothing),
 	    CASE(geometry_is_a_hint),
 	    CASE(with_exact_another_geometry_is_eexist),
-	    CASE(with_exact_the_rest_is_a_hint_all_the_same),
+	    CASE(with_exact_the_rest_is_still_a_hint),
 	    CASE(of_racing_creators_each_gets_its_type_or_eexist),
 	};
 

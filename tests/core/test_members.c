@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The owner of a slot publishes, members of its group subscribe, others see
- * nothing, and what changes of access mean. Through the library; past it:
- * test_attacks.c.
+ * The owner of a slot publishes, members of its group subscribe, others see nothing; and the
+ * effects of changes of access. Through the library; test_attacks.c bypasses it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +15,7 @@
 
 #include "team.h"
 
-/* --- what each may -------------------------------------------------------------------- */
+/* --- what each member may do --------------------------------------------------------- */
 
 static int lapped; /* posted when the owner has gone round the buffers */
 
@@ -121,7 +120,7 @@ static void member_may_not_publish_create_or_remove(void **state)
 	babus_slot_close(slot);
 }
 
-/* --- others -------------------------------------------------------------------------------- */
+/* --- users outside the group --------------------------------------------------------- */
 
 static void finds_no_file(void)
 {
@@ -153,7 +152,7 @@ static void others_see_nothing_of_a_domain_that_is_closed_to_them(void **state)
 	babus_slot_close(slot);
 }
 
-/* Who may enter the directory is a client of the domain, also if it may not list it. */
+/* A user that may enter the directory is a client of the domain, even if it may not list it. */
 static void enters_but_sees_no_slot(void)
 {
 	struct babus_domain_options opts;
@@ -204,9 +203,9 @@ static void others_see_of_a_slot_what_directory_and_mode_say(void **state)
 	babus_slot_close(slot);
 }
 
-/* --- a removal that was begun ---------------------------------------------------------------- */
+/* --- a removal that was begun -------------------------------------------------------- */
 
-/* As by a remover that dies when it has marked the slot as removed. */
+/* As by a remover that dies after it marked the slot as removed. */
 static void remove_but_keep_the_names(babus_slot *slot)
 {
 	char slot_copy[600], pins_copy[600];
@@ -240,7 +239,7 @@ static void finds_no_slot_until_there_is_another(void)
 }
 
 /* Its name is there, and may not be taken away. */
-static void removed_slot_is_none_for_one_that_may_not_finish_its_removal(void **state)
+static void removed_slot_is_enoent_for_a_member_that_may_not_finish_its_removal(void **state)
 {
 	struct babus_slot_options opts = small_options(4, 8192);
 	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
@@ -278,7 +277,7 @@ static void goes_on_reading(void)
 	team_expect_text(&message, "after");
 	EXPECT_EQUAL(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
 	team_expect_text(&message, "after");
-	/* What needs the files does not. */
+	/* What does not need the files still works. */
 	EXPECT_EQUAL(babus_slot_view(late, BABUS_LATEST, 0, &message), -EACCES);
 	EXPECT_EQUAL(babus_slot_info(slot, &info), -EACCES);
 	EXPECT_EQUAL(babus_slot_open(babus_slot_domain(slot), "s", BABUS_READ, NULL, &other),
@@ -292,7 +291,7 @@ static void goes_on_reading(void)
 	babus_slot_close(slot);
 }
 
-static void access_taken_away_counts_for_who_opens_or_reads_first_then(void **state)
+static void access_taken_away_affects_handles_that_open_or_first_read_later(void **state)
 {
 	babus_slot *slot = team_make_slot_of_mode(02750, 0640);
 	pid_t bob = team_start(BOB, TEAM, goes_on_reading);
@@ -360,21 +359,21 @@ static void expect_access(const char *path, mode_t mode, uid_t uid, gid_t gid)
 	assert_int_equal(st.st_gid, gid);
 }
 
-static void slot_given_to_another_owner_and_group_is_theirs(void **state)
+static void slot_given_to_another_owner_and_group_belongs_to_them(void **state)
 {
 	babus_slot *slot = team_make_slot_of_mode(02755, 0660);
 	pid_t alice;
 
 	(void)state;
 	if (!support_madvise_works()) {
-		printf("skipped: without MADV_POPULATE_WRITE she must open the file again\n");
+		printf("skipped: without MADV_POPULATE_WRITE the owner must open the file again\n");
 		babus_slot_close(slot);
 		return;
 	}
 	assert_int_equal(chown(domain_file("."), 0, 0), 0);
 	alice = team_start(ALICE, NO_GROUP, goes_on_publishing);
 	gate_wait(team_back);
-	/* One call, both files. */
+	/* One call changes both files. */
 	assert_int_equal(babus_slot_set_access(slot, 0640, CAROL, CREW), 0);
 	expect_access(team_slot, 0640, CAROL, CREW);
 	expect_access(team_pins, 0660, CAROL, CREW);
@@ -391,7 +390,7 @@ static void changes_group(void)
 	struct stat st;
 	babus_slot *slot = team_open(BABUS_PUBLISH);
 
-	/* Not one of hers: refused, and nothing is changed on the way. */
+	/* Not one of its own groups: refused, and nothing was changed on the way. */
 	EXPECT_EQUAL(babus_slot_set_access(slot, 0600, (uid_t)-1, CREW), -EPERM);
 	EXPECT(!stat(team_slot, &st) && (st.st_mode & 0777) == 0640 && st.st_gid == TEAM);
 	EXPECT(!stat(team_pins, &st) && (st.st_mode & 0777) == 0660 && st.st_gid == TEAM);
@@ -417,9 +416,9 @@ static int run(void)
 	    TEAM_CASE(member_may_not_publish_create_or_remove),
 	    TEAM_CASE(others_see_nothing_of_a_domain_that_is_closed_to_them),
 	    TEAM_CASE(others_see_of_a_slot_what_directory_and_mode_say),
-	    TEAM_CASE(removed_slot_is_none_for_one_that_may_not_finish_its_removal),
-	    TEAM_CASE(access_taken_away_counts_for_who_opens_or_reads_first_then),
-	    TEAM_CASE(slot_given_to_another_owner_and_group_is_theirs),
+	    TEAM_CASE(removed_slot_is_enoent_for_a_member_that_may_not_finish_its_removal),
+	    TEAM_CASE(access_taken_away_affects_handles_that_open_or_first_read_later),
+	    TEAM_CASE(slot_given_to_another_owner_and_group_belongs_to_them),
 	    TEAM_CASE(owner_changes_mode_and_group_as_the_kernel_allows),
 	};
 

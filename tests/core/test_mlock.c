@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs that lock their memory, as real-time programs do: a slot's holes stay holes,
- * what is touched stays in memory, and all calls work. (MCL_CURRENT alone is the kernel's:
- * it populates what is mapped already.)
+ * Programs that lock their memory, as real-time programs do: a slot's holes stay holes, touched
+ * pages stay in memory, and all calls work. (With MCL_CURRENT alone the kernel itself populates
+ * what is mapped already.)
  */
 #include <errno.h>
 #include <stdio.h>
@@ -132,7 +132,7 @@ static void reader_with_locked_memory_populates_nothing(void **state)
 
 	(void)state;
 	publish_text(slot, "hello");
-	/* Or the child would lock its copy of this mapping. */
+	/* Else the child would lock its copy of this mapping. */
 	babus_slot_close(slot);
 	bytes = bytes_of(domain_file("s.slot"));
 	child_join(child_start(read_locked, NULL));
@@ -220,7 +220,7 @@ static void try_to_lock(void *arg)
 
 static int try_and_run(void)
 {
-	/* Not without the right, nor with a sanitizer's shadow, which is terabytes. */
+	/* Not without the right to lock, nor with a sanitizer's shadow, which is terabytes. */
 	if (SUPPORT_SANITIZED || !support_madvise_works() ||
 	    child_wait(child_start(try_to_lock, NULL))) {
 		printf("skipped: memory cannot be locked here\n");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What holds at each step of an operation, and what the words of the dead mean. */
+/* What holds at each step of an operation, and what the words that the dead leave mean. */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -93,8 +93,8 @@ static unsigned count_owned(uint64_t incarnation)
 }
 
 /*
- * Each has at least as many tokens as buffers: else there may be no buffer for one that
- * has a token, and nobody finds what it holds if it dies there.
+ * Each client has at least as many tokens as buffers. Otherwise there may be no buffer for one
+ * with a token, and no client finds what it holds if it dies there.
  */
 static void look_at_tokens(void)
 {
@@ -113,7 +113,7 @@ static void use_all_calls_that_own(void)
 	struct babus_loan loan, lost;
 
 	assert_int_equal(babus_slot_publish(mine, data, SIZE, NULL, NULL), 0);
-	/* With the handle's own token, and never given back. */
+	/* With the handle's own token, which is never given back. */
 	assert_int_equal(babus_slot_loan(mine, SIZE, &lost), 0);
 	assert_int_equal(babus_slot_loan(mine, SIZE, &loan), 0);
 	assert_int_equal(babus_loan_commit(&loan, NULL), 0);
@@ -126,7 +126,7 @@ static void use_all_calls_that_own(void)
 	look();
 }
 
-static void a_mark_never_promises_memory_that_is_not_there(void **state)
+static void backed_bytes_always_have_memory(void **state)
 {
 	(void)state;
 	open_both();
@@ -136,7 +136,7 @@ static void a_mark_never_promises_memory_that_is_not_there(void **state)
 	babus_slot_close(others);
 }
 
-static void who_owns_buffers_has_as_many_tokens(void **state)
+static void owner_of_buffers_has_as_many_tokens(void **state)
 {
 	(void)state;
 	open_both();
@@ -146,7 +146,7 @@ static void who_owns_buffers_has_as_many_tokens(void **state)
 	babus_slot_close(others);
 }
 
-static void recovery_takes_what_the_dead_own_before_their_tokens(void **state)
+static void recovery_takes_buffers_of_the_dead_before_their_tokens(void **state)
 {
 	struct babus_report report;
 	struct lease_table *table;
@@ -166,7 +166,7 @@ static void recovery_takes_what_the_dead_own_before_their_tokens(void **state)
 	babus_slot_close(others);
 }
 
-/* What a buffer becomes whose owner died, by the number in its record. */
+/* What becomes of a buffer whose owner died, by the number in its record. */
 static uint64_t state_after_death(uint32_t buffer, uint64_t seq)
 {
 	struct ring *ring = &others->ring;
@@ -197,22 +197,22 @@ static void a_dead_owners_buffer_is_free_unless_its_number_was_published(void **
 	assert_int_equal(state_after_death(buffer, newest + 1), STATE_FREE);
 	assert_int_equal(state_after_death(buffer, newest), STATE_FREE);
 	assert_int_equal(state_after_death(buffer, newest - DEPTH + 1), STATE_FREE);
-	/* Not to be told from one that was published and displaced; reclaimed as that. */
+	/* It looks like one that was published and displaced, and is reclaimed as such. */
 	assert_int_equal(state_after_death(buffer, newest - DEPTH),
 			 word_state(STATE_HISTORY, (newest - DEPTH) | STATE_TAINTED));
 	state_set(&ring->states[buffer],
 		  word_state(STATE_HISTORY, (newest - DEPTH) | STATE_TAINTED));
 	assert_int_equal(ring_reclaim(ring), 0);
 	assert_int_equal(state_get(&ring->states[buffer]), STATE_FREE);
-	/* Published, and its owner died before it said so. */
+	/* Published, but its owner died before it could say so. */
 	assert_int_equal(state_after_death(cell_buffer(cell), newest),
 			 word_state(STATE_HISTORY, newest));
 	babus_slot_close(mine);
 	babus_slot_close(others);
 }
 
-/* As one leaves it that died: its claim was taken back, the rest is for the next client. */
-static void a_pin_that_nobody_claims_keeps_nothing(void **state)
+/* As a dead client leaves it: its claim was recovered, the rest is for the next client. */
+static void an_unclaimed_pin_keeps_nothing(void **state)
 {
 	struct ring *ring;
 	uint64_t cell;
@@ -231,7 +231,7 @@ static void a_pin_that_nobody_claims_keeps_nothing(void **state)
 	babus_slot_close(others);
 }
 
-/* --- who is alive ------------------------------------------------------------------------- */
+/* --- which clients are alive --------------------------------------------------------- */
 
 static bool lives(enum slot_file file, uint64_t incarnation)
 {
@@ -259,8 +259,8 @@ static void look_at_claims(void)
 	}
 }
 
-/* Else it would be taken for dead, and what it holds from it. */
-static void an_entry_is_of_one_that_lives_from_the_first_step_to_the_last(void **state)
+/* Else it would be taken for dead, and what it holds would be recovered. */
+static void an_entry_belongs_to_a_live_client_from_the_first_step_to_the_last(void **state)
 {
 	struct babus_message message;
 
@@ -292,7 +292,7 @@ static void a_number_of_a_client_is_never_used_again(void **state)
 	babus_slot_close(others);
 }
 
-/* Who may only read the file can place read locks. */
+/* A user that may only read the file can place read locks. */
 static void a_read_lock_feigns_no_life(void **state)
 {
 	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
@@ -356,7 +356,7 @@ static void look_at_their_loan(void)
 		     word_state(STATE_OWNED, others->publisher.incarnation));
 }
 
-static void what_others_own_stays_theirs(void **state)
+static void buffers_of_others_stay_theirs(void **state)
 {
 	(void)state;
 	open_both();
@@ -408,16 +408,16 @@ static void a_new_group_never_has_the_rights_of_the_old_one(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    CASE(a_mark_never_promises_memory_that_is_not_there),
-	    CASE(who_owns_buffers_has_as_many_tokens),
-	    CASE(recovery_takes_what_the_dead_own_before_their_tokens),
+	    CASE(backed_bytes_always_have_memory),
+	    CASE(owner_of_buffers_has_as_many_tokens),
+	    CASE(recovery_takes_buffers_of_the_dead_before_their_tokens),
 	    CASE(a_dead_owners_buffer_is_free_unless_its_number_was_published),
-	    CASE(a_pin_that_nobody_claims_keeps_nothing),
-	    CASE(an_entry_is_of_one_that_lives_from_the_first_step_to_the_last),
+	    CASE(an_unclaimed_pin_keeps_nothing),
+	    CASE(an_entry_belongs_to_a_live_client_from_the_first_step_to_the_last),
 	    CASE(a_number_of_a_client_is_never_used_again),
 	    CASE(a_read_lock_feigns_no_life),
 	    CASE(two_loans_never_share_a_token),
-	    CASE(what_others_own_stays_theirs),
+	    CASE(buffers_of_others_stay_theirs),
 	    CASE(a_new_group_never_has_the_rights_of_the_old_one),
 	};
 

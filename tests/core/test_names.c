@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files of slots and domains: at each step of creating, opening, removing and
- * recovering others do the same, as whoever is faster or takes the turn of one that was
- * stopped. A slot that nobody removed is there, whole, and under its name; what was
- * removed is gone for its users; and no file is left over.
+ * The files of slots and domains. At each step of creating, opening, removing and recovering,
+ * others do the same, as rivals that are faster, or that take over from a process that was
+ * stopped. A slot that was not removed is there, whole, and under its name. A removed one is gone
+ * for its users. No file is left over.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -26,11 +26,11 @@ enum deed {
 	DEEDS,
 	BEGIN,  /* to make one, up to where it gets its name, */
 	FINISH, /* and on from there */
-	CHECK,  /* whether what they made is there, for them */
+	CHECK,  /* whether what they made exists, as they see it */
 	FORGET
 };
 
-/* What others made, which has the name until it is removed. */
+/* What others made; it has the name until it is removed. */
 static struct theirs {
 	bool made;
 	uint64_t instance;
@@ -44,12 +44,12 @@ static unsigned step_number, act_at;
 static enum deed deed;
 static bool acted;
 static bool by_handle;      /* the operation: what has the name later keeps it, */
-static bool keeps_the_name; /* from when the operation has looked whose it is */
-static int pausing = -1;    /* of the others: where they tell that they pause */
+static bool keeps_the_name; /* from when the operation has checked the owner */
+static int pausing = -1;    /* of the others: where they report that they pause */
 
-static babus_slot *existing; /* there when the operation begins, or NULL */
+static babus_slot *existing; /* exists when the operation begins, or NULL */
 
-/* In a process of their own: the step may be within a lock of this one. */
+/* In a process of their own: the step may be inside a lock of this one. */
 static void others_do(enum deed what)
 {
 	char done, now = (char)what;
@@ -57,11 +57,11 @@ static void others_do(enum deed what)
 
 	EXPECT_EQUAL(write(others, &now, 1), 1);
 	EXPECT_EQUAL(read(others, &done, 1), 1);
-	/* One that is stopped keeps the turn from nobody for long. */
+	/* A stopped process does not block others for long. */
 	EXPECT(now_ns() - began < 3 * SECOND * (SUPPORT_SANITIZED ? SUPPORT_SLOWER : 1));
 }
 
-/* The others stop where their slot gets its name, until they are told to go on. */
+/* The others stop where their slot gets its name, until they may go on. */
 static void pause_there(void)
 {
 	int fd = pausing;
@@ -102,7 +102,7 @@ static void disarm(void)
 	atomic_store(&counting, false);
 }
 
-/* Publish and read, with files that are there and belong together. */
+/* Publish and read, with files that exist and belong together. */
 static void expect_whole(babus_slot *slot)
 {
 	struct babus_message message;
@@ -112,7 +112,7 @@ static void expect_whole(babus_slot *slot)
 	babus_message_release(&message);
 }
 
-/* By its name one gets this very slot. */
+/* Its name opens this very slot. */
 static void expect_named(uint64_t instance)
 {
 	babus_slot *found = NULL;
@@ -183,7 +183,7 @@ static void remove_it(babus_domain *domain)
 	EXPECT(error == 0 || error == -ENOENT);
 }
 
-/* Whatever had the name, from now on this one has it. */
+/* Whatever had the name, now this one has it. */
 static void make_anew(babus_domain *domain)
 {
 	struct babus_slot_options opts = options();
@@ -299,7 +299,7 @@ static void op_remove(void)
 		expect_named(theirs->instance);
 }
 
-/* By its name, whichever has it. */
+/* By its name, whichever slot has it. */
 static void op_remove_by_name(void)
 {
 	int error;
@@ -309,12 +309,12 @@ static void op_remove_by_name(void)
 	disarm();
 	assert_true(error == 0 || error == -ENOENT);
 	assert_int_equal(babus_slot_publish(existing, "x", 1, NULL, NULL), -ENODEV);
-	/* What has come meanwhile is there for all, or gone for all. */
+	/* What has come meanwhile exists for all, or is gone for all. */
 	if (theirs->made)
 		others_do(CHECK);
 }
 
-/* One that is removed is in the way of the next until all its files are. */
+/* A removed slot is in the way of the next one until all its files are gone. */
 static void op_open_removed(void)
 {
 	babus_slot *slot = NULL;
@@ -406,7 +406,7 @@ static bool run_round(void (*op)(void), unsigned at)
 	forget(&existing);
 	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
 	remove_it(bus);
-	/* Of all that was made nothing is left but the domain's own file. */
+	/* Nothing is left of all that was made but the domain's own file. */
 	assert_int_equal(count_files(), 1);
 	return acted;
 }

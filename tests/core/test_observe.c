@@ -160,8 +160,8 @@ static void read_at_once(void)
 	observer_close();
 }
 
-/* It has 8 pins. */
-static void the_slots_pins_do_not_limit_observers(void **state)
+/* The slot has 8 pins. */
+static void pins_do_not_limit_observers(void **state)
 {
 	struct babus_message views[8];
 
@@ -280,7 +280,7 @@ static void observers_change_no_byte_and_no_file(void **state)
 		before[i] = contents(files[i], &size[i]);
 	observer_for_both_kinds(try_to_write);
 	observer_for_both_kinds(look_at_everything);
-	/* Also as root, whom the kernel would let write. */
+	/* Also as root, which the kernel would let write. */
 	try_to_write();
 	for (int i = 0; i < 3; i++) {
 		size_t now;
@@ -374,7 +374,7 @@ static void see_the_publishers(void)
 	observer_close();
 }
 
-static void observers_see_the_readers_if_they_may_read_the_pins(void **state)
+static void observers_see_readers_if_they_may_read_the_pins(void **state)
 {
 	babus_reader *mine = NULL;
 	struct babus_message view;
@@ -398,7 +398,7 @@ static void observers_see_the_readers_if_they_may_read_the_pins(void **state)
 
 /* --- sleeping ---------------------------------------------------------------------- */
 
-/* Woken by the message: long before the waiter would look again by itself. */
+/* The message wakes it, long before the waiter would look again by itself. */
 static void sleep_for_a_message(void)
 {
 	struct babus_event event;
@@ -440,7 +440,7 @@ static void become_user_who_may_write_the_domain(void)
 	EXPECT(access(domain_file("s.slot"), W_OK) < 0);
 }
 
-static void where_the_domain_alone_is_writable_they_sleep(void **state)
+static void observers_that_may_write_the_domain_may_sleep(void **state)
 {
 	void (*const runs[])(void) = {sleep_as_an_observer, sleep_with_an_observed_slot};
 
@@ -469,11 +469,11 @@ static int run(void)
 	    OBSERVED(copies_are_read_by_number),
 	    OBSERVED(views_are_eacces_and_say_what_to_do),
 	    OBSERVED(readers_learn_exactly_what_they_missed),
-	    OBSERVED(the_slots_pins_do_not_limit_observers),
+	    OBSERVED(pins_do_not_limit_observers),
 	    OBSERVED(observers_change_no_byte_and_no_file),
 	    OBSERVED(observers_are_no_clients),
-	    OBSERVED(observers_see_the_readers_if_they_may_read_the_pins),
-	    OBSERVED(where_the_domain_alone_is_writable_they_sleep),
+	    OBSERVED(observers_see_readers_if_they_may_read_the_pins),
+	    OBSERVED(observers_that_may_write_the_domain_may_sleep),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

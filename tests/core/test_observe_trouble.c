@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Observers of a busy publisher; and when the slot or the domain vanishes, or is damaged. */
+/* Observers of a busy publisher, and of a slot or domain that vanishes or is damaged. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -148,7 +148,7 @@ static void find_none(void)
 	observer_close();
 }
 
-/* By a process that was killed in between. An observer cannot finish that. */
+/* By a process that was killed in between. An observer cannot finish the removal. */
 static void a_half_removed_slot_is_enoent(void **state)
 {
 	(void)state;

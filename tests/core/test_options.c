@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the open calls refuse, flags and options; and what stays zero in results. */
+/* Flags and options that the open calls refuse; reserved fields of results are zero. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,7 +7,7 @@
 
 #include "support.h"
 
-/* Refused with a detail that says why; a new slot or domain is not there after that. */
+/* Refused with a detail that says why; no new slot or domain exists then. */
 #define REFUSED(call, word)                                          \
 	do {                                                         \
 		assert_int_equal(call, -EINVAL);                     \
@@ -143,7 +143,7 @@ static int check_client(void *arg, const struct babus_client_info *info)
 	return 0;
 }
 
-/* Whatever was there before, so that they can get a meaning. */
+/* Whatever they held before. So they can get a meaning later. */
 static void reserved_fields_of_results_are_zero(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 16);

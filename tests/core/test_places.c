@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every kind of wrong file at every place where babus opens one, for every call
- * that opens it: the error, its text, no hang, and nothing touched that the wrong
- * file leads to. What calls are to say is in the tables. Needs root, to give files
- * away and to act as another user.
+ * Every kind of wrong file at every place where babus opens one, for every call that opens it:
+ * the error, its text, no hang, and nothing changes behind the wrong file. The tables have the
+ * expected errors. Needs root, to give files away and to act as another user.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +20,7 @@
 
 enum {
 	OWNER = 61001, /* of foreign files */
-	USER = 61002,  /* who meets files that only others can have put there */
+	USER = 61002,  /* the user that meets files that only others can have put there */
 	TIME_LIMIT_S = 20,
 	ANY = 1 /* no errno: may succeed or fail */
 };
@@ -36,8 +35,8 @@ enum kind {
 	DIRECTORY,
 	EMPTY,
 	HARD_LINK,
-	FOREIGN, /* what belongs there, but somebody else's */
-	CLOSED,  /* what belongs there, but with mode 0 */
+	FOREIGN, /* the right kind of file, but of another user */
+	CLOSED,  /* the right kind of file, but with mode 0 */
 	KINDS
 };
 
@@ -47,7 +46,7 @@ static const char *const kinds[KINDS] = {
     "hard link",      "foreign file",    "closed file",
 };
 
-/* Kinds of which a call says the same. */
+/* Kinds for which a call gives the same error. */
 enum group {
 	NO_FILE, /* and no directory either */
 	NO_FILE_DIRECTORY,
@@ -103,7 +102,7 @@ static int domain_remove(void)
 	return babus_domain_remove("test", NULL);
 }
 
-/* The others open the domain first, which is in order. */
+/* The other calls open the domain first, which is in order. */
 static int open_s(unsigned flags)
 {
 	struct babus_slot_options opts = small_options(2, 64);
@@ -168,7 +167,7 @@ static int list(void)
 	return error;
 }
 
-/* Whatever stands there, there is a report, of the slot that is in order too. */
+/* Whatever is there, recovery reports, also about the slot that is in order. */
 static int recover(int repair)
 {
 	struct babus_report report = {0};
@@ -199,15 +198,15 @@ static int recover_repair(void)
 struct call {
 	const char *name;
 	int (*run)(void);
-	int errors[GROUPS]; /* ANY: does not matter, or the kind is not for this place */
+	int errors[GROUPS]; /* ANY: does not matter, or the kind does not fit this place */
 };
 
 struct place {
 	const char *name;
 	const char *(*path)(void);
-	const char *told, *or_told; /* an error text names one of them */
+	const char *names, *or_names; /* an error text names one of them */
 	const struct call *calls;
-	unsigned skips; /* bits of kinds that mean nothing here */
+	unsigned skips; /* kinds that mean nothing here, as bits */
 };
 
 static char pins_leaf[300];
@@ -271,7 +270,7 @@ static const struct call slot_calls[] = {
     {"publish", slot_publish, {-EPERM, -EPERM, -EPERM, -EPROTO, -EPERM, -EACCES}},
     {"create", slot_create, {-EPERM, -EPERM, -EPERM, -EPROTO, -EPERM, -EACCES}},
     {"exclusive", slot_create_exclusive, {-EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST}},
-    /* What is no slot, but a file, can go. */
+    /* A file that is no slot can be removed. */
     {"remove", slot_remove, {-EPERM, -EPERM, -EPERM, 0, -EPERM, -EACCES}},
     {"list", list, {0, 0, 0, 0, 0, 0}},
     {"look", recover_look, {0, 0, 0, 0, 0, ANY}},
@@ -284,7 +283,7 @@ static const struct call pins_calls[] = {
     {"publish", slot_publish, {-EPERM, -EPERM, -EPERM, -EPROTO, -EPERM, -EACCES}},
     {"create", slot_create, {-EPERM, -EPERM, -EPERM, -EPROTO, -EPERM, -EACCES}},
     {"exclusive", slot_create_exclusive, {-EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST}},
-    /* The slot is in order, but for the user it is root's, who alone may remove it. */
+    /* The slot is in order, but for the user it is root's, and only root may remove it. */
     {"remove", slot_remove, {0, 0, 0, 0, -EPERM, -EPERM}},
     {"list", list, {0, 0, 0, 0, 0, 0}},
     {"look", recover_look, {0, 0, 0, 0, 0, ANY}},
@@ -292,7 +291,7 @@ static const struct call pins_calls[] = {
     {NULL, NULL, {0}},
 };
 
-/* Without repair leftovers are only counted, so what they are is not seen. */
+/* Without repair leftovers are only counted, so it does not matter what they are. */
 static const struct call gone_calls[] = {
     {"list", list, {0, 0, 0, 0, 0, 0}},
     {"repair", recover_repair, {0, 0, 0, 0, 0, 0}},
@@ -341,7 +340,7 @@ static void check_outside(bool may_enter)
 	assert_int_equal(access(root_file("outside/nothing"), F_OK), -1);
 	assert_int_equal(stat(root_file("outside/directory"), &st), 0);
 	assert_int_equal(st.st_mode, S_IFDIR | 0750);
-	/* A directory that somebody named as root is used, and no other. */
+	/* A directory that a user names as root is used, and no other. */
 	if (!may_enter)
 		assert_int_equal(rmdir(root_file("outside/directory")), 0);
 }
@@ -395,7 +394,7 @@ static int put(enum kind kind, const char *path)
 	}
 }
 
-/* An open domain of root with the slots "good" and "s", and this in one's place. */
+/* An open domain of root with the slots "good" and "s", and this file in place of one. */
 static void set_scene(const struct place *place, enum kind kind)
 {
 	struct babus_domain_options domain_options;
@@ -417,7 +416,7 @@ static void set_scene(const struct place *place, enum kind kind)
 	babus_domain_close(bus);
 	bus = NULL;
 	snprintf(path, sizeof(path), "%s", place->path());
-	/* Its own way out of the way; nothing was at the places that are free. */
+	/* Its own file is out of the way; nothing was at the places that are free. */
 	if (!in_place && access(path, F_OK) == 0) {
 		char aside[128];
 
@@ -451,10 +450,10 @@ static bool names_place(const struct place *place, int error)
 {
 	const char *detail = babus_error_detail();
 
-	/* What exists is the domain, whatever is wrong with its file. */
+	/* The existing thing is the domain, whatever is wrong with its file. */
 	if (error == -EEXIST && place->calls == domain_calls)
 		return strstr(detail, "/babus.test:");
-	return strstr(detail, place->told) || (place->or_told && strstr(detail, place->or_told));
+	return strstr(detail, place->names) || (place->or_names && strstr(detail, place->or_names));
 }
 
 static void meet(void *arg)
@@ -462,7 +461,7 @@ static void meet(void *arg)
 	const struct meeting *m = arg;
 	int error;
 
-	/* A FIFO that is waited for. */
+	/* A call that waits for a FIFO ends here. */
 	alarm(TIME_LIMIT_S);
 	if (m->kind == FOREIGN || m->kind == CLOSED)
 		child_become(USER, (gid_t)-1);
@@ -471,17 +470,17 @@ static void meet(void *arg)
 	if (m->wanted != ANY && !is_refused_by_mount(m, error))
 		EXPECT_EQUAL(error, m->wanted);
 	if (error && !names_place(m->place, error)) {
-		fprintf(stderr, "'%s' does not name '%s'\n", babus_error_detail(), m->place->told);
+		fprintf(stderr, "'%s' does not name '%s'\n", babus_error_detail(), m->place->names);
 		EXPECT(false);
 	}
 	if (error == -EPERM && m->call->run != slot_remove &&
 	    !strstr(babus_error_detail(), "expected") && !strstr(babus_error_detail(), "trusted")) {
-		fprintf(stderr, "'%s' does not say what was expected\n", babus_error_detail());
+		fprintf(stderr, "'%s' is not the expected text\n", babus_error_detail());
 		EXPECT(false);
 	}
 }
 
-/* True if the call said what the table says; whatever it touched is asserted. */
+/* True if the call gave what the table says. Asserts what it changed. */
 static bool check(const struct place *place, const struct call *call, enum kind kind)
 {
 	struct meeting m = {place, call, kind, call->errors[groups[kind]]};
@@ -497,7 +496,7 @@ static bool check(const struct place *place, const struct call *call, enum kind 
 	said = child_wait(child_start(meet, &m)) == 0;
 	if (!said)
 		print_error("at: %s\n", support_context);
-	/* Refused is left as it is. */
+	/* A refused file is left as it is. */
 	if (m.wanted < 0) {
 		assert_int_equal(lstat(path, &after), 0);
 		assert_int_equal(after.st_ino, before.st_ino);

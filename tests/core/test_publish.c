@@ -210,7 +210,7 @@ static void commit_above_the_capacity_is_einval_and_keeps_the_loan(void **state)
 	babus_slot_close(slot);
 }
 
-static void loan_that_is_over_is_ignored(void **state)
+static void ended_loan_is_ignored(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 100);
 	struct babus_loan loan;
@@ -247,7 +247,7 @@ static void all_loans_in_use_is_enobufs_until_one_comes_back(void **state)
 	babus_slot_close(slot);
 }
 
-static void loans_in_use_by_others_refuse_a_further_publisher(void **state)
+static void loans_in_use_by_others_refuse_another_publisher(void **state)
 {
 	babus_slot *slots[4], *more = NULL;
 
@@ -339,7 +339,7 @@ static void slot_without_room_for_a_spare_buffer_works(void **state)
 	babus_slot_close(slot);
 }
 
-/* --- memory ahead, and back -------------------------------------------------------- */
+/* --- reserved memory, and memory given back ------------------------------------------ */
 
 static void reserve_takes_the_memory_and_trim_gives_it_back(void **state)
 {
@@ -418,7 +418,7 @@ static void trim_gives_back_a_burst_from_under_small_messages(void **state)
 	assert_int_equal(babus_slot_trim(slot, &freed), 0);
 	assert_true(freed > 4 << 20);
 	assert_int_equal(babus_slot_info(slot, &after), 0);
-	/* A page for each kept message but the empty ones, two for the held one. */
+	/* A page for each kept message that is not empty, two for the held one. */
 	assert_in_range(after.bytes_used - before.bytes_used, 1, (4 + 2) * 4096);
 	assert_int_equal(pinned.size, 5000);
 	assert_memory_equal(pinned.data, data, 5000);
@@ -438,7 +438,7 @@ static void trim_gives_back_a_burst_from_under_small_messages(void **state)
 	babus_slot_close(slot);
 }
 
-static void memory_used_stays_what_the_messages_need(void **state)
+static void memory_in_use_stays_what_the_messages_need(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 1 << 20);
 	struct babus_slot_info before, after;
@@ -452,7 +452,7 @@ static void memory_used_stays_what_the_messages_need(void **state)
 		assert_int_equal(babus_slot_publish(slot, data, 1 << 20, NULL, NULL), 0);
 	assert_int_equal(babus_slot_info(slot, &after), 0);
 	assert_int_equal(after.bytes_used, before.bytes_used);
-	/* Depth, the one being written, and little more. */
+	/* Depth, the one that is being written, and little more. */
 	assert_true(after.bytes_used <= (4 << 20) + 100000);
 	free(data);
 	babus_slot_close(slot);
@@ -470,16 +470,16 @@ static int run(void)
 	    CASE(handle_opened_to_read_may_not_publish),
 	    CASE(loan_is_invisible_until_committed),
 	    CASE(commit_above_the_capacity_is_einval_and_keeps_the_loan),
-	    CASE(loan_that_is_over_is_ignored),
+	    CASE(ended_loan_is_ignored),
 	    CASE(all_loans_in_use_is_enobufs_until_one_comes_back),
-	    CASE(loans_in_use_by_others_refuse_a_further_publisher),
+	    CASE(loans_in_use_by_others_refuse_another_publisher),
 	    CASE(loans_never_share_a_buffer_with_messages_or_views),
 	    CASE(loans_of_one_handle_commit_in_any_order),
 	    CASE(slot_without_room_for_a_spare_buffer_works),
 	    CASE(reserve_takes_the_memory_and_trim_gives_it_back),
 	    CASE(trim_keeps_the_messages_and_what_is_pinned),
 	    CASE(trim_gives_back_a_burst_from_under_small_messages),
-	    CASE(memory_used_stays_what_the_messages_need),
+	    CASE(memory_in_use_stays_what_the_messages_need),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The steady state costs no system call and no page fault. A seccomp filter
- * ends the process at any call that is not on a short list, or, to count them,
- * raises a signal. Publishers look for their files once a second: test_deleted counts
- * these calls; here they are not made, and there are not more than that.
+ * The steady state costs no system call and no page fault. A seccomp filter ends the process at
+ * any call that is not on a short list, or raises a signal to count the call. Publishers check
+ * their files once a second: test_deleted counts these calls. Here they are not made, and there
+ * are no more than these.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,12 +33,14 @@ static char data[LARGE];
 
 static volatile sig_atomic_t calls, wakes, reads, looks;
 
-/* The call is counted and not made: a look at a file may not see it. */
+/* Count the call and do not make it: checking a file fails with EACCES. */
 static void on_call(int number, siginfo_t *info, void *context)
 {
 	ucontext_t *frame = context;
-	/* The C library tries again for a lock that the library's thread has, and ends the
-	   process for any other error. */
+	/*
+	 * The C library tries again for a lock that the library's thread has, and ends the
+	 * process on any other error.
+	 */
 	long error = info->si_syscall == SYS_futex ? -EAGAIN : -EACCES;
 
 	(void)number;
@@ -55,7 +57,7 @@ static void on_call(int number, siginfo_t *info, void *context)
 #endif
 }
 
-/* From here on all calls but those to report and to end have this effect. */
+/* From here on all calls have this effect, except those to report and to end. */
 static void forbid_calls(uint32_t effect)
 {
 	struct sigaction action = {.sa_sigaction = on_call, .sa_flags = SA_SIGINFO};
@@ -87,7 +89,7 @@ static long faults(void)
 	return usage.ru_minflt + usage.ru_majflt;
 }
 
-/* All that a publisher and a reader do again and again. */
+/* What a publisher and a reader do again and again. */
 struct handles {
 	babus_slot *slot;
 	babus_reader *each, *newest;
@@ -166,7 +168,7 @@ static void go_round_quietly(void *arg)
 	for (int i = 0; i < drill->rounds; i++)
 		go_round(&h);
 	EXPECT((uint64_t)looks <= 2 * ((babus_now() - opened) / SECOND));
-	/* Room for the odd page that the kernel moves; none for one a message. */
+	/* Room for the odd page that the kernel moves; not for one a message. */
 	EXPECT(faults() - before < 3 + drill->rounds / 50);
 }
 
@@ -200,7 +202,7 @@ static void frames_cost_no_call_and_no_fault(void **state)
 	run_drill(LARGE, 4, 150);
 }
 
-/* --- with somebody who waits --------------------------------------------------------- */
+/* --- with a waiter ------------------------------------------------------------------- */
 
 static int ready;
 
@@ -213,7 +215,7 @@ static void wait_for_one(void *arg)
 
 	(void)arg;
 	waiter = child_open_waiter(slot, 20 * MILLISECOND, &reader);
-	/* Sleeps, which leaves its mark, and is then never seen again. */
+	/* It sleeps, which leaves its mark, and then ends without a trace. */
 	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(MILLISECOND), &event, 1), -ETIMEDOUT);
 	gate_post(ready, 1);
 }
@@ -242,7 +244,7 @@ static void a_waiter_costs_one_call_however_many_messages_follow(void **state)
 	gate_close(ready);
 }
 
-/* --- looking ---------------------------------------------------------------------------------- */
+/* --- a look without news ------------------------------------------------------------- */
 
 static void look_many_times(struct handles *h)
 {
@@ -259,7 +261,7 @@ static void look_without_a_call(void *arg)
 	struct handles h = open_all(64);
 
 	(void)arg;
-	EXPECT_EQUAL(babus_reader_wait(h.newest, BABUS_NOW), -ETIMEDOUT); /* makes what it needs */
+	EXPECT_EQUAL(babus_reader_wait(h.newest, BABUS_NOW), -ETIMEDOUT); /* opens what it needs */
 	forbid_calls(SECCOMP_RET_KILL_PROCESS);
 	look_many_times(&h);
 }
@@ -271,7 +273,7 @@ static void look_that_finds_nothing_costs_no_call(void **state)
 	child_join(child_start(look_without_a_call, NULL));
 }
 
-/* With a descriptor it is drained: read(2) from what never blocks. */
+/* With a descriptor: read(2) drains it, and never blocks. */
 static void look_and_count(void *arg)
 {
 	struct handles h = open_all(64);
@@ -286,7 +288,7 @@ static void look_and_count(void *arg)
 	forbid_calls(SECCOMP_RET_TRAP);
 	look_many_times(&h);
 	EXPECT_EQUAL(reads, 1000);
-	/* For a moment the library's thread may hold the lock. */
+	/* The library's thread may hold the lock for a moment. */
 	EXPECT(calls - reads < 100);
 }
 
@@ -322,7 +324,7 @@ static void read_the_clock(void *arg)
 
 static int find_out_and_run(void)
 {
-	/* On some virtual machines reading the clock is a call. */
+	/* On some virtual machines reading the clock is a system call. */
 	clock_is_quiet = child_wait(child_start(read_the_clock, NULL)) == 0;
 	if (!clock_is_quiet)
 		printf("# clock_gettime is a system call here, and allowed\n");

@@ -7,7 +7,7 @@
 #include "payload.h"
 #include "support.h"
 
-/* A slot that keeps "m5".."m8", all with their numbers in their texts. */
+/* A slot that keeps "m5".."m8", the number of each in its text. */
 static babus_slot *make_kept(void)
 {
 	babus_slot *slot = make_slot("s", 4, 64);
@@ -93,7 +93,7 @@ static void age_beyond_the_first_message_is_estale(void **state)
 	babus_slot_close(slot);
 }
 
-static void seq_is_estale_when_gone_and_eagain_when_to_come(void **state)
+static void seq_is_estale_when_gone_and_eagain_when_not_yet_there(void **state)
 {
 	babus_slot *slot = make_kept();
 
@@ -107,7 +107,7 @@ static void seq_is_estale_when_gone_and_eagain_when_to_come(void **state)
 	babus_slot_close(slot);
 }
 
-static void after_is_the_next_kept_one_and_tells_what_is_missed(void **state)
+static void after_is_the_next_kept_message_and_counts_the_loss(void **state)
 {
 	babus_slot *slot = make_kept();
 
@@ -262,7 +262,7 @@ static void released_message_is_ignored(void **state)
 	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &first), 0);
 	babus_message_release(&first);
 	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &second), 0);
-	/* Would end the second view, were it not ignored. */
+	/* It would end the second view if it were not ignored. */
 	babus_message_release(&first);
 	publish_many(slot, 100);
 	assert_text(&second, "one");
@@ -304,8 +304,8 @@ static int run(void)
 	    CASE(latest_is_the_newest_and_ignores_n),
 	    CASE(age_counts_back_from_the_newest),
 	    CASE(age_beyond_the_first_message_is_estale),
-	    CASE(seq_is_estale_when_gone_and_eagain_when_to_come),
-	    CASE(after_is_the_next_kept_one_and_tells_what_is_missed),
+	    CASE(seq_is_estale_when_gone_and_eagain_when_not_yet_there),
+	    CASE(after_is_the_next_kept_message_and_counts_the_loss),
 	    CASE(unknown_way_to_choose_is_einval),
 	    CASE(every_depth_keeps_exactly_that_many),
 	    CASE(copy_into_too_little_room_is_emsgsize),

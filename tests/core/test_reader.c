@@ -122,7 +122,7 @@ static void received_and_lost_add_up_at_every_depth(void **state)
 	}
 }
 
-static void start_next_sees_only_what_comes(void **state)
+static void start_next_sees_only_later_messages(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 16);
 	babus_reader *reader;
@@ -137,7 +137,7 @@ static void start_next_sees_only_what_comes(void **state)
 	babus_slot_close(slot);
 }
 
-static void start_oldest_sees_what_is_kept_and_has_lost_nothing(void **state)
+static void start_oldest_sees_kept_messages_and_has_lost_nothing(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 16);
 	babus_reader *reader = open_reader(slot, BABUS_START_OLDEST, 0);
@@ -226,7 +226,7 @@ static void seek_counts_neither_as_received_nor_lost(void **state)
 	babus_slot_close(slot);
 }
 
-static void latest_skips_on_purpose_and_counts_it_apart(void **state)
+static void latest_skips_on_purpose_and_counts_that_apart(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 16);
 	babus_reader *reader = open_reader(slot, BABUS_START_NEXT, 0);
@@ -317,7 +317,7 @@ static void readers_do_not_disturb_each_other(void **state)
 	babus_slot_close(slot);
 }
 
-/* --- what others see ------------------------------------------------------------------- */
+/* --- what other clients see ---------------------------------------------------------- */
 
 struct seen {
 	int publishers, readers;
@@ -338,7 +338,7 @@ static int see(void *arg, const struct babus_client_info *info)
 	return 0;
 }
 
-static void clients_show_cursors_losses_and_what_is_held(void **state)
+static void clients_show_cursors_losses_and_held_messages(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 16), *other = open_slot("s", BABUS_READ);
 	babus_reader *reader = open_reader(other, BABUS_START_NEXT, 0);
@@ -382,7 +382,7 @@ static int stop_at_first(void *arg, const struct babus_client_info *info)
 	return 5;
 }
 
-static void clients_stop_at_and_return_what_the_function_returns(void **state)
+static void clients_stops_at_a_nonzero_result_and_returns_it(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 16), *other = make_slot("s", 4, 16);
 	int calls = 0;
@@ -427,17 +427,17 @@ static int run(void)
 	    CASE(next_gives_each_message_once_and_in_order),
 	    CASE(read_after_lap_reports_the_exact_loss),
 	    CASE(received_and_lost_add_up_at_every_depth),
-	    CASE(start_next_sees_only_what_comes),
-	    CASE(start_oldest_sees_what_is_kept_and_has_lost_nothing),
+	    CASE(start_next_sees_only_later_messages),
+	    CASE(start_oldest_sees_kept_messages_and_has_lost_nothing),
 	    CASE(start_seq_is_that_message_or_the_oldest_after_it),
 	    CASE(start_before_the_first_number_loses_nothing),
 	    CASE(seek_counts_neither_as_received_nor_lost),
-	    CASE(latest_skips_on_purpose_and_counts_it_apart),
+	    CASE(latest_skips_on_purpose_and_counts_that_apart),
 	    CASE(next_copy_into_too_little_room_leaves_the_cursor),
 	    CASE(held_messages_do_not_stop_the_reader),
 	    CASE(readers_do_not_disturb_each_other),
-	    CASE(clients_show_cursors_losses_and_what_is_held),
-	    CASE(clients_stop_at_and_return_what_the_function_returns),
+	    CASE(clients_show_cursors_losses_and_held_messages),
+	    CASE(clients_stops_at_a_nonzero_result_and_returns_it),
 	    CASE(losses_of_the_slot_outlive_its_readers),
 	};
 

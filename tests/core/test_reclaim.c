@@ -11,7 +11,7 @@ enum {
 	PUBLISHED = 2000
 };
 
-static atomic_uint looks; /* at one pin each */
+static atomic_uint looks; /* one pin for each */
 
 void babus_step(const struct babus_step *step)
 {
@@ -19,7 +19,7 @@ void babus_step(const struct babus_step *step)
 		atomic_fetch_add(&looks, 1);
 }
 
-/* How many pins are looked at for one message while readers hold so many messages. */
+/* How many pins one publish looks at while readers hold that many messages. */
 static double looks_for_each(size_t size, unsigned held)
 {
 	struct babus_message messages[HELD];
@@ -34,7 +34,7 @@ static double looks_for_each(size_t size, unsigned held)
 		assert_int_equal(babus_slot_publish(slot, data, size, NULL, NULL), 0);
 		assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &messages[i]), 0);
 	}
-	/* Once around, so that the buffers are those of the steady state. */
+	/* Once round the buffers, for the steady state. */
 	for (unsigned i = 0; i < 2 * PUBLISHED; i++) {
 		if (i == PUBLISHED)
 			atomic_store(&looks, 0);
@@ -49,7 +49,7 @@ static double looks_for_each(size_t size, unsigned held)
 	return (double)atomic_load(&looks) / PUBLISHED;
 }
 
-static void one_look_at_the_pins_serves_many_small_messages_whoever_holds_some(void **state)
+static void one_look_at_the_pins_serves_many_small_messages(void **state)
 {
 	static const struct {
 		size_t size;
@@ -63,7 +63,7 @@ static void one_look_at_the_pins_serves_many_small_messages_whoever_holds_some(v
 	}
 }
 
-static void it_does_not_take_memory_that_nobody_needs(void **state)
+static void publishing_takes_no_memory_that_is_not_needed(void **state)
 {
 	struct babus_slot_info before, after;
 	struct babus_slot_options opts;
@@ -84,7 +84,7 @@ static void it_does_not_take_memory_that_nobody_needs(void **state)
 }
 
 /* A pass over the pins notes 8,192 buffers at a time. */
-static void slot_of_many_buffers_goes_round_and_round(void **state)
+static void slot_of_many_buffers_reuses_them(void **state)
 {
 	enum {
 		DEPTH = 9000
@@ -96,7 +96,7 @@ static void slot_of_many_buffers_goes_round_and_round(void **state)
 	babus_slot_close(slot);
 }
 
-/* They take the first one that is free, whose memory is warm, though others have some. */
+/* They take the first free buffer that has warm memory, though others have some. */
 static void large_messages_stay_in_few_buffers(void **state)
 {
 	enum {
@@ -133,9 +133,9 @@ static void large_messages_stay_in_few_buffers(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    CASE(one_look_at_the_pins_serves_many_small_messages_whoever_holds_some),
-	    CASE(it_does_not_take_memory_that_nobody_needs),
-	    CASE(slot_of_many_buffers_goes_round_and_round),
+	    CASE(one_look_at_the_pins_serves_many_small_messages),
+	    CASE(publishing_takes_no_memory_that_is_not_needed),
+	    CASE(slot_of_many_buffers_reuses_them),
 	    CASE(large_messages_stay_in_few_buffers),
 	};
 

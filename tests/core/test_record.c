@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a message carries besides its bytes, and what its publisher may say of it. */
+/* What a message carries besides its bytes, and what a publisher may set. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #include "support.h"
 
-/* In the place of the C library's: each look at a clock is counted. */
+/* In place of the C library's: count each look at a clock. */
 static unsigned clock_reads;
 
 int clock_gettime(clockid_t clock, struct timespec *now)
@@ -57,7 +57,7 @@ static void stamp_arrives_as_it_was_given(void **state)
 	assert_int_equal(message.tag, 2);
 	assert_int_equal(message.origin, 3);
 	assert_int_equal(message.pid, 4);
-	/* Without one nothing of the last one stays in the buffer's record. */
+	/* Without a stamp nothing of the last one stays in the buffer's record. */
 	for (int i = 0; i < 20; i++) {
 		assert_int_equal(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
 		message = latest(slot);
@@ -81,7 +81,7 @@ static int find_publishers(void *arg, const struct babus_client_info *info)
 	return 0;
 }
 
-static void publisher_is_the_number_of_its_opening(void **state)
+static void publisher_is_the_incarnation_of_its_handle(void **state)
 {
 	babus_slot *first = make_slot("s", 2, 64), *second = open_slot("s", BABUS_PUBLISH);
 	uint64_t seen[4] = {0}, *next = seen, one, other;
@@ -101,8 +101,8 @@ static void publisher_is_the_number_of_its_opening(void **state)
 	babus_slot_close(first);
 }
 
-/* Damage, or another slot's: not a publisher that has died. */
-static void number_that_no_publisher_has_had_is_einval(void **state)
+/* Damage, or another slot's number: not a publisher that died. */
+static void incarnation_that_no_publisher_had_is_einval(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 64);
 	uint64_t publisher;
@@ -114,7 +114,7 @@ static void number_that_no_publisher_has_had_is_einval(void **state)
 	assert_int_equal(babus_slot_publisher_alive(slot, publisher + 1), -EINVAL);
 	assert_int_equal(babus_slot_publisher_alive(slot, publisher + 1000), -EINVAL);
 	assert_int_equal(babus_slot_publisher_alive(slot, UINT64_MAX), -EINVAL);
-	/* Until there is one. */
+	/* Until there is such a publisher. */
 	babus_slot_close(open_slot("s", BABUS_PUBLISH));
 	assert_int_equal(babus_slot_publisher_alive(slot, publisher + 1), 0);
 	babus_slot_close(slot);
@@ -163,7 +163,7 @@ static void reserved_field_of_a_stamp_is_einval_and_nothing_is_published(void **
 	babus_slot_close(slot);
 }
 
-/* --- errors that say what is wrong ------------------------------------------------------ */
+/* --- errors that name the fault ------------------------------------------------------ */
 
 static void copy_that_does_not_fit_describes_the_message(void **state)
 {
@@ -184,7 +184,7 @@ static void copy_that_does_not_fit_describes_the_message(void **state)
 	assert_int_equal(message.seq, 1);
 	assert_int_equal(message.tag, 7);
 	assert_non_null(strstr(babus_error_detail(), "10 bytes, the buffer 9"));
-	/* A second call with that size gets it, though the cursor has not moved. */
+	/* A second call with that size gets it; the cursor has not moved. */
 	memset(&message, 0, sizeof(message));
 	assert_int_equal(babus_reader_next_copy(reader, copy, 9, &message), -EMSGSIZE);
 	assert_int_equal(message.size, 10);
@@ -252,8 +252,8 @@ static int run(void)
 	const struct CMUnitTest cases[] = {
 	    CASE(time_is_that_of_the_boot_clock_read_once),
 	    CASE(stamp_arrives_as_it_was_given),
-	    CASE(publisher_is_the_number_of_its_opening),
-	    CASE(number_that_no_publisher_has_had_is_einval),
+	    CASE(publisher_is_the_incarnation_of_its_handle),
+	    CASE(incarnation_that_no_publisher_had_is_einval),
 	    CASE(reserved_fields_of_a_message_are_zero),
 	    CASE(reserved_field_of_a_stamp_is_einval_and_nothing_is_published),
 	    CASE(copy_that_does_not_fit_describes_the_message),

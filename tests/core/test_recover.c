@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the dead leave behind, found by whoever needs it and on request. */
+/* What the dead leave behind is recovered by clients that need it, and on request. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -96,7 +96,7 @@ static void loans_of_the_dead_come_back_to_a_publisher_that_needs_them(void **st
 	babus_slot_close(slot);
 }
 
-static void loans_of_the_dead_come_back_to_one_who_opens(void **state)
+static void loans_of_the_dead_come_back_to_a_publisher_that_opens(void **state)
 {
 	babus_slot *slot = NULL;
 	pid_t child;
@@ -153,7 +153,7 @@ static void buffers_pinned_by_the_dead_come_back_before_cold_ones_are_used(void 
 					 0);
 	}
 	assert_int_equal(babus_slot_info(slot, &after), 0);
-	/* One more at most, for the moment at which it was found. */
+	/* At most one more, for the moment at which it was found. */
 	assert_true(after.bytes_used <= before.bytes_used + (1 << 20));
 	babus_slot_close(slot);
 }
@@ -168,8 +168,8 @@ static void hold_the_newest(void *arg)
 	pause();
 }
 
-/* Pins are left for all of them, so that no reader that comes looks for the dead. */
-static void reader_that_dies_again_and_again_takes_no_memory(void **state)
+/* There are pins for all of them, so no new reader looks for dead ones. */
+static void reader_that_dies_repeatedly_takes_no_memory(void **state)
 {
 	struct babus_slot_options opts = small_options(2, 1 << 20);
 	static char data[1 << 20];
@@ -290,7 +290,10 @@ static void recovery_of_many_dead_takes_milliseconds(void **state)
 	began = cpu_ns();
 	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
 	assert_true(cpu_ns() - began < 100 * MILLISECOND * SUPPORT_SLOWER);
-	/* Nor does it sleep; the kernel may have its reasons, but not for each. */
+	/*
+	 * It does not sleep either; the kernel may make it sleep for its own reasons, but not
+	 * each time.
+	 */
 	assert_true(count_sleeps(0) - sleeps < DEAD / 2);
 	assert_int_equal(report.dead_publishers, DEAD);
 	assert_int_equal(report.buffers, DEAD);
@@ -307,7 +310,7 @@ static void slot_that_a_late_remover_took_away_gets_its_name_back(void **state)
 
 	(void)state;
 	publish_text(slot, "kept");
-	/* Nobody has marked it as removed. */
+	/* It is not marked as removed. */
 	assert_int_equal(rename(domain_file("s.slot"), gone), 0);
 	assert_int_equal(babus_domain_recover(bus, 0, &report), 0);
 	assert_true(report.leftovers >= 1);
@@ -325,7 +328,7 @@ static void slot_that_a_late_remover_took_away_gets_its_name_back(void **state)
 	babus_slot_close(slot);
 }
 
-static void pins_without_a_slot_are_swept_up(void **state)
+static void pins_without_a_slot_are_removed(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 64);
 	const char *pins = pins_file(slot);
@@ -400,16 +403,16 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(loans_of_the_dead_come_back_to_a_publisher_that_needs_them),
-	    CASE(loans_of_the_dead_come_back_to_one_who_opens),
+	    CASE(loans_of_the_dead_come_back_to_a_publisher_that_opens),
 	    CASE(pins_of_the_dead_come_back_to_a_reader_that_needs_them),
 	    CASE(buffers_pinned_by_the_dead_come_back_before_cold_ones_are_used),
-	    CASE(reader_that_dies_again_and_again_takes_no_memory),
+	    CASE(reader_that_dies_repeatedly_takes_no_memory),
 	    CASE(recover_counts_without_repair_and_gives_back_with_it),
 	    CASE(stopped_client_is_alive),
 	    CASE(clients_tell_the_dead_from_the_living),
 	    CASE(recovery_of_many_dead_takes_milliseconds),
 	    CASE(slot_that_a_late_remover_took_away_gets_its_name_back),
-	    CASE(pins_without_a_slot_are_swept_up),
+	    CASE(pins_without_a_slot_are_removed),
 	    CASE(damaged_slot_is_counted_and_does_not_stop_the_others),
 	    CASE(files_in_the_way_are_counted_named_and_stay),
 	    CASE(slot_without_its_pins_is_damaged_and_can_be_removed),

@@ -107,7 +107,7 @@ static void removal_leaves_no_files(void **state)
 	assert_int_equal(babus_domain_recover(bus, 0, &report), 0);
 	assert_int_equal(report.leftovers, 0);
 	babus_slot_close(slot);
-	/* So the domain can go too. */
+	/* So the domain can be removed too. */
 	assert_int_equal(babus_domain_remove("test", NULL), 0);
 }
 
@@ -132,7 +132,7 @@ static void wait_for_removal(void *arg)
 	EXPECT_EQUAL(babus_waiter_wait(waiter, babus_deadline(60 * SECOND), &event, 1), 1);
 	EXPECT_EQUAL(event.status, -ENODEV);
 	EXPECT(event.reader == reader && event.user == waiter);
-	/* Again and again, until it is taken out. */
+	/* It is reported again and again, until it is taken out. */
 	EXPECT_EQUAL(babus_waiter_wait(waiter, BABUS_NOW, &event, 1), 1);
 	EXPECT_EQUAL(event.status, -ENODEV);
 	EXPECT_EQUAL(babus_waiter_remove(waiter, reader), 0);
@@ -197,7 +197,7 @@ static void deleted_domain_is_found_by_the_recheck(void **state)
 
 	(void)state;
 	assert_int_equal(babus_waiter_open(bus, &opts, &waiter), 0);
-	/* As systemd-logind does at a user's last logout: no word to anybody. */
+	/* As systemd-logind does at a user's last logout: without an announcement. */
 	assert_int_equal(unlink(pins_file(slot)), 0);
 	assert_int_equal(unlink(domain_file("s.slot")), 0);
 	assert_int_equal(unlink(domain_file("domain")), 0);
@@ -208,12 +208,12 @@ static void deleted_domain_is_found_by_the_recheck(void **state)
 	babus_slot_close(slot);
 }
 
-static void removing_what_a_handle_sees_spares_a_later_slot(void **state)
+static void removing_by_handle_spares_a_later_slot(void **state)
 {
 	babus_slot *old = make_slot("s", 2, 16), *new, *other;
 
 	(void)state;
-	/* Renamed away by somebody who may write the directory: not marked as removed. */
+	/* Renamed away by a user that may write the directory: not marked as removed. */
 	assert_int_equal(rename(domain_file("s.slot"), domain_file("moved")), 0);
 	new = make_slot("s", 2, 16);
 	publish_text(new, "new");
@@ -238,7 +238,7 @@ static int run(void)
 	    CASE(pinned_message_stays_readable_until_released),
 	    CASE(recreated_slot_is_a_new_instance),
 	    CASE(removal_leaves_no_files),
-	    CASE(removing_what_a_handle_sees_spares_a_later_slot),
+	    CASE(removing_by_handle_spares_a_later_slot),
 	    CASE(removal_wakes_the_waiters_at_once),
 	    CASE(removal_of_the_domain_wakes_its_waiters),
 	    CASE(deleted_domain_is_found_by_the_recheck),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * After babus_slot_reserve() the next publishes take no page fault and no memory, whatever
- * the slot has been through; and it says how much it has done.
+ * happened to the slot before. It returns how much it has done.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@ static void publish_some(babus_slot *slot, size_t size, unsigned count)
 		assert_int_equal(babus_slot_publish(slot, data, size, NULL, NULL), 0);
 }
 
-/* The odd page that the kernel moves; none for a message. */
+/* Room for the odd page that the kernel moves; not for one a message. */
 static void assert_no_fault(babus_slot *slot, size_t size, unsigned count)
 {
 	uint64_t bytes = bytes_of_slot();
@@ -49,7 +49,10 @@ static void assert_no_fault(babus_slot *slot, size_t size, unsigned count)
 	assert_int_equal(bytes_of_slot(), bytes);
 }
 
-/* A handle whose page tables are empty, and one publish elsewhere, so that the code is there. */
+/*
+ * A handle whose page tables are empty, after one publish elsewhere, so that the code is in
+ * memory.
+ */
 static babus_slot *open_cold(void)
 {
 	static bool warm;
@@ -74,7 +77,7 @@ static void make(size_t max_size)
 	babus_slot_close(make_slot_with("s", &opts));
 }
 
-static void fresh_slot(void **state)
+static void reserve_in_a_fresh_slot(void **state)
 {
 	babus_slot *slot;
 
@@ -86,7 +89,7 @@ static void fresh_slot(void **state)
 	babus_slot_close(slot);
 }
 
-static void slot_with_a_history_of_small_messages(void **state)
+static void reserve_after_small_messages(void **state)
 {
 	babus_slot *slot, *others;
 
@@ -104,7 +107,7 @@ static void slot_with_a_history_of_small_messages(void **state)
 	}
 }
 
-static void slot_whose_memory_is_there_already(void **state)
+static void reserve_where_memory_is_there_already(void **state)
 {
 	babus_slot *slot, *others;
 	uint64_t bytes;
@@ -123,7 +126,7 @@ static void slot_whose_memory_is_there_already(void **state)
 	babus_slot_close(others);
 }
 
-static void slot_that_was_trimmed(void **state)
+static void reserve_after_a_trim(void **state)
 {
 	babus_slot *slot;
 
@@ -143,8 +146,8 @@ static void slot_that_was_trimmed(void **state)
 	babus_slot_close(slot);
 }
 
-/* Fewer than the slot keeps: so many publishes are without a fault. */
-static void a_few(void **state)
+/* Fewer than the slot keeps: that many publishes take no fault. */
+static void reserve_of_a_few(void **state)
 {
 	babus_slot *slot;
 
@@ -164,7 +167,7 @@ static void a_few(void **state)
 	}
 }
 
-static void messages_that_readers_hold(void **state)
+static void reserve_while_readers_hold_messages(void **state)
 {
 	enum {
 		HELD = 3
@@ -191,8 +194,8 @@ static void messages_that_readers_hold(void **state)
 
 static const size_t held_sizes[] = {4096, 65536, MIB};
 
-/* Readers let go of them after the reserve, and publishes come to their buffers. */
-static void displaced_messages_that_readers_give_back_later(void **state)
+/* Readers release them after the reserve, and publishes reach their buffers. */
+static void reserve_while_readers_hold_displaced_messages(void **state)
 {
 	enum {
 		HELD = 3
@@ -224,7 +227,7 @@ static void displaced_messages_that_readers_give_back_later(void **state)
 	}
 }
 
-static void loans_that_others_give_back_later(void **state)
+static void reserve_while_others_hold_loans(void **state)
 {
 	enum {
 		LENT = LOANS - 2 /* and a token for each publisher */
@@ -272,7 +275,7 @@ static void small_messages_rotate_and_all_they_use_is_there(void **state)
 
 /* --- what it returns ------------------------------------------------------------------- */
 
-static void it_returns_how_many_buffers_are_populated(void **state)
+static void reserve_returns_how_many_buffers_are_populated(void **state)
 {
 	babus_slot *slot;
 
@@ -289,7 +292,7 @@ static void it_returns_how_many_buffers_are_populated(void **state)
 	babus_slot_close(slot);
 }
 
-static void it_leaves_out_what_others_are_filling(void **state)
+static void reserve_leaves_out_what_others_are_filling(void **state)
 {
 	babus_slot *slot, *others;
 	struct babus_loan loan;
@@ -307,7 +310,7 @@ static void it_leaves_out_what_others_are_filling(void **state)
 	babus_slot_close(slot);
 }
 
-static void messages_survive_it(void **state)
+static void messages_survive_a_reserve(void **state)
 {
 	struct babus_message message;
 	babus_slot *slot, *reads;
@@ -337,24 +340,24 @@ static void messages_survive_it(void **state)
 static int run(void)
 {
 	const struct CMUnitTest quiet[] = {
-	    CASE(fresh_slot),
-	    CASE(slot_with_a_history_of_small_messages),
-	    CASE(slot_whose_memory_is_there_already),
-	    CASE(slot_that_was_trimmed),
-	    CASE(a_few),
-	    CASE(messages_that_readers_hold),
-	    CASE(displaced_messages_that_readers_give_back_later),
-	    CASE(loans_that_others_give_back_later),
+	    CASE(reserve_in_a_fresh_slot),
+	    CASE(reserve_after_small_messages),
+	    CASE(reserve_where_memory_is_there_already),
+	    CASE(reserve_after_a_trim),
+	    CASE(reserve_of_a_few),
+	    CASE(reserve_while_readers_hold_messages),
+	    CASE(reserve_while_readers_hold_displaced_messages),
+	    CASE(reserve_while_others_hold_loans),
 	    CASE(small_messages_rotate_and_all_they_use_is_there),
 	};
 	const struct CMUnitTest counts[] = {
-	    CASE(it_returns_how_many_buffers_are_populated),
-	    CASE(it_leaves_out_what_others_are_filling),
-	    CASE(messages_survive_it),
+	    CASE(reserve_returns_how_many_buffers_are_populated),
+	    CASE(reserve_leaves_out_what_others_are_filling),
+	    CASE(messages_survive_a_reserve),
 	};
 	int failed = 0;
 
-	/* A sanitizer, or an emulator, faults for itself. */
+	/* A sanitizer or an emulator takes faults of its own. */
 	if (!SUPPORT_SANITIZED && support_madvise_works())
 		failed = cmocka_run_group_tests_name("publishes_after_a_reserve_do_not_fault",
 						     quiet, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What limits the files that a process makes, and signals that come meanwhile. */
+/* Limits of file sizes, and signals that come meanwhile. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ static void create_beyond_the_largest_file(void *arg)
 		     -EFBIG);
 	EXPECT(strstr(babus_error_detail(), "ulimit -f"));
 	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_READ, NULL, &slot), -ENOENT);
-	/* One that is small enough can be made, and one that is there be used. */
+	/* A slot that is small enough can be made, and an existing one used. */
 	EXPECT_EQUAL(babus_slot_open(domain, "s", BABUS_PUBLISH | BABUS_CREATE, &opts, &slot), 0);
 	EXPECT_EQUAL(babus_slot_publish(slot, "x", 1, NULL, NULL), 0);
 	EXPECT_EQUAL(babus_slot_open(domain, "large", BABUS_PUBLISH, NULL, &slot), 0);
@@ -53,7 +53,7 @@ static void create_domains_beyond_the_largest_file(void *arg)
 	EXPECT(!setrlimit(RLIMIT_FSIZE, &limit));
 	EXPECT_EQUAL(babus_domain_open("new", BABUS_CREATE, NULL, &domain), -EFBIG);
 	EXPECT(access(root_file("babus.new"), F_OK) < 0 && errno == ENOENT);
-	/* A directory that was there is not ours to remove. */
+	/* The library does not remove a directory that existed before. */
 	EXPECT_EQUAL(babus_domain_open("there", BABUS_CREATE, NULL, &domain), -EFBIG);
 	EXPECT(!access(root_file("babus.there"), F_OK));
 	limit.rlim_cur = limit.rlim_max;
@@ -69,8 +69,8 @@ static void domain_that_cannot_be_made_leaves_no_directory(void **state)
 }
 
 /*
- * In the place of the C library's: a signal came, so that it starts over. Older kernels do
- * that for each signal that is not blocked, and a timer could keep a caller for good.
+ * In place of the C library's: a signal came, so it starts over. Older kernels do that for each
+ * signal that is not blocked, and a timer could block a caller for good.
  */
 static unsigned interruptions, allocations;
 static bool was_blocked;

@@ -13,7 +13,7 @@ static babus_slot *make_from(uint64_t first_seq, uint32_t depth)
 	return make_slot_with("s", &opts);
 }
 
-/* Publish, and read by every way, across these numbers. */
+/* Publish across these numbers, and read in every way. */
 static void check_across(uint64_t first_seq, uint32_t depth)
 {
 	babus_slot *slot = make_from(first_seq, depth);
@@ -100,7 +100,7 @@ static void publish_past_the_last_number_is_eoverflow(void **state)
 	assert_int_equal(babus_loan_commit(&loan, NULL), -EOVERFLOW);
 	babus_loan_discard(&loan);
 
-	/* What is there stays readable. */
+	/* Existing messages stay readable. */
 	assert_int_equal(babus_slot_view(slot, BABUS_SEQ, BABUS_SEQ_MAX, &message), 0);
 	assert_text(&message, "last");
 	assert_int_equal(babus_slot_view(slot, BABUS_AGE, 2, &message), 0);

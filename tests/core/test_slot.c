@@ -66,7 +66,7 @@ static void defaults_are_as_documented(void **state)
 	babus_slot_close(slot);
 }
 
-static void info_tells_what_the_creator_asked_for(void **state)
+static void info_shows_what_the_creator_asked_for(void **state)
 {
 	struct babus_slot_options opts = small_options(3, 1000);
 	struct babus_slot_info info;
@@ -180,7 +180,7 @@ static void largest_geometry_works(void **state)
 	babus_slot_close(slot);
 }
 
-static void huge_messages_cost_no_memory_until_they_come(void **state)
+static void huge_messages_cost_no_memory_until_published(void **state)
 {
 	struct babus_slot_options opts = small_options(8, UINT64_C(4) << 30);
 	struct babus_slot_info info;
@@ -280,7 +280,7 @@ static void automatic_channels_spread_the_slots(void **state)
 		seen |= 1u << info.channel;
 		babus_slot_close(slot);
 	}
-	/* All of them, but the last, which is kept for news of the domain. */
+	/* All channels but the last, which is for news of the domain. */
 	assert_int_equal(seen, 0x7fffffff);
 }
 
@@ -297,7 +297,7 @@ static void failed_create_leaves_no_files(void **state)
 	assert_int_equal(report.leftovers, 0);
 }
 
-static void messages_stay_when_everybody_has_gone(void **state)
+static void messages_stay_when_all_processes_have_gone(void **state)
 {
 	babus_slot *slot = make_slot("s", 2, 16);
 	struct babus_message message;
@@ -473,18 +473,18 @@ static int run(void)
 	    CASE(missing_slot_is_enoent),
 	    CASE(bad_name_is_einval),
 	    CASE(defaults_are_as_documented),
-	    CASE(info_tells_what_the_creator_asked_for),
+	    CASE(info_shows_what_the_creator_asked_for),
 	    CASE(labels_of_the_longest_length_are_kept_whole),
 	    CASE(each_limit_of_the_geometry_is_einval_one_beyond),
 	    CASE(largest_geometry_works),
-	    CASE(huge_messages_cost_no_memory_until_they_come),
+	    CASE(huge_messages_cost_no_memory_until_published),
 	    CASE(other_geometry_is_eexist_where_it_must_be_exact),
 	    CASE(same_geometry_opens_and_other_options_do_not_matter),
 	    CASE(existing_slot_opens_without_options_whatever_its_geometry),
 	    CASE(exclusive_create_of_an_existing_slot_is_eexist),
 	    CASE(automatic_channels_spread_the_slots),
 	    CASE(failed_create_leaves_no_files),
-	    CASE(messages_stay_when_everybody_has_gone),
+	    CASE(messages_stay_when_all_processes_have_gone),
 	    CASE(racing_creators_end_up_on_one_slot),
 	    CASE(only_one_of_racing_exclusive_creators_succeeds),
 	    CASE(open_or_create_survives_a_remover),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads with the smallest stack there is, and how much of one each call needs. */
+/* Threads with the smallest stack possible, and how much stack each call needs. */
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -80,7 +80,7 @@ static void *do_everything(void *arg)
 	return NULL;
 }
 
-/* Publishes until it has to look for displaced buffers, again and again. */
+/* Publish until it looks for displaced buffers, again and again. */
 static void *publish_all_around(void *arg)
 {
 	struct babus_slot_options opts = large_tables();
@@ -112,7 +112,7 @@ static void run_with_the_smallest_stack(void *(*run)(void *))
 	pthread_attr_destroy(&attr);
 }
 
-/* Bytes of a stack that a thread has used, its own block at the top included. */
+/* Bytes of stack that a thread has used, its own block at the top included. */
 static size_t stack_used(void *(*run)(void *))
 {
 	unsigned char *stack = mmap(NULL, PAINTED, PROT_READ | PROT_WRITE,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the headers declare safe for any thread, done by many at once on the same
- * handles: for ThreadSanitizer, and for results that no order of the calls explains.
- * stress_threads looks at the data; here it is the breadth of the interface.
+ * What the headers declare safe for any thread, done by many at once on the same handles: for
+ * ThreadSanitizer, and to find results that no order of the calls explains. stress_threads checks
+ * the data; this test covers the whole interface.
  */
 #include <errno.h>
 #include <poll.h>
@@ -37,7 +37,7 @@ static bool one_of(int result, const int *allowed)
 /* 0 or one of these. */
 #define EXPECT_ONE_OF(call, ...) EXPECT(one_of((call), (const int[]){__VA_ARGS__, 0}))
 
-/* Run each act in EACH threads; `first` until the others are done. */
+/* Run each act in EACH threads; run `first` until the others are done. */
 static void run_at_once(void *(*first)(void *), void *(*const acts[])(void *), size_t count)
 {
 	pthread_t leader, threads[16];
@@ -96,7 +96,7 @@ static void *ask_domain(void *arg)
 
 static void *create_and_remove(void *arg)
 {
-	/* Small: qemu (7.2) never forgets what it knew of an address. */
+	/* Small: qemu (7.2) never forgets what it knew about an address. */
 	struct babus_slot_options opts = small_options(4, SIZE);
 	babus_slot *mine;
 
@@ -150,7 +150,7 @@ static void any_thread_may_use_a_domain(void **state)
 	babus_slot_close(slot);
 }
 
-/* --- the very first handles of a process ---------------------------------------------- */
+/* --- the first handles of a process -------------------------------------------------- */
 
 static void be_first(void *arg)
 {
@@ -160,7 +160,7 @@ static void be_first(void *arg)
 	run_at_once(NULL, acts, sizeof(acts) / sizeof(*acts));
 }
 
-/* In a process that has opened nothing yet, nor has its parent: the first case. */
+/* In a process that has opened nothing yet, as its parent has not: the first case. */
 static void threads_may_open_the_first_domain_at_once(void **state)
 {
 	(void)state;
@@ -288,7 +288,7 @@ static void *wait_on(void *arg)
 		int result = babus_waiter_wait(waiter, deadline, &event, 1);
 
 		EXPECT(result > 0 || result == -ETIMEDOUT || result == -ECANCELED);
-		/* Its name stays, though another thread stops watching. */
+		/* Its name stays valid, though another thread stops watching. */
 		if (result > 0 && event.slot)
 			EXPECT_EQUAL(babus_name_check(event.slot), 0);
 		/* Others may have been removed meanwhile. */
@@ -351,7 +351,7 @@ static void a_waiter_may_be_changed_from_any_thread_while_one_waits(void **state
 	(void)state;
 	slot = make_roomy("s");
 	assert_int_equal(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
-	/* Anew each time: it is the making of the descriptor that is tried. */
+	/* A new one each time: opening the descriptor is under test. */
 	for (int i = 0; i < 10; i++) {
 		descriptors = count_descriptors();
 		assert_int_equal(babus_waiter_open(bus, NULL, &waiter), 0);

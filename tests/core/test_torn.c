@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A copy is whole or not returned, whatever a hostile subscriber does to the reader's
- * pin: in the gap between the look at the record and the copying the pin is cleared,
- * and others do what they like with the buffer. Nothing happens by chance here: the gap
- * is found by counting steps of the core.
+ * A copy is whole or not returned, whatever a hostile subscriber does to the reader's pin. In the
+ * gap between the look at the record and the copying, the pin is cleared, and others do anything
+ * with the buffer. Nothing is left to chance: counting steps of the core finds the gap.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -20,7 +19,7 @@ enum {
 	DEPTH = 2
 };
 
-/* The reader's looks at a record before it copies, and the one at which others act. */
+/* The reader's looks at a record before it copies, and the look at which others act. */
 static unsigned looks, look_to_act, settled;
 static atomic_bool counting;
 static void (*act)(void);
@@ -91,7 +90,7 @@ static uint32_t newest_buffer(babus_slot *slot)
 	return cell_buffer(cell_get(&ring->cells[ring_index(ring, newest)]));
 }
 
-/* Take loans until one is of this buffer, and fill all of them. */
+/* Take loans until one is in this buffer, and fill all of them. */
 static void fill_loan_of(babus_slot *slot, uint32_t buffer)
 {
 	struct babus_loan loan = {.buffer = UINT32_MAX};
@@ -102,7 +101,7 @@ static void fill_loan_of(babus_slot *slot, uint32_t buffer)
 	}
 }
 
-/* A publisher fills a loan of the message's buffer; then it forgets, or dies. */
+/* A publisher fills a loan in the message's buffer; then it discards it, or dies. */
 static void lend_and(void (*end)(uint32_t buffer))
 {
 	uint32_t buffer = newest_buffer(reads);
@@ -147,7 +146,9 @@ static void die_with_it(uint32_t buffer)
 
 static void trim_it(uint32_t buffer)
 {
-	/* As somebody who dies in the middle of it: FREE, owned, its pages given back. */
+	/*
+	 * As left by a process that died in the middle of it: FREE, owned, its pages given back.
+	 */
 	struct ring *ring = &publishes->ring;
 
 	EXPECT_EQUAL(ring_reclaim(ring), 0);
@@ -199,14 +200,14 @@ static void copy_is_whole_though(void (*trouble)(void))
 		assert_int_equal(copy(copied, SIZE, &message), 0);
 		assert_null(act);
 		assert_true(payload_matches(&message));
-		/* The one that was displaced meanwhile cannot be had any more. */
+		/* The message that was displaced meanwhile cannot be read any more. */
 		assert_true(message.seq >= seq + DEPTH);
 	}
 	babus_slot_close(reads);
 	babus_slot_close(publishes);
 }
 
-/* The buffer gets another message, and another after that. */
+/* The buffer gets another message, and one more after that. */
 static void use_it_again(void)
 {
 	uint32_t buffer = newest_buffer(reads);
@@ -224,7 +225,7 @@ static void copy_whose_pin_was_taken_away_starts_over(void **state)
 	copy_is_whole_though(use_it_again);
 }
 
-/* Until a copy that does not give up has tried often enough. */
+/* Until a copy has tried often enough, if it does not give up. */
 static void use_it_again_often(void)
 {
 	if (settled < 200)
@@ -251,7 +252,7 @@ static void copy_that_is_never_whole_is_ebusy(void **state)
 	babus_slot_close(publishes);
 }
 
-/* Each cell is ahead of the last one that was looked at. */
+/* Each cell is ahead of the last one that the reader looked at. */
 static void run_ahead(void)
 {
 	static uint64_t seq = 1;
@@ -293,7 +294,7 @@ static void view_that_is_overtaken_each_time_is_ebusy(void **state)
 	publishes = make_slot_with("s", &opts);
 	reads = open_slot("s", BABUS_READ);
 	publish_a_byte();
-	/* Displaced between the look at the cell and the look again. */
+	/* Displaced between the look at the cell and the second look. */
 	act_before = "pin_set";
 	act_always = publish_a_byte;
 	atomic_store(&counting, true);
@@ -313,7 +314,7 @@ static void go_round(void)
 		publish(publishes);
 }
 
-/* Its pin is honoured, so what the copy has is whole, and it need not start over. */
+/* Publishers honour its pin, so the copy is whole and need not start over. */
 static void copy_of_a_message_that_is_displaced_meanwhile_is_whole(void **state)
 {
 	static char copied[SIZE];
@@ -333,7 +334,7 @@ static void copy_of_a_message_that_is_displaced_meanwhile_is_whole(void **state)
 	babus_slot_close(publishes);
 }
 
-/* As its publisher leaves it that stops before it says that it is done. */
+/* As left by a publisher that stops before it says that it is done. */
 static void copy_of_a_message_that_is_owned_is_whole(void **state)
 {
 	static char copied[SIZE];
@@ -349,7 +350,7 @@ static void copy_of_a_message_that_is_owned_is_whole(void **state)
 	babus_slot_close(publishes);
 }
 
-static void copy_of_an_empty_message_is_checked_as_well(void **state)
+static void copy_of_an_empty_message_is_checked_too(void **state)
 {
 	struct babus_message message;
 
@@ -363,19 +364,19 @@ static void copy_of_an_empty_message_is_checked_as_well(void **state)
 	babus_slot_close(publishes);
 }
 
-static void copy_is_whole_though_a_publisher_closes_with_the_buffer_in_its_hands(void **state)
+static void copy_is_whole_though_a_publisher_closes_with_the_buffer_on_loan(void **state)
 {
 	(void)state;
 	copy_is_whole_though(lend_and_close);
 }
 
-static void copy_is_whole_though_a_publisher_dies_with_the_buffer_in_its_hands(void **state)
+static void copy_is_whole_though_a_publisher_dies_with_the_buffer_on_loan(void **state)
 {
 	(void)state;
 	copy_is_whole_though(lend_and_die);
 }
 
-static void copy_is_whole_though_one_that_trims_dies(void **state)
+static void copy_is_whole_though_a_trimming_publisher_dies(void **state)
 {
 	(void)state;
 	if (!support_madvise_works()) {
@@ -394,10 +395,10 @@ static int run(void)
 	    CASE(numbers_that_run_away_are_eproto),
 	    CASE(copy_of_a_message_that_is_displaced_meanwhile_is_whole),
 	    CASE(copy_of_a_message_that_is_owned_is_whole),
-	    CASE(copy_of_an_empty_message_is_checked_as_well),
-	    CASE(copy_is_whole_though_a_publisher_closes_with_the_buffer_in_its_hands),
-	    CASE(copy_is_whole_though_a_publisher_dies_with_the_buffer_in_its_hands),
-	    CASE(copy_is_whole_though_one_that_trims_dies),
+	    CASE(copy_of_an_empty_message_is_checked_too),
+	    CASE(copy_is_whole_though_a_publisher_closes_with_the_buffer_on_loan),
+	    CASE(copy_is_whole_though_a_publisher_dies_with_the_buffer_on_loan),
+	    CASE(copy_is_whole_though_a_trimming_publisher_dies),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Files cut off under their mappings, with the guard and without. */
+/* Files that are truncated while mapped, with the guard and without. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -21,7 +21,7 @@ static void run_deed(void *arg)
 	(*(void (**)(void))arg)();
 }
 
-/* Each case's deed runs in a child, for a signal handler is for a whole process. */
+/* Each act runs in a child, since a signal handler is for a whole process. */
 static int end_of(void (*deed)(void))
 {
 	return child_wait(child_start(run_deed, &deed));
@@ -92,7 +92,7 @@ static void lose_the_slot(void)
 	EXPECT_EQUAL(babus_waiter_open(babus_slot_domain(slot), NULL, &waiter), 0);
 	EXPECT_EQUAL(babus_waiter_add(waiter, reader, NULL), 0);
 	EXPECT(!truncate(domain_file("s.slot"), 0));
-	/* The view reads as zeros; who looks at it is not killed. */
+	/* The view reads as zeros; a process that reads it is not killed. */
 	for (size_t i = 0; i < message.size; i += 100)
 		EXPECT(((const char *)message.data)[i] == 0);
 	expect_lost(slot);
@@ -122,7 +122,7 @@ static void lose_the_payload(void)
 	struct babus_message message;
 
 	EXPECT_EQUAL(babus_guard_install(), 0);
-	/* All tables stay, the messages go. */
+	/* All tables stay, the messages are gone. */
 	EXPECT(!truncate(domain_file("s.slot"), 8192));
 	EXPECT_EQUAL(babus_slot_copy(slot, BABUS_LATEST, 0, data, SIZE, &message), -EIO);
 	memset(data, 'd', SIZE);
@@ -158,7 +158,7 @@ static void publish_into_a_truncated_payload_is_eio(void **state)
 	in_child(publish_into_nothing);
 }
 
-/* The call that comes across it first, one a child. */
+/* The first call that meets it; one a child. */
 static int first_call(unsigned which, babus_slot *slot)
 {
 	struct babus_loan loan;
@@ -195,7 +195,7 @@ static void first_call_on_a_truncated_slot_is_eio_already(void **state)
 	}
 }
 
-/* What is called, and what is left of the file. */
+/* The call, and what is left of the file. */
 struct remains {
 	unsigned call;
 	off_t size;
@@ -230,7 +230,7 @@ static void trim_and_reserve_of_a_part_of_a_slot_are_eio(void **state)
 			struct remains remains = {call, sizes[i / 2]};
 
 			make_two();
-			/* What has memory already is not populated, and only looked at. */
+			/* Existing memory is not populated, only looked at. */
 			if (i % 2)
 				reserve_all();
 			child_join(child_start(reserve_or_trim_what_is_left, &remains));
@@ -273,7 +273,7 @@ static void lose_the_domain(void)
 	EXPECT(error == -EIO || error == 0);
 	EXPECT_EQUAL(babus_domain_changes(domain, &changes), -EIO);
 	EXPECT_EQUAL(babus_domain_remove_slot(domain, "s"), -EIO);
-	/* What to publish without waking the waiters? Nothing crashes. */
+	/* How should it publish without waking the waiters? Nothing crashes. */
 	error = babus_slot_publish(slot, data, SIZE, NULL, NULL);
 	EXPECT(error == 0 || error == -EIO);
 	babus_slot_close(slot);
@@ -286,7 +286,7 @@ static void truncated_domain_is_eio(void **state)
 	in_child(lose_the_domain);
 }
 
-/* --- the program's own --------------------------------------------------------------- */
+/* --- the program's own faults -------------------------------------------------------- */
 
 static sigjmp_buf back;
 static volatile sig_atomic_t own;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is trusted and who may do what, with processes of several users. Needs root. */
+/* Which users are trusted, and what each may do, with processes of several users. Needs root. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -135,7 +135,7 @@ static void domain_of_a_user_named_as_trusted_opens(void **state)
 	as(BOB, trusts_alice);
 }
 
-static void domain_of_root_opens_for_everybody_its_mode_allows(void **state)
+static void domain_of_root_opens_for_all_users_that_its_mode_allows(void **state)
 {
 	(void)state;
 	make_domain(0755, 0, 0);
@@ -149,7 +149,7 @@ static void is_denied(void)
 	EXPECT_EQUAL(open_d(0, &domain), -EACCES);
 }
 
-static void domain_that_its_mode_closes_is_eacces(void **state)
+static void domain_closed_by_its_mode_is_eacces(void **state)
 {
 	(void)state;
 	make_domain(0700, 0, 0);
@@ -164,7 +164,7 @@ static void domain_shared_with_a_group_opens_for_its_members_only(void **state)
 	as(BOB, is_denied);
 }
 
-static void group_does_not_help_a_directory_writable_by_everybody(void **state)
+static void group_does_not_help_a_directory_writable_by_all(void **state)
 {
 	(void)state;
 	make_domain(0777, ALICE, TEAM);
@@ -187,7 +187,7 @@ static void owner_and_group_of_a_new_domain_are_as_asked(void **state)
 
 /* --- slots -------------------------------------------------------------------------- */
 
-/* A slot of root in a domain everybody may enter, with one message. */
+/* A slot of root in a domain that all may enter, with one message. */
 static babus_slot *make_shared_slot(mode_t mode)
 {
 	struct babus_slot_options opts = small_options(4, 64);
@@ -355,7 +355,7 @@ static void may_not_give_away(void)
 	EXPECT_EQUAL(babus_slot_open(domain, "s", 0, NULL, &slot), -ENOENT);
 }
 
-static void slot_given_to_somebody_else_is_eperm_and_leaves_nothing(void **state)
+static void slot_created_for_another_user_is_eperm_and_leaves_nothing(void **state)
 {
 	(void)state;
 	make_domain(01777, 0, 0);
@@ -397,10 +397,10 @@ static int run(void)
 	    CASE_ROOT(squatted_directory_is_eperm),
 	    CASE_ROOT(domain_of_a_stranger_is_eperm),
 	    CASE_ROOT(domain_of_a_user_named_as_trusted_opens),
-	    CASE_ROOT(domain_of_root_opens_for_everybody_its_mode_allows),
-	    CASE_ROOT(domain_that_its_mode_closes_is_eacces),
+	    CASE_ROOT(domain_of_root_opens_for_all_users_that_its_mode_allows),
+	    CASE_ROOT(domain_closed_by_its_mode_is_eacces),
 	    CASE_ROOT(domain_shared_with_a_group_opens_for_its_members_only),
-	    CASE_ROOT(group_does_not_help_a_directory_writable_by_everybody),
+	    CASE_ROOT(group_does_not_help_a_directory_writable_by_all),
 	    CASE_ROOT(owner_and_group_of_a_new_domain_are_as_asked),
 	    CASE_ROOT(subscriber_without_write_permission_reads_waits_and_pins),
 	    CASE_ROOT(subscribers_mapping_is_read_only),
@@ -408,7 +408,7 @@ static int run(void)
 	    CASE_ROOT(slot_without_read_permission_is_eacces),
 	    CASE_ROOT(set_access_opens_it_to_new_handles),
 	    CASE_ROOT(slot_of_a_stranger_in_an_open_domain_is_eperm),
-	    CASE_ROOT(slot_given_to_somebody_else_is_eperm_and_leaves_nothing),
+	    CASE_ROOT(slot_created_for_another_user_is_eperm_and_leaves_nothing),
 	    CASE_ROOT(create_in_a_directory_without_write_permission_is_eacces),
 	    CASE_ROOT(group_of_a_slot_follows_a_setgid_directory),
 	};

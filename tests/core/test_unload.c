@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dlopen() and dlclose() of the library, by a program that is not linked with it
- * (its own copy, which the test's fixture uses, is another one). Closing all handles
- * leaves no thread, no descriptor and no mapping of a bus; the library itself stays.
+ * dlopen() and dlclose() of the library, by a program that is not linked with it. (The test's
+ * fixture has its own copy.) Closing all handles leaves no thread, no descriptor and no mapping
+ * of a domain; the library itself stays loaded.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -17,7 +17,7 @@
 
 #include "support.h"
 
-/* What the test calls in the library that it loads. */
+/* The functions that the test calls in the library that it loads. */
 static struct {
 	__typeof__(babus_domain_open) *domain_open;
 	__typeof__(babus_domain_close) *domain_close;
@@ -78,7 +78,7 @@ static unsigned count_threads(void)
 	return count;
 }
 
-/* A thread that was joined is listed until the kernel is done with it. */
+/* A joined thread is listed until the kernel is done with it. */
 static void expect_threads(unsigned count)
 {
 	int64_t deadline = now_ns() + 10 * SECOND;
@@ -88,7 +88,7 @@ static void expect_threads(unsigned count)
 	EXPECT_EQUAL(count_threads(), count);
 }
 
-/* How many mappings there are whose line contains `text`. */
+/* How many mappings have a line that contains `text`. */
 static unsigned count_mappings(const char *text)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -102,7 +102,7 @@ static unsigned count_mappings(const char *text)
 	return count;
 }
 
-/* Everything that starts or maps something, and the end of it. */
+/* Everything that starts a thread or maps a file, and its end. */
 static void use(unsigned threads)
 {
 	babus_domain *domain;
@@ -144,7 +144,7 @@ static void load_use_and_unload(void *arg)
 	(void)arg;
 	babus_domain_close(bus); /* of the fixture */
 	EXPECT_EQUAL(count_mappings(support_root), 0);
-	/* With the first one that is started a sanitizer starts one of its own. */
+	/* With the first thread a sanitizer starts one of its own. */
 	EXPECT(!pthread_create(&thread, NULL, stay, NULL));
 	threads = count_threads();
 	descriptors = count_descriptors();
@@ -200,7 +200,7 @@ static void fault_after_unloading(void *arg)
 	*page = 'x';
 }
 
-static void the_guards_handler_is_there_after_unloading(void **state)
+static void the_guards_handler_stays_after_unloading(void **state)
 {
 	(void)state;
 	assert_int_equal(child_wait(child_start(fault_after_unloading, NULL)), HANDLED);
@@ -210,7 +210,7 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(closing_all_handles_leaves_nothing_and_the_library_stays),
-	    CASE(the_guards_handler_is_there_after_unloading),
+	    CASE(the_guards_handler_stays_after_unloading),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

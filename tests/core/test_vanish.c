@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A domain whose files are deleted without its clients' doing: by rm -r, or by logind
- * at a user's logout. Calls that go to the files report it; none makes a slot there.
+ * A domain whose files are deleted past the library: by rm -r, or by logind at a user's logout.
+ * Calls that go to the files report it; none makes a slot there.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 static babus_slot *slot;
 
-/* --- ways to go ------------------------------------------------------------------------- */
+/* --- ways to vanish ------------------------------------------------------------------ */
 
 static void delete_all(void)
 {
@@ -59,7 +59,7 @@ static void replace_the_file(void)
 static void (*const ways[])(void) = {delete_all, delete_and_create_again, delete_the_file_alone,
 				     replace_the_file};
 
-/* --- calls that ask ---------------------------------------------------------------------- */
+/* --- calls that notice --------------------------------------------------------------- */
 
 static int check(void)
 {
@@ -158,7 +158,7 @@ static int set_access(void)
 	return babus_slot_set_access(slot, 0644, (uid_t)-1, (gid_t)-1);
 }
 
-/* They cannot tell without a system call: once another call has, they report it too. */
+/* They make no system call to notice: once another call has noticed, they report it too. */
 static int publish(void)
 {
 	return babus_slot_publish(slot, "x", 1, NULL, NULL);
@@ -209,7 +209,7 @@ static void try_way(void (*vanish)(void), int (*ask)(void))
 	babus_slot_close(slot);
 }
 
-static void each_call_that_asks_reports_it_and_then_all_do(void **state)
+static void each_call_that_goes_to_the_files_reports_it_and_then_all_do(void **state)
 {
 	for (size_t way = 0; way < sizeof(ways) / sizeof(*ways); way++) {
 		for (size_t i = 0; i < sizeof(asking) / sizeof(*asking); i++) {
@@ -223,7 +223,7 @@ static void each_call_that_asks_reports_it_and_then_all_do(void **state)
 	}
 }
 
-static void a_domain_that_is_there_stays_so(void **state)
+static void a_domain_that_exists_is_not_reported(void **state)
 {
 	(void)state;
 	slot = make_slot("s", 2, 64);
@@ -233,8 +233,8 @@ static void a_domain_that_is_there_stays_so(void **state)
 	babus_slot_close(slot);
 }
 
-/* Its files moved with the directory, which is still the one we have open. */
-static void a_renamed_directory_is_still_there(void **state)
+/* Its files moved with the directory, which is still the one that is open. */
+static void a_renamed_directory_is_still_the_domain(void **state)
 {
 	(void)state;
 	slot = make_slot("s", 2, 64);
@@ -248,9 +248,9 @@ static void a_renamed_directory_is_still_there(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    CASE(each_call_that_asks_reports_it_and_then_all_do),
-	    CASE(a_domain_that_is_there_stays_so),
-	    CASE(a_renamed_directory_is_still_there),
+	    CASE(each_call_that_goes_to_the_files_reports_it_and_then_all_do),
+	    CASE(a_domain_that_exists_is_not_reported),
+	    CASE(a_renamed_directory_is_still_the_domain),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting: events, and sets that change; stress_wake.c has the races. */
+/* Waiting: events, and sets that change. stress_wake.c has the races. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -100,7 +100,7 @@ static void message_wakes_the_sleeper_at_once(void **state)
 	babus_slot_close(slot);
 }
 
-static void wake_is_ecanceled_once_now_or_later(void **state)
+static void wake_is_reported_as_ecanceled_once_now_or_later(void **state)
 {
 	babus_waiter *waiter = open_waiter(0, NO_RECHECK);
 	struct babus_event event;
@@ -117,7 +117,7 @@ static void wake_is_ecanceled_once_now_or_later(void **state)
 	babus_waiter_close(waiter);
 }
 
-static void reader_added_while_it_sleeps_is_heard(void **state)
+static void reader_added_during_a_sleep_is_reported(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 16);
 	babus_waiter *waiter = open_waiter(0, NO_RECHECK);
@@ -135,7 +135,7 @@ static void reader_added_while_it_sleeps_is_heard(void **state)
 	babus_slot_close(slot);
 }
 
-static void reader_removed_while_it_sleeps_is_not_heard(void **state)
+static void reader_removed_during_a_sleep_is_not_reported(void **state)
 {
 	babus_slot *one = make_slot("one", 4, 16), *two = make_slot("two", 4, 16);
 	babus_reader *first = open_reader(one), *second = open_reader(two);
@@ -158,7 +158,7 @@ static void reader_removed_while_it_sleeps_is_not_heard(void **state)
 	babus_slot_close(two);
 }
 
-static void reader_that_goes_back_while_it_sleeps_is_heard(void **state)
+static void reader_that_goes_back_during_a_sleep_is_reported(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 16);
 	babus_waiter *waiter = open_waiter(0, NO_RECHECK);
@@ -228,7 +228,7 @@ static void domain_watch_reports_slots_that_come_and_go(void **state)
 	assert_null(sleeper.event.reader);
 	start_sleeper(&sleeper, waiter);
 	babus_slot_close(make_slot("again", 1, 16));
-	/* Perhaps the end of the removal was told apart from its start. */
+	/* The end of the removal may be reported apart from its start. */
 	assert_int_equal(end_sleeper(&sleeper), 1);
 	babus_waiter_close(waiter);
 }
@@ -240,10 +240,10 @@ static int run(void)
 	    CASE(readers_with_news_are_reported_in_turn),
 	    CASE(bad_options_are_einval),
 	    CASE(message_wakes_the_sleeper_at_once),
-	    CASE(wake_is_ecanceled_once_now_or_later),
-	    CASE(reader_added_while_it_sleeps_is_heard),
-	    CASE(reader_removed_while_it_sleeps_is_not_heard),
-	    CASE(reader_that_goes_back_while_it_sleeps_is_heard),
+	    CASE(wake_is_reported_as_ecanceled_once_now_or_later),
+	    CASE(reader_added_during_a_sleep_is_reported),
+	    CASE(reader_removed_during_a_sleep_is_not_reported),
+	    CASE(reader_that_goes_back_during_a_sleep_is_reported),
 	    CASE(set_errors_are_as_documented),
 	    CASE(domain_watch_reports_slots_that_come_and_go),
 	};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* More slots than channels: those of one channel are heard apart. */
+/* More slots than channels: slots of one channel are reported apart. */
 #include <stdio.h>
 
 #include "waiting.h"
 
-static void slots_beyond_the_channels_share_them_and_each_is_heard(void **state)
+static void slots_beyond_the_channels_share_them_and_each_is_reported(void **state)
 {
 	enum {
 		SLOTS = 100
@@ -68,7 +68,7 @@ static void neighbour_on_the_same_channel_does_not_end_a_wait(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    CASE(slots_beyond_the_channels_share_them_and_each_is_heard),
+	    CASE(slots_beyond_the_channels_share_them_and_each_is_reported),
 	    CASE(neighbour_on_the_same_channel_does_not_end_a_wait),
 	};
 

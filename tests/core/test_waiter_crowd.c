@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hundreds of waiters in one event loop: one thread serves them, only those with
- * news are told, and they go in any order.
+ * Hundreds of waiters in one event loop: one thread serves them, only those with news are
+ * reported, and they are closed in any order.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -76,7 +76,7 @@ static void end_crowd(struct crowd *crowd)
 	free(crowd);
 }
 
-/* Those that are told of have a message of this slot. Returns how many. */
+/* The waiters that are reported have a message of this slot: how many. */
 static unsigned serve_some(struct crowd *crowd, unsigned slot)
 {
 	struct epoll_event events[16];
@@ -105,7 +105,7 @@ static unsigned count_readers(const struct crowd *crowd, unsigned slot)
 	return count;
 }
 
-/* One message in each slot reaches all who read it, and nobody else. */
+/* One message in each slot reaches all its readers, and no others. */
 static void serve_all_slots(struct crowd *crowd)
 {
 	struct epoll_event event;
@@ -120,7 +120,7 @@ static void serve_all_slots(struct crowd *crowd)
 	assert_int_equal(epoll_wait(crowd->epoll, &event, 1, 0), 0);
 }
 
-static void hundreds_of_waiters_share_one_thread_and_only_those_with_news_are_told(void **state)
+static void hundreds_of_waiters_share_one_thread_and_only_those_with_news_are_reported(void **state)
 {
 	unsigned before = count_threads();
 	struct crowd *crowd = make_crowd();
@@ -133,7 +133,7 @@ static void hundreds_of_waiters_share_one_thread_and_only_those_with_news_are_to
 	assert_threads(before);
 }
 
-/* --- going ------------------------------------------------------------------------------------ */
+/* --- closing ------------------------------------------------------------------------- */
 
 struct noise {
 	babus_slot *const *slots;
@@ -163,7 +163,7 @@ static void shuffle(unsigned order[WAITERS])
 	}
 }
 
-/* Take what the noise has left, so that all are armed again. */
+/* Take what the other messages have left, so that all are armed again. */
 static void settle(struct crowd *crowd)
 {
 	for (unsigned i = 0; i < WAITERS; i++) {
@@ -177,7 +177,7 @@ static void settle(struct crowd *crowd)
 	}
 }
 
-static void waiters_go_in_any_order_while_messages_come_and_the_rest_are_served(void **state)
+static void waiters_close_in_any_order_while_the_others_are_served(void **state)
 {
 	unsigned before = count_threads(), order[WAITERS], gone = 0;
 	struct crowd *crowd = make_crowd();
@@ -198,7 +198,7 @@ static void waiters_go_in_any_order_while_messages_come_and_the_rest_are_served(
 		assert_threads(before + (gone < WAITERS));
 		settle(crowd);
 		serve_all_slots(crowd);
-		/* The handle may go before what was opened from it. */
+		/* The handle may be closed before what was opened from it. */
 		babus_domain_close(domain);
 		domain = NULL;
 		bus = NULL;
@@ -231,8 +231,7 @@ static void each_domain_handle_has_a_thread_of_its_own(void **state)
 	assert_threads(before);
 }
 
-/* --- when there is none left
- * ---------------------------------------------------------------------- */
+/* --- when no descriptor is left ------------------------------------------------------ */
 
 static void without_a_free_descriptor_it_is_emfile_and_nothing_stays(void **state)
 {
@@ -258,8 +257,8 @@ static void without_a_free_descriptor_it_is_emfile_and_nothing_stays(void **stat
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    CASE(hundreds_of_waiters_share_one_thread_and_only_those_with_news_are_told),
-	    CASE(waiters_go_in_any_order_while_messages_come_and_the_rest_are_served),
+	    CASE(hundreds_of_waiters_share_one_thread_and_only_those_with_news_are_reported),
+	    CASE(waiters_close_in_any_order_while_the_others_are_served),
 	    CASE(each_domain_handle_has_a_thread_of_its_own),
 	    CASE(without_a_free_descriptor_it_is_emfile_and_nothing_stays),
 	};

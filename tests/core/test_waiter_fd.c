@@ -45,7 +45,7 @@ static void end_loop(struct loop *loop)
 	babus_slot_close(loop->slot);
 }
 
-/* Serve what there is; returns how many messages that were. */
+/* Serve all that is there: how many messages. */
 static unsigned serve(struct loop *loop)
 {
 	struct babus_message message;
@@ -185,7 +185,7 @@ static void reader_that_goes_back_makes_it_readable_at_once(void **state)
 		assert_int_equal(babus_reader_seek(loop.reader, BABUS_START_SEQ, 2), 0);
 		assert_true(readable(loop.fd, 20000));
 		assert_int_equal(serve(&loop), 2);
-		/* To where it is, and to the end, is no news. */
+		/* A seek to its own position, and to the end, is no news. */
 		assert_int_equal(babus_reader_seek(loop.reader, BABUS_START_NEXT, 0), 0);
 		assert_int_equal(babus_reader_seek(loop.reader, BABUS_START_SEQ, 4), 0);
 	}
@@ -288,8 +288,8 @@ static void *publish_while_it_is_there(void *arg)
 	return NULL;
 }
 
-/* Those who have it mapped could go on for ever. */
-static void vanished_domain_is_told_though_messages_come(void **state)
+/* Clients that have it mapped could go on for ever. */
+static void vanished_domain_is_reported_though_messages_come(void **state)
 {
 	struct loop loop = make_loop(SECOND);
 	int64_t patience = now_ns() + 20 * SECOND * SUPPORT_SLOWER;
@@ -324,7 +324,7 @@ static int run(void)
 	    CASE(domain_watch_makes_it_readable),
 	    CASE(reader_that_goes_back_makes_it_readable_at_once),
 	    CASE(no_message_is_missed_by_an_epoll_loop),
-	    CASE(vanished_domain_is_told_though_messages_come),
+	    CASE(vanished_domain_is_reported_though_messages_come),
 	};
 
 	warm_up_threads();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals during waits; stress_signal.c has the races. */
+/* Signals during waits. stress_signal.c has the races. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -12,7 +12,7 @@
 
 static volatile sig_atomic_t signals;
 
-/* So many handlers do not run during one sleep that each of them ends. */
+/* Too many for one sleep: the handlers of one sleep cannot end all of them. */
 static void on_signal(int number)
 {
 	static const char text[] = "expected that a handler ends a sleep\n";
@@ -32,7 +32,7 @@ static void handle(int number, int flags)
 	EXPECT(!sigaction(number, &action, NULL));
 }
 
-/* Again and again: one that comes before the sleep does not end it. */
+/* Again and again: a signal before the sleep does not end it. */
 static void start_alarms(void)
 {
 	struct itimerval timer = {{.tv_usec = 5000}, {.tv_usec = 5000}};
@@ -77,7 +77,7 @@ static void handler_ends_a_sleep_with_eintr_whatever_its_flags(void **state)
 	babus_slot_close(slot);
 }
 
-/* --- signals that run no handler -------------------------------------------------------- */
+/* --- signals that run no handler ----------------------------------------------------- */
 
 static int gate;
 
@@ -196,7 +196,7 @@ static void signal_is_left_to_the_programs_threads(void **state)
 	sigaddset(&usr1, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &usr1, &before);
 	kill(getpid(), SIGUSR1);
-	/* A thread that did not block it would take it now. */
+	/* A thread that did not block the signal would take it now. */
 	usleep(20000);
 	sigpending(&pending);
 	assert_true(sigismember(&pending, SIGUSR1));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking for news before sleeping: bounded, adaptive, and off where it cannot pay. */
+/* Spinning before sleeping: bounded, adaptive, and off where it cannot pay. */
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -30,7 +30,10 @@ static void spinning_is_bounded_and_given_up_when_it_does_not_pay(void **state)
 	int64_t before;
 
 	(void)state;
-	/* In vain time after time: it spins ever more rarely, at waits 0, 2, 6, 14, 30, ... */
+	/*
+	 * If it is in vain time after time, it spins ever more rarely: at waits 0, 2, 6, 14, 30,
+	 * ...
+	 */
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(
 		    babus_waiter_wait(waiter, babus_deadline(30 * MILLISECOND), &event, 1),
@@ -63,7 +66,7 @@ static void spinning_waiter_sees_news_and_wakes(void **state)
 	babus_slot_close(slot);
 }
 
-/* --- what others see of it ---------------------------------------------------------------- */
+/* --- what publishers see of it ------------------------------------------------------- */
 
 /* A waiter that sleeps has marked its channels; one that spins has not. */
 static bool sleeps(void)
@@ -117,7 +120,7 @@ static void publishers_do_not_see_a_waiter_that_spins(void **state)
 
 	(void)state;
 	if (count_processors() == 1) {
-		printf("# one processor: nobody spins here\n");
+		printf("# one processor: no waiter spins here\n");
 		return;
 	}
 	scene = make_scene(30 * SECOND);
@@ -127,14 +130,14 @@ static void publishers_do_not_see_a_waiter_that_spins(void **state)
 	end_scene(&scene);
 }
 
-/* A processor for each thread is when spinning pays most. */
+/* Spinning pays most with a processor for each thread. */
 static void waiter_that_may_run_on_one_processor_only_spins(void **state)
 {
 	struct scene scene;
 
 	(void)state;
 	if (count_processors() == 1) {
-		printf("# one processor: nobody spins here\n");
+		printf("# one processor: no waiter spins here\n");
 		return;
 	}
 	stay_on_processor(0);
@@ -147,7 +150,7 @@ static void waiter_that_may_run_on_one_processor_only_spins(void **state)
 	end_scene(&scene);
 }
 
-static void nobody_spins_on_a_machine_with_one_processor(void **state)
+static void waiters_do_not_spin_on_a_machine_with_one_processor(void **state)
 {
 	struct spin spin;
 
@@ -164,7 +167,7 @@ static void nobody_spins_on_a_machine_with_one_processor(void **state)
 	assert_false(spin_try(&spin));
 }
 
-/* --- how much ------------------------------------------------------------------------------- */
+/* --- how much ------------------------------------------------------------------------ */
 
 static void single_wait_spins_no_longer_than_asked_for(void **state)
 {
@@ -178,14 +181,14 @@ static void single_wait_spins_no_longer_than_asked_for(void **state)
 	babus_waiter_close(waiter);
 }
 
-static void given_up_spinning_starts_again_when_news_come_soon(void **state)
+static void given_up_spinning_starts_again_when_news_comes_soon(void **state)
 {
 	struct babus_event event;
 	struct scene scene;
 
 	(void)state;
 	if (count_processors() == 1) {
-		printf("# one processor: nobody spins here\n");
+		printf("# one processor: no waiter spins here\n");
 		return;
 	}
 	scene = make_scene(20 * SECOND);
@@ -204,7 +207,7 @@ static void given_up_spinning_starts_again_when_news_come_soon(void **state)
 	end_scene(&scene);
 }
 
-/* Two that answer each other and both sleep find out only by trying. */
+/* Two threads that answer each other and both sleep find out only by trying. */
 static void spinning_is_tried_again_and_again(void **state)
 {
 	struct spin spin;
@@ -249,7 +252,7 @@ static void *publish_late(void *arg)
 }
 
 /* They come soon after it fell asleep, but spinning could not have caught one. */
-static void spinning_ends_if_news_always_come_after_it(void **state)
+static void spinning_ends_if_news_always_comes_after_it(void **state)
 {
 	enum {
 		ROUNDS = 30
@@ -269,7 +272,7 @@ static void spinning_ends_if_news_always_come_after_it(void **state)
 		assert_int_equal(babus_waiter_wait(scene.waiter, BABUS_FOREVER, &event, 1), 1);
 		take_next(scene.reader);
 	}
-	/* Half the rounds took 675 ms; spinning in vain 30 ms of each would be 450. */
+	/* Half the rounds took 675 ms; spinning in vain for 30 ms of each would be 450. */
 	assert_true(cpu_ns() - before < 20 * MILLISECOND * SUPPORT_SLOWER);
 	pthread_join(thread, NULL);
 	gate_close(late.started);
@@ -284,11 +287,11 @@ static int run(void)
 	    CASE(spinning_waiter_sees_news_and_wakes),
 	    CASE(publishers_do_not_see_a_waiter_that_spins),
 	    CASE(waiter_that_may_run_on_one_processor_only_spins),
-	    CASE(nobody_spins_on_a_machine_with_one_processor),
+	    CASE(waiters_do_not_spin_on_a_machine_with_one_processor),
 	    CASE(single_wait_spins_no_longer_than_asked_for),
-	    CASE(given_up_spinning_starts_again_when_news_come_soon),
+	    CASE(given_up_spinning_starts_again_when_news_comes_soon),
 	    CASE(spinning_is_tried_again_and_again),
-	    CASE(spinning_ends_if_news_always_come_after_it),
+	    CASE(spinning_ends_if_news_always_comes_after_it),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -31,7 +31,7 @@ static void wait_ends_at_its_deadline_and_not_before(void **state)
 	}
 }
 
-static void deadline_in_the_past_looks_once(void **state)
+static void deadline_in_the_past_polls_once(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 16);
 	babus_waiter *waiter = open_waiter(0, 0);
@@ -61,7 +61,7 @@ static void longest_times_do_not_overflow(void **state)
 	babus_waiter_close(waiter);
 }
 
-/* --- never early, whatever happens meanwhile --------------------------------------------- */
+/* --- never early --------------------------------------------------------------------- */
 
 enum {
 	DEADLINES = 1000
@@ -126,7 +126,7 @@ static void *publish_until_told(void *arg)
 	return NULL;
 }
 
-/* Were it a time to sleep and not a moment, it would start anew with each wake-up. */
+/* If the deadline were a duration and not a moment, it would start again with each wake-up. */
 static void wake_ups_for_others_do_not_move_the_deadline(void **state)
 {
 	struct babus_slot_options opts = small_options(4, 16);
@@ -185,7 +185,7 @@ static void wait_for_ever_outlasts_its_re_checks(void **state)
 	babus_slot_close(slot);
 }
 
-static void deadline_is_that_long_from_now(void **state)
+static void deadline_is_the_timeout_from_now(void **state)
 {
 	static const int64_t timeouts[] = {0, 1, MILLISECOND, 3600 * SECOND};
 
@@ -205,12 +205,12 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(wait_ends_at_its_deadline_and_not_before),
-	    CASE(deadline_in_the_past_looks_once),
+	    CASE(deadline_in_the_past_polls_once),
 	    CASE(longest_times_do_not_overflow),
 	    CASE(no_wait_ends_before_its_deadline),
 	    CASE(wake_ups_for_others_do_not_move_the_deadline),
 	    CASE(wait_for_ever_outlasts_its_re_checks),
-	    CASE(deadline_is_that_long_from_now),
+	    CASE(deadline_is_the_timeout_from_now),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -117,7 +117,7 @@ static void changed_access_is_a_change(void **state)
 	babus_slot_close(slot);
 }
 
-static void changed_access_is_told_beside_a_new_slot(void **state)
+static void changed_access_is_reported_beside_a_new_slot(void **state)
 {
 	babus_slot *slot = make_slot("s", 1, 16);
 	babus_waiter *waiter = open_watcher();
@@ -146,7 +146,7 @@ static void make_many(unsigned count)
 	}
 }
 
-static void more_than_there_is_room_for_come_with_the_next_waits(void **state)
+static void events_beyond_the_room_come_with_the_next_waits(void **state)
 {
 	babus_waiter *waiter = open_watcher();
 	struct babus_event events[7];
@@ -163,7 +163,7 @@ static void more_than_there_is_room_for_come_with_the_next_waits(void **state)
 			snprintf(name, sizeof(name), "s%02u", count);
 			assert_event(&events[i], BABUS_EVENT_APPEARED, name);
 		}
-		/* What changes meanwhile comes after them. */
+		/* Later changes come after them. */
 		if (count == 14)
 			remove_slot("s00");
 	}
@@ -210,7 +210,7 @@ static void watching_begins_and_ends_once(void **state)
 	make("s");
 	assert_int_equal(babus_waiter_unwatch_domain(waiter), 0);
 	assert_int_equal(babus_waiter_unwatch_domain(waiter), -ENOENT);
-	/* What was not reported never is. */
+	/* What was not reported before the end never is. */
 	make("t");
 	assert_no_news(waiter);
 	assert_int_equal(babus_waiter_watch_domain(waiter, &user), 0);
@@ -255,7 +255,7 @@ static void readers_and_slots_share_the_events(void **state)
 	assert_ptr_equal(events[1].reader, reader);
 	assert_ptr_equal(events[1].user, slot);
 	assert_null(events[1].slot);
-	/* And one after the other where there is room for one. */
+	/* And one after the other if there is room for one. */
 	make("t");
 	assert_int_equal(babus_waiter_wait(waiter, BABUS_NOW, events, 1), 1);
 	assert_event(&events[0], BABUS_EVENT_APPEARED, "t");
@@ -290,8 +290,8 @@ static void sleeper_is_woken_by_each_kind(void **state)
 	babus_slot_close(slot);
 }
 
-/* A listing needs a descriptor, and a message none. */
-static void without_a_free_descriptor_readers_are_reported_still(void **state)
+/* A listing needs a descriptor, and a message needs none. */
+static void without_a_free_descriptor_readers_are_still_reported(void **state)
 {
 	struct babus_event events[ROOM];
 	struct rlimit before, none;
@@ -329,9 +329,9 @@ static void without_a_free_descriptor_readers_are_reported_still(void **state)
 	babus_slot_close(slot);
 }
 
-/* --- what was not announced ------------------------------------------------------------- */
+/* --- unannounced changes ------------------------------------------------------------- */
 
-/* As a remover, or a creator, that dies before it can announce that. */
+/* As by a remover, or a creator, that dies before it can announce the change. */
 static void take_away(void)
 {
 	assert_int_equal(rename(domain_file("s.slot"), root_file("away")), 0);
@@ -400,7 +400,7 @@ static void what_the_dead_did_is_seen(int (*wait)(babus_waiter *, struct babus_e
 	babus_waiter_close(waiter);
 }
 
-static void slots_of_the_dead_are_seen_at_the_re_check(void **state)
+static void changes_by_dead_processes_are_seen_at_the_re_check(void **state)
 {
 	(void)state;
 	what_the_dead_did_is_seen(sleep_for_events);
@@ -408,8 +408,8 @@ static void slots_of_the_dead_are_seen_at_the_re_check(void **state)
 	what_the_dead_did_is_seen(poll_descriptor);
 }
 
-/* Beside news that never end. */
-static void a_busy_waiter_sees_the_slots_of_the_dead_too(void **state)
+/* Beside news that never ends. */
+static void a_busy_waiter_sees_changes_by_dead_processes_too(void **state)
 {
 	babus_waiter *waiter = open_waiter(0, 50 * MILLISECOND);
 	int64_t deadline = babus_deadline(20 * SECOND);
@@ -443,16 +443,16 @@ static int run(void)
 	    CASE(slot_created_again_between_looks_is_another),
 	    CASE(slot_that_came_and_went_between_looks_is_a_change),
 	    CASE(changed_access_is_a_change),
-	    CASE(changed_access_is_told_beside_a_new_slot),
-	    CASE(more_than_there_is_room_for_come_with_the_next_waits),
+	    CASE(changed_access_is_reported_beside_a_new_slot),
+	    CASE(events_beyond_the_room_come_with_the_next_waits),
 	    CASE(names_are_valid_until_the_next_wait),
 	    CASE(watching_begins_and_ends_once),
 	    CASE(what_is_left_to_report_ends_with_the_watch),
 	    CASE(readers_and_slots_share_the_events),
 	    CASE(sleeper_is_woken_by_each_kind),
-	    CASE(without_a_free_descriptor_readers_are_reported_still),
-	    CASE(slots_of_the_dead_are_seen_at_the_re_check),
-	    CASE(a_busy_waiter_sees_the_slots_of_the_dead_too),
+	    CASE(without_a_free_descriptor_readers_are_still_reported),
+	    CASE(changes_by_dead_processes_are_seen_at_the_re_check),
+	    CASE(a_busy_waiter_sees_changes_by_dead_processes_too),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

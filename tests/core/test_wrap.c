@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counters that start near their end. Those of 32 and 64 bits wrap, and nobody is the
- * worse for it; incarnations and sequence numbers end. test_seq.c has reading across
- * sequence numbers.
+ * Counters that start near their end. Those of 32 and 64 bits wrap without harm; incarnations and
+ * sequence numbers end. test_seq.c reads across sequence numbers.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -90,7 +89,7 @@ static void end_side(struct side *side)
 	babus_slot_close(side->slot);
 }
 
-/* One message to each, when all that came before have been seen. */
+/* One message to each slot, when all earlier ones have been seen. */
 static void publish_round(struct side sides[SIDES], uint64_t n, size_t size, uint64_t *random)
 {
 	for (unsigned i = 0; i < SIDES; i++) {
@@ -117,7 +116,7 @@ static void no_wake_up_is_lost_when_their_count_wraps(void **state)
 	for (unsigned episode = 0; episode < EPISODES; episode++) {
 		uint64_t end = n + ROUNDS;
 
-		/* Only we raise it, so we may set it at any time. */
+		/* Only this process raises it, so it may set it at any time. */
 		bus->map->event = UINT32_MAX - ROUNDS / 2;
 		while (n < end || !has_wrapped()) {
 			publish_round(sides, n++, 1, &random);
@@ -158,7 +157,7 @@ static void waiters_follow_numbers_across_word_sizes_and_to_the_last(void **stat
 
 /* --- counters of a domain -------------------------------------------------------------------- */
 
-static void changes_are_told_when_their_count_wraps(void **state)
+static void changes_are_reported_when_their_count_wraps(void **state)
 {
 	babus_waiter *waiter = open_waiter(0, NO_RECHECK);
 	struct babus_event event;
@@ -208,7 +207,7 @@ static void channels_are_given_out_when_their_count_wraps(void **state)
 
 static int gate;
 
-/* Publish and read under the last numbers that there are, and never end. */
+/* Publish and read under the last incarnations, and never end. */
 static void live_under_the_last_numbers(void *arg)
 {
 	struct babus_message message;
@@ -232,7 +231,7 @@ static struct babus_report find_dead(bool repair)
 	return report;
 }
 
-static void last_incarnations_live_and_die_like_others_and_then_it_is_eproto(void **state)
+static void last_incarnations_work_and_then_it_is_eproto(void **state)
 {
 	babus_slot *slot = make_slot("s", 4, 100), *late = NULL;
 	struct babus_message message;
@@ -262,7 +261,7 @@ static void last_incarnations_live_and_die_like_others_and_then_it_is_eproto(voi
 	assert_int_equal(report.dead_publishers, 1);
 	assert_int_equal(report.dead_readers, 1);
 	assert_int_equal(report.buffers, 1);
-	/* Who was there before goes on. */
+	/* Existing clients go on. */
 	publish_many(slot, 20);
 	assert_text(&message, "kept");
 	assert_int_equal(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
@@ -276,9 +275,9 @@ static int run(void)
 	const struct CMUnitTest cases[] = {
 	    CASE(no_wake_up_is_lost_when_their_count_wraps),
 	    CASE(waiters_follow_numbers_across_word_sizes_and_to_the_last),
-	    CASE(changes_are_told_when_their_count_wraps),
+	    CASE(changes_are_reported_when_their_count_wraps),
 	    CASE(channels_are_given_out_when_their_count_wraps),
-	    CASE(last_incarnations_live_and_die_like_others_and_then_it_is_eproto),
+	    CASE(last_incarnations_work_and_then_it_is_eproto),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
