@@ -28,13 +28,14 @@ rules() {
 	grep -rn --include='*.[ch]' 'volatile' core include | grep -v '__volatile__' |
 		rule 'no volatile in the core'
 
-	# A quoted include must be a file of the same directory, or made of one, or,
-	# outside the core, a file of tools/common.
+	# A quoted include must be a file of the same directory, or made of one, one of
+	# include/internal, or, outside the core, one of tools/common.
 	for dir in core fs tools tools/common tools/examples tools/bench; do
 		[ -d "$dir" ] || continue
 		grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$dir"/*.[ch] /dev/null |
 			while IFS=: read -r file line include; do
 				name=$(printf '%s' "$include" | sed 's/.*"\(.*\)".*/\1/')
+				case $name in internal/*) [ -f "include/$name" ] && continue ;; esac
 				case $dir:$name in core:*) ;; *:common/*) [ -f "tools/$name" ] && continue ;; esac
 				case $name in */*) bad=1 ;; *) bad=0 ;; esac
 				[ "$bad" = 0 ] && { [ -f "$dir/$name" ] || [ -f "$dir/${name%.h}.idl" ]; } || echo "$file:$line: $include"
