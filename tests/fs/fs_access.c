@@ -11,7 +11,7 @@
 #include "shell.h"
 #include "users.h"
 
-/* What a child tries as another user, and what must come of it: 0 or the error. */
+/* What a child tries as another user, and the expected result: 0 or the error. */
 struct attempt {
 	uid_t user;
 	gid_t group; /* supplementary; NO_GROUP: none */
@@ -170,7 +170,7 @@ static void write_permission_publishes(void **state)
 	babus_slot_close(slot);
 }
 
-static void a_group_gets_what_the_group_s_bits_say(void **state)
+static void a_group_gets_what_its_bits_allow(void **state)
 {
 	(void)state;
 	babus_slot_close(slot_with("x", 0640, 0, TEAM));
@@ -184,7 +184,7 @@ static void a_group_gets_what_the_group_s_bits_say(void **state)
 	attempt(BOB, NO_GROUP, "y", "latest", WRITE, EACCES);
 }
 
-static void an_owner_gets_what_the_owner_s_bits_say(void **state)
+static void an_owner_gets_what_its_bits_allow(void **state)
 {
 	(void)state;
 	babus_slot_close(slot_with("x", 0600, ALICE, ALICE));
@@ -210,7 +210,7 @@ static void a_permission_taken_away_is_gone_at_once(void **state)
 	babus_slot_close(slot);
 }
 
-static void only_who_may_write_the_domain_makes_and_removes_slots(void **state)
+static void only_users_that_may_write_the_domain_make_and_remove_slots(void **state)
 {
 	(void)state;
 	babus_slot_close(slot_with("x", 0666, 0, 0));
@@ -221,12 +221,12 @@ static void only_who_may_write_the_domain_makes_and_removes_slots(void **state)
 	attempt(ALICE, TEAM, "y", "", MKDIR, 0);
 	attempt(BOB, NO_GROUP, "z", "", MKDIR, EACCES);
 	attempt(BOB, NO_GROUP, "x", "", RMDIR, EACCES);
-	/* And who may publish: as without the mount. */
+	/* The right to publish is the same as without the mount. */
 	babus_slot_close(slot_with("w", 0644, 0, 0));
 	attempt(ALICE, TEAM, "w", "", RMDIR, EACCES);
 }
 
-static void a_slot_belongs_to_who_made_it(void **state)
+static void a_slot_belongs_to_its_creator(void **state)
 {
 	struct stat st;
 
@@ -284,15 +284,15 @@ static void chown_acts_on_the_slot(void **state)
 	babus_slot_close(slot);
 }
 
-static void the_domain_s_files_tell_only_of_slots_that_may_be_read(void **state)
+static void the_domain_s_files_show_only_slots_that_may_be_read(void **state)
 {
 	(void)state;
 	babus_slot_close(slot_with("x", 0600, 0, 0));
 	babus_slot_close(slot_with("y", 0644, 0, 0));
 	shell_run("bash",
 		  "as_alice() { setpriv --reuid 12345 --regid 12345 --clear-groups \"$@\"; };"
-		  "for f in info metrics; do as_alice cat .bus/$f > $T/told;"
-		  "grep -q '\"y\"' $T/told || exit 1; ! grep -q '\"x\"' $T/told || exit 2;"
+		  "for f in info metrics; do as_alice cat .bus/$f > $T/text;"
+		  "grep -q '\"y\"' $T/text || exit 1; ! grep -q '\"x\"' $T/text || exit 2;"
 		  "grep -q '\"x\"' .bus/$f || exit 3; done");
 }
 
@@ -313,7 +313,7 @@ static void an_open_file_keeps_the_access_that_it_had(void **state)
 	babus_slot_close(slot);
 }
 
-static void who_may_not_publish_makes_no_files_either(void **state)
+static void users_that_may_not_publish_make_no_files_either(void **state)
 {
 	(void)state;
 	babus_slot_close(slot_with("x", 0664, 0, TEAM));
@@ -322,7 +322,7 @@ static void who_may_not_publish_makes_no_files_either(void **state)
 	attempt(BOB, NO_GROUP, "x", "tmp", READ, 0);
 	attempt(BOB, NO_GROUP, "x", "tmp", WRITE, EACCES);
 	attempt(BOB, NO_GROUP, "x", "tmp", MOVE, EACCES);
-	/* As in any directory, who may write it may move what is another's. */
+	/* As in any directory, a user that may write it may move files of others. */
 	attempt(BOB, TEAM, "x", "tmp", CHMOD, EPERM);
 	attempt(BOB, TEAM, "x", "tmp", MOVE, 0);
 	attempt(BOB, TEAM, "x", "tmp", MOVE, ENOENT);
@@ -335,16 +335,16 @@ static int run(void)
 	    SHARED(a_private_slot_is_closed_to_others),
 	    SHARED(read_permission_subscribes_and_does_not_publish),
 	    SHARED(write_permission_publishes),
-	    SHARED(a_group_gets_what_the_group_s_bits_say),
-	    SHARED(an_owner_gets_what_the_owner_s_bits_say),
+	    SHARED(a_group_gets_what_its_bits_allow),
+	    SHARED(an_owner_gets_what_its_bits_allow),
 	    SHARED(a_permission_taken_away_is_gone_at_once),
-	    SHARED(only_who_may_write_the_domain_makes_and_removes_slots),
-	    SHARED(a_slot_belongs_to_who_made_it),
+	    SHARED(only_users_that_may_write_the_domain_make_and_remove_slots),
+	    SHARED(a_slot_belongs_to_its_creator),
 	    SHARED(chmod_acts_on_the_slot),
 	    SHARED(chown_acts_on_the_slot),
-	    SHARED(the_domain_s_files_tell_only_of_slots_that_may_be_read),
+	    SHARED(the_domain_s_files_show_only_slots_that_may_be_read),
 	    SHARED(an_open_file_keeps_the_access_that_it_had),
-	    SHARED(who_may_not_publish_makes_no_files_either),
+	    SHARED(users_that_may_not_publish_make_no_files_either),
 	};
 
 	return cmocka_run_group_tests_name("fs_access", tests, NULL, NULL);

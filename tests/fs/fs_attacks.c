@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Attempts of ordinary users to have root's babusfs do for them what they may
- * not do: by every call that changes a file, by links and renames in a domain
- * whose directory they may write, by descriptors, by races.
+ * Ordinary users try to make root's babusfs do for them what they may not do: by every call that
+ * changes a file, by links and renames in a domain whose directory they may write, by
+ * descriptors, by races.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +46,7 @@ static int try_open(const char *path, int flags)
 	return 0;
 }
 
-/* Through a descriptor that one has, by its name in /proc. */
+/* Through a descriptor that the process has, by its name in /proc. */
 static int try_again(const char *path, int flags, int more)
 {
 	char name[64];
@@ -117,7 +117,7 @@ static void change_what_may_be_read(void *arg)
 	EXPECT_EQUAL(TRIED(rename(dir, in_mount("y", ""))), -EACCES);
 }
 
-static void who_may_only_read_changes_nothing(void **state)
+static void users_that_may_only_read_change_nothing(void **state)
 {
 	babus_slot *slot = slot_with("x", 0644, 0, 0);
 	struct babus_slot_info info;
@@ -134,7 +134,7 @@ static void who_may_only_read_changes_nothing(void **state)
 	babus_slot_close(slot);
 }
 
-/* A slot that is closed to others; its name is all they may know. */
+/* A slot that is closed to others; its name is all they may learn. */
 static void learn_what_may_not_be_read(void *arg)
 {
 	static const char *const files[] = {"latest", "0", "wait", "stream", "info", "pub", "new"};
@@ -158,14 +158,14 @@ static void learn_what_may_not_be_read(void *arg)
 	}
 }
 
-static void who_may_not_read_learns_nothing(void **state)
+static void users_that_may_not_read_learn_nothing(void **state)
 {
 	(void)state;
 	babus_slot_close(slot_with("x", 0600, 0, 0));
 	child_join(child_start(learn_what_may_not_be_read, NULL));
 }
 
-/* What somebody opened for you is what you got. */
+/* A descriptor that another user opened for this process gives what it was opened for. */
 static void use_a_descriptor_of_root(void *arg)
 {
 	int fd = *(int *)arg;
@@ -192,7 +192,7 @@ static void a_descriptor_that_was_given_opens_nothing_more(void **state)
 	close(fd);
 }
 
-/* --- a domain that others may write --------------------------------------------------------- */
+/* --- a domain that others may write -------------------------------------------------- */
 
 static void only_an_owner_removes_from_a_sticky_domain(void **state)
 {
@@ -273,10 +273,10 @@ static void exchange(const struct race *race, bool back)
 			  RENAME_EXCHANGE));
 }
 
-/* Let the names of one's own slot and root's change places, and back. */
+/* Let the names of an own slot and of root's change places, and back. */
 static void swap_names(void *arg)
 {
-	static const struct timespec pause = {.tv_nsec = 300000}; /* for the others to get in */
+	static const struct timespec pause = {.tv_nsec = 300000}; /* for the others to enter */
 	const struct race *race = arg;
 	bool back = false;
 
@@ -300,7 +300,7 @@ static void expect_no_secret(const char *path)
 	close(fd);
 }
 
-/* Meanwhile do through the mount all that one may do with one's own. */
+/* Meanwhile, do through the mount all that a user may do with an own slot. */
 static void use_both(void *arg)
 {
 	static const char *const names[] = {"mine", "roots"};
@@ -359,7 +359,7 @@ static void a_race_of_names_gains_nothing(void **state)
 	babus_slot_close(mine);
 }
 
-/* A change of names is no removal: what was open under one of them is told by its file. */
+/* Exchanging names is no removal: each open file is still that of its own slot. */
 static void names_that_changed_places_mean_the_other_slot(void **state)
 {
 	babus_slot *roots, *mine;
@@ -376,7 +376,7 @@ static void names_that_changed_places_mean_the_other_slot(void **state)
 	assert_int_equal(babus_slot_info(roots, &info), 0);
 	race.roots = info.instance;
 	exchange(&race, false);
-	/* Files are looked at once a second. */
+	/* Files are checked once a second. */
 	shell_expect("bash",
 		     "until [ \"$(cat roots/latest)\" = mine ]; do sleep .1; done;"
 		     "until [ \"$(cat mine/latest)\" = \"root's message\" ]; do sleep .1; done;"
@@ -407,8 +407,8 @@ static void swap_slots(void *arg)
 			  RENAME_EXCHANGE);
 }
 
-/* She may take root's slot's name away; rmdir must not say for her that it is over. */
-static void rmdir_in_a_race_of_names_removes_one_s_own(void **state)
+/* The user may take away the name of root's slot; but rmdir must not announce its removal. */
+static void rmdir_in_a_race_of_names_removes_the_user_s_own_slot(void **state)
 {
 	struct babus_message message;
 	babus_slot *roots;
@@ -432,14 +432,14 @@ static void rmdir_in_a_race_of_names_removes_one_s_own(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LISTED(who_may_only_read_changes_nothing),
-	    LISTED(who_may_not_read_learns_nothing),
+	    LISTED(users_that_may_only_read_change_nothing),
+	    LISTED(users_that_may_not_read_learn_nothing),
 	    LISTED(a_descriptor_that_was_given_opens_nothing_more),
 	    LISTED(only_an_owner_removes_from_a_sticky_domain),
 	    LISTED(what_is_no_slot_is_not_followed),
 	    LISTED(a_race_of_names_gains_nothing),
 	    LISTED(names_that_changed_places_mean_the_other_slot),
-	    LISTED(rmdir_in_a_race_of_names_removes_one_s_own),
+	    LISTED(rmdir_in_a_race_of_names_removes_the_user_s_own_slot),
 	};
 
 	return cmocka_run_group_tests_name("fs_attacks", tests, NULL, NULL);

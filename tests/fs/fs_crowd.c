@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Thousands of readers blocked on one slot: what they cost, that one message
- * releases them all; and a storm of signals over readers, which leaves nothing
- * behind and takes nothing from those it spares.
+ * Thousands of readers blocked on one slot: what they cost, and that one message releases them
+ * all. And a storm of signals over readers: it leaves nothing behind, and the readers that it
+ * spares lose nothing.
  *
  * BABUS_STRESS_SECONDS is how long the storm lasts.
  */
@@ -37,7 +37,7 @@ static const char *const files[] = {"wait", "stream"};
 static struct shared {
 	_Atomic int64_t last_ns; /* when the last one was released */
 	_Atomic bool stop;
-	_Atomic uint64_t checked; /* messages that witnesses were given */
+	_Atomic uint64_t checked; /* messages that witnesses received */
 } * shared;
 
 static int crowd_setup(void **state)
@@ -71,7 +71,7 @@ static uint64_t metric(const char *name)
 	return strtoull(at + strlen(line), NULL, 10);
 }
 
-/* The daemon tells nobody that somebody blocks, so ask until it is so. */
+/* The daemon does not report that a reader blocks, so ask until it does. */
 static void await_metric(const char *name, uint64_t wanted)
 {
 	int64_t until = now_ns() + PATIENCE_MS * MILLISECOND;
@@ -118,7 +118,7 @@ static void read_together(void *arg)
 		pthread_join(threads[i], NULL);
 }
 
-/* Of all threads of the daemon, what awk adds up in one of their files in /proc. */
+/* Of all threads of the daemon: what awk adds up in a file of each in /proc. */
 static long daemon_sum(const char *file, const char *awk)
 {
 	char text[256];
@@ -169,7 +169,7 @@ static void one_message_releases_thousands_of_readers(void **state)
 	if (!SUPPORT_SANITIZED)
 		assert_in_range(memory, 1, 200 * 1000);
 	assert_in_range(cpu_ms, 0, 20 * (1 + took_s) * SUPPORT_SLOWER);
-	/* A look each second, and what asking for it takes; ThreadSanitizer looks too. */
+	/* A look each second, and the cost of asking; ThreadSanitizer looks too. */
 	if (!SUPPORT_SANITIZED)
 		assert_in_range(switches, 0, 7 + took_s);
 
@@ -208,7 +208,7 @@ static void be_victim(void *arg)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	/* An open may be interrupted as well. */
+	/* An open may be interrupted too. */
 	while ((fd = open(in_mount("x", files[*number / 2 % 2]), O_RDONLY | O_CLOEXEC)) < 0)
 		EXPECT(errno == EINTR);
 	for (;;) {
@@ -220,7 +220,7 @@ static void be_victim(void *arg)
 	}
 }
 
-/* Never signalled: is given all messages, in order, and then the last one, "0". */
+/* Never signalled: it receives all messages in order, and then the last one, "0". */
 static void be_witness(void *arg)
 {
 	const char *file = arg;
@@ -249,7 +249,7 @@ static void be_witness(void *arg)
 	close(fd);
 }
 
-/* About one in a millisecond: far less than the slot keeps for who is slow. */
+/* About one a millisecond: far fewer than the slot keeps for slow readers. */
 static void publish_numbers(void *arg)
 {
 	babus_slot *slot;
@@ -270,8 +270,8 @@ static void publish_numbers(void *arg)
 }
 
 /*
- * Nobody stays where no signal can reach him for a second: so many looks, which
- * take longer, as his way out does, if the machine has no time for us.
+ * No reader stays for a second where no signal can reach it: so many looks. On a busy machine the
+ * looks take longer, and so does the reader's way out.
  */
 static void assert_reachable(pid_t pid)
 {
@@ -353,7 +353,7 @@ enum {
 	LOOK = 100 /* messages between two looks at how far the reader is */
 };
 
-/* A reader who has stood still for half a second will get there before he misses any. */
+/* A reader that has stood still for half a second will get there before it misses any. */
 static void let_catch_up(uint64_t published)
 {
 	while (published - metric("babus_fs_delivered_total") > KEPT / 2)
@@ -406,7 +406,7 @@ enum {
 	LOOKS_EACH = 400
 };
 
-/* Opens, reads and asks, as often as it can; there is always something. */
+/* Opens, reads and asks as often as it can; there is always something. */
 static void look_on(void *arg)
 {
 	char text[64];
@@ -428,7 +428,7 @@ static void look_on(void *arg)
 	}
 }
 
-/* Two are for snapshots, one to look, one for the waiter. */
+/* Two are for snapshots, one for a look, one for the waiter. */
 static void many_at_once_need_few_pins(void **state)
 {
 	struct babus_slot_options opts = small_options(4, 64);

@@ -31,7 +31,7 @@ static void help_and_version_are_data(void **state)
 	}
 }
 
-static void wrong_usage_is_told_and_ends_with_2(void **state)
+static void wrong_usage_is_reported_with_status_2(void **state)
 {
 	(void)state;
 	babusfs_fails("", 2, "DOMAIN");
@@ -48,7 +48,7 @@ static void wrong_usage_is_told_and_ends_with_2(void **state)
 	babusfs_fails("-o hold=-1 test $P", 2, "hold");
 }
 
-static void a_bad_mount_point_is_told(void **state)
+static void a_bad_mount_point_is_reported(void **state)
 {
 	(void)state;
 	shell_run("bash", "echo > $T/file");
@@ -58,7 +58,7 @@ static void a_bad_mount_point_is_told(void **state)
 	babusfs_fails("-f test $T/no/such", 1, "no/such");
 }
 
-static void a_bad_domain_is_told(void **state)
+static void a_bad_domain_is_reported(void **state)
 {
 	(void)state;
 	babusfs_fails("a/b $P", 1, "a/b");
@@ -66,7 +66,7 @@ static void a_bad_domain_is_told(void **state)
 	babusfs_fails("--root $T/missing test $P", 1, "missing");
 }
 
-static void a_bad_configuration_is_told_with_its_line(void **state)
+static void a_bad_configuration_is_reported_with_its_line(void **state)
 {
 	(void)state;
 	shell_run("bash", "printf '[babusfs]\\nthreads = 2\\nnonsense = 1\\n' > $T/bad.ini");
@@ -134,7 +134,7 @@ static void a_domain_that_does_not_exist_is_made(void **state)
 
 /* --- options --------------------------------------------------------------------------------- */
 
-static void list_all_shows_what_else_there_is(void **state)
+static void list_all_shows_the_other_files(void **state)
 {
 	(void)state;
 	babus_slot_close(make_slot("x", 2, 4096));
@@ -210,7 +210,7 @@ static void a_read_only_mount_publishes_nothing(void **state)
 	babus_slot_close(slot);
 }
 
-static void one_thread_serves_blocked_readers_and_everybody_else(void **state)
+static void one_thread_serves_blocked_readers_and_all_others(void **state)
 {
 	const char *const argv[] = {"cat", "x/wait", NULL};
 	struct outcome outcome;
@@ -252,20 +252,20 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 	    UNMOUNTED(help_and_version_are_data),
-	    UNMOUNTED(wrong_usage_is_told_and_ends_with_2),
-	    UNMOUNTED(a_bad_mount_point_is_told),
-	    UNMOUNTED(a_bad_domain_is_told),
-	    UNMOUNTED(a_bad_configuration_is_told_with_its_line),
+	    UNMOUNTED(wrong_usage_is_reported_with_status_2),
+	    UNMOUNTED(a_bad_mount_point_is_reported),
+	    UNMOUNTED(a_bad_domain_is_reported),
+	    UNMOUNTED(a_bad_configuration_is_reported_with_its_line),
 	    UNMOUNTED(the_command_returns_when_the_mount_is_ready),
 	    UNMOUNTED(a_background_daemon_leaves_its_directory_and_session),
 	    UNMOUNTED(a_relative_mount_point_works),
 	    UNMOUNTED(a_domain_that_does_not_exist_is_made),
-	    UNMOUNTED(list_all_shows_what_else_there_is),
+	    UNMOUNTED(list_all_shows_the_other_files),
 	    UNMOUNTED(hide_wait_lets_tools_read_everything),
 	    UNMOUNTED(the_command_line_wins_over_the_configuration),
 	    UNMOUNTED(mkdir_follows_the_configuration),
 	    UNMOUNTED(a_read_only_mount_publishes_nothing),
-	    UNMOUNTED(one_thread_serves_blocked_readers_and_everybody_else),
+	    UNMOUNTED(one_thread_serves_blocked_readers_and_all_others),
 	    UNMOUNTED(the_memory_for_messages_being_written_is_bounded),
 	};
 

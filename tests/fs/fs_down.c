@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every way for babusfs to go down, as babusfs(1) tells them, and back: what
- * becomes of those who use the mount, and of native clients.
+ * Every way for babusfs to go down, as babusfs(1) lists them, and to come back: the effect on
+ * users of the mount and on native clients.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +54,7 @@ static void in_the_foreground_what_is_ignored_stays_ignored(void **state)
 	mount_stop();
 }
 
-/* It has no terminal and no caller to keep it from. */
+/* Neither a terminal nor a caller protects it from signals. */
 static void in_the_background_no_signal_to_end_is_ignored(void **state)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -128,8 +128,11 @@ static void a_busy_mount_is_not_unmounted_and_goes_on(void **state)
 	native_close(&native);
 }
 
-/* Out of sight at once; who has files open goes on, and the daemon ends with the last. */
-static void a_lazy_unmount_waits_for_who_is_there(void **state)
+/*
+ * The mount disappears at once; users of open files go on, and the daemon ends with the last of
+ * them.
+ */
+static void a_lazy_unmount_waits_for_open_files(void **state)
 {
 	static const char *const ways[] = {"fusermount3 -uz $M", "umount -l $M"};
 	struct native native;
@@ -167,8 +170,8 @@ static void a_lazy_unmount_waits_for_who_is_there(void **state)
 	native_close(&native);
 }
 
-/* The kernel cuts the daemon off, whoever is there. */
-static void a_forced_unmount_ends_who_is_there(void **state)
+/* The kernel cuts the daemon off, whatever is open. */
+static void a_forced_unmount_ends_blocked_readers(void **state)
 {
 	struct native native;
 	struct job jobs[BLOCKED];
@@ -177,7 +180,7 @@ static void a_forced_unmount_ends_who_is_there(void **state)
 	native_open(&native);
 	mount_start(NULL);
 	start_blocked(jobs);
-	/* It is busy all the same until they have gone, so once more. */
+	/* The mount stays busy until they have gone, so unmount once more. */
 	umount2(mount_point, MNT_FORCE);
 	for (int i = 0; i < BLOCKED; i++) {
 		struct outcome outcome;
@@ -283,7 +286,7 @@ static void native_clients_do_not_notice_a_killed_daemon(void **state)
 	babus_slot_close(slot);
 }
 
-static void killing_the_daemon_ends_who_is_blocked(void **state)
+static void killing_the_daemon_ends_blocked_readers(void **state)
 {
 	struct native native;
 	struct job jobs[BLOCKED];
@@ -302,7 +305,7 @@ static void killing_the_daemon_ends_who_is_blocked(void **state)
 			assert_int_equal(outcome.out_size, 0);
 			outcome_free(&outcome);
 		}
-		/* Over what the last one left. */
+		/* Over the mount that the last one left. */
 		assert_true(open(in_mount("x", "latest"), O_RDONLY | O_CLOEXEC) < 0);
 		assert_int_equal(errno, ENOTCONN);
 		assert_native(&native);
@@ -335,13 +338,13 @@ static int run(void)
 	    UNMOUNTED(blocked_signals_end_it),
 	    UNMOUNTED(unmounting_ends_the_daemon),
 	    UNMOUNTED(a_busy_mount_is_not_unmounted_and_goes_on),
-	    UNMOUNTED(a_lazy_unmount_waits_for_who_is_there),
-	    UNMOUNTED(a_forced_unmount_ends_who_is_there),
+	    UNMOUNTED(a_lazy_unmount_waits_for_open_files),
+	    UNMOUNTED(a_forced_unmount_ends_blocked_readers),
 	    UNMOUNTED(sigterm_with_open_files_ends_in_order),
 	    UNMOUNTED(messages_outlive_the_mount),
 	    UNMOUNTED(a_stale_mount_is_taken_over),
 	    UNMOUNTED(native_clients_do_not_notice_a_killed_daemon),
-	    UNMOUNTED(killing_the_daemon_ends_who_is_blocked),
+	    UNMOUNTED(killing_the_daemon_ends_blocked_readers),
 	    UNMOUNTED(a_live_mount_is_not_taken_over),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A publisher of nothing but empty messages, which `stream` skips, holds up nobody else. */
+/* A publisher of only empty messages, which `stream` skips, delays no other user. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static void assert_silent_until_killed(struct job *job, int number)
 	outcome_free(&outcome);
 }
 
-static void readers_of_other_slots_get_theirs(void **state)
+static void readers_of_other_slots_get_their_messages(void **state)
 {
 	const char *const argv[] = {"cat", "y/wait", NULL};
 	babus_slot *slot;
@@ -91,7 +91,7 @@ static void readers_of_other_slots_get_theirs(void **state)
 	babus_slot_close(slot);
 }
 
-static void signals_end_a_reader_who_is_given_nothing(void **state)
+static void signals_end_a_reader_that_receives_nothing(void **state)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGKILL};
 
@@ -123,8 +123,8 @@ static void the_daemon_ends_beside_a_flood(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    MOUNTED(readers_of_other_slots_get_theirs),
-	    MOUNTED(signals_end_a_reader_who_is_given_nothing),
+	    MOUNTED(readers_of_other_slots_get_their_messages),
+	    MOUNTED(signals_end_a_reader_that_receives_nothing),
 	    MOUNTED(the_daemon_ends_beside_a_flood),
 	};
 

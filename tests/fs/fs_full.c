@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A full tmpfs under babusfs, the command line and native clients: what needs
- * memory says so, all else goes on, and nobody is killed by SIGBUS. On a small
- * tmpfs in a mount namespace of its own.
+ * A full tmpfs under babusfs, the command line and native clients: a call that needs memory
+ * reports the error, all else goes on, and no process dies of SIGBUS. On a small tmpfs in a mount
+ * namespace of its own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -63,7 +63,7 @@ static void native_clients_open_read_and_wait(void **state)
 	assert_int_equal(babus_slot_info(subscriber, &info), 0);
 	fd = open(pins_file(slot), O_RDONLY);
 	assert_true(fd >= 0);
-	/* What everybody touches has memory: there is no hole to fall into. */
+	/* All pages that clients touch have memory: none is a hole. */
 	assert_int_equal(lseek(fd, 0, SEEK_HOLE), lseek(fd, 0, SEEK_END));
 	close(fd);
 	babus_reader_close(reader);
@@ -89,7 +89,7 @@ static void command_line_goes_on(void **state)
 	cli_gives("rm filler; head -c 1000000 /dev/zero | babus pub s; babus latest s | wc -c",
 		  "1000000\n");
 	small_fill();
-	/* The memory of the burst is had back, and removing needs none. */
+	/* The memory of the burst is free again, and removing needs none. */
 	cli_gives("printf a | babus pub s; printf b | babus pub s; babus trim s >/dev/null; "
 		  "babus create t; babus rm t s",
 		  "");
@@ -125,7 +125,7 @@ static int run(void)
 	};
 	char small[sizeof(support_root)];
 
-	/* What holds the directories of all cases is made small. */
+	/* The directory above those of all cases is made small. */
 	if (support_setup_root(NULL))
 		return 1;
 	snprintf(small, sizeof(small), "%s", support_root);

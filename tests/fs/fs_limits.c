@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one user may take of the daemon: memory, open files, blocked reads. Who
- * has it all is told so, and disturbs nobody else.
+ * What one user may take from the daemon: memory, open files, blocked reads. A user that has it
+ * all gets an error, and disturbs no other user.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ static int setup(void **state)
 
 	if (mount_setup_bare(state))
 		return -1;
-	/* Everybody may enter. */
+	/* Every user may enter. */
 	if (chmod(support_root, 0755) || chmod(root_file("babus.test"), 0755))
 		return -1;
 	babus_slot_options_init(&opts);
@@ -42,7 +42,7 @@ static int setup(void **state)
 
 #define LIMITED(claim) cmocka_unit_test_setup_teardown(claim, setup, mount_teardown)
 
-/* Run fn as a user, and assert that it comes to an end by itself. */
+/* Run fn as a user, and assert that it ends by itself. */
 static void run_as(void (*fn)(void *), void *arg)
 {
 	child_join(child_start(fn, arg));
@@ -83,7 +83,7 @@ static void open_too_many(void *arg)
 	pause();
 }
 
-static void who_has_too_many_files_open_is_told_and_nobody_else(void **state)
+static void a_user_with_too_many_open_files_gets_an_error_and_no_other_user(void **state)
 {
 	uid_t alice = ALICE, bob = BOB;
 	int status;
@@ -94,7 +94,7 @@ static void who_has_too_many_files_open_is_told_and_nobody_else(void **state)
 	run_as(read_one, &bob);
 	kill(pid, SIGKILL);
 	assert_true(await_end(pid, now_ns(), &status) >= 0);
-	/* Given back with its files, which the kernel closes in its own time. */
+	/* Returned with its files, which the kernel closes in its own time. */
 	shell_run("bash", "until grep -q '\"open_files\": *1[,}]' .bus/info; do sleep 0.01; done");
 	run_as(read_one, &alice);
 }
@@ -126,7 +126,7 @@ static void read_wait_in_vain(void *arg)
 	EXPECT_EQUAL(errno, EDQUOT);
 }
 
-static void who_blocks_too_often_is_told_and_the_others_go_on(void **state)
+static void a_user_with_too_many_blocked_reads_gets_an_error_and_others_go_on(void **state)
 {
 	pid_t pids[2];
 
@@ -173,8 +173,8 @@ static void read_again_and_again(void *arg)
 	}
 }
 
-/* What was a blocked read is none any more when its answer is there. */
-static void who_was_answered_may_block_again_at_once(void **state)
+/* A read no longer counts as blocked when its answer is there. */
+static void an_answered_reader_may_block_again_at_once(void **state)
 {
 	babus_slot *slot = open_slot("x", BABUS_PUBLISH);
 	pid_t pids[2];
@@ -213,7 +213,7 @@ static void write_too_much(void *arg)
 	EXPECT_EQUAL(write(other, half, 300 << 10), 300 << 10);
 	EXPECT_EQUAL(write(fd, half, sizeof(half)), -1);
 	EXPECT_EQUAL(errno, EDQUOT);
-	/* A broken message is nobody's any more: its memory serves the other. */
+	/* A broken message is gone: its memory serves the other one. */
 	EXPECT_EQUAL(write(other, half, 300 << 10), 300 << 10);
 	pause();
 }
@@ -230,7 +230,7 @@ static void write_a_message(void *arg)
 	EXPECT_EQUAL(close(fd), 0);
 }
 
-static void who_writes_too_much_at_once_is_told_and_the_others_go_on(void **state)
+static void a_user_that_writes_too_much_at_once_gets_an_error_and_others_go_on(void **state)
 {
 	pid_t pid = child_start(write_too_much, NULL);
 	struct stat st;
@@ -245,7 +245,7 @@ static void who_writes_too_much_at_once_is_told_and_the_others_go_on(void **stat
 	assert_true(await_end(pid, now_ns(), &status) >= 0);
 }
 
-/* A file of one's own; the kernel says that others are closed when it has time. */
+/* The user's own file. The kernel reports later that others are closed. */
 static int create_file(int number)
 {
 	char name[16];
@@ -274,7 +274,7 @@ static void make_files(void *arg)
 	EXPECT(fd >= 0);
 }
 
-static void files_beside_latest_are_counted_too(void **state)
+static void staged_files_are_counted_too(void **state)
 {
 	(void)state;
 	run_as(make_files, NULL);
@@ -284,11 +284,11 @@ static void files_beside_latest_are_counted_too(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LIMITED(who_has_too_many_files_open_is_told_and_nobody_else),
-	    LIMITED(who_blocks_too_often_is_told_and_the_others_go_on),
-	    LIMITED(who_was_answered_may_block_again_at_once),
-	    LIMITED(who_writes_too_much_at_once_is_told_and_the_others_go_on),
-	    LIMITED(files_beside_latest_are_counted_too),
+	    LIMITED(a_user_with_too_many_open_files_gets_an_error_and_no_other_user),
+	    LIMITED(a_user_with_too_many_blocked_reads_gets_an_error_and_others_go_on),
+	    LIMITED(an_answered_reader_may_block_again_at_once),
+	    LIMITED(a_user_that_writes_too_much_at_once_gets_an_error_and_others_go_on),
+	    LIMITED(staged_files_are_counted_too),
 	};
 
 	return cmocka_run_group_tests_name("fs_limits", tests, NULL, NULL);

@@ -104,11 +104,11 @@ static void serve_by(const struct looper_kind *kind)
 	looper_open(&looper, kind, fds, SERVED);
 	publisher = child_start(publish_bursts, NULL);
 	while (!all_came(last)) {
-		uint32_t told = kind->wait(&looper, SHELL_TIMEOUT_MS);
+		uint32_t ready = kind->wait(&looper, SHELL_TIMEOUT_MS);
 
-		assert_true(told);
+		assert_true(ready);
 		for (int i = 0; i < SERVED; i++)
-			if (told >> i & 1)
+			if (ready >> i & 1)
 				drain(fds[i], &last[i]);
 	}
 	child_join(publisher);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mounting as Linux mounts: mount(8), /etc/fstab, ordinary users. What that
- * needs in its places (babusfs in the path, /etc/fstab, /dev/fuse for everybody)
- * is there in a mount namespace of the test's own.
+ * Mounting as Linux does it: mount(8), /etc/fstab, ordinary users. What that needs in its usual
+ * places (babusfs in the path, /etc/fstab, /dev/fuse for all users) is set up in a mount
+ * namespace of the test.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -21,9 +21,9 @@ enum {
 };
 
 /*
- * Let bash run a text in such a namespace; asserts that it ends with 0 and says
- * nothing. $T/fstab is /etc/fstab, $B a babusfs that every user can run. Whatever
- * it leaves mounted ends with it.
+ * Let bash run a text in such a namespace; assert that it ends with 0 and prints nothing.
+ * $T/fstab is /etc/fstab, $B a babusfs that every user can run. What the text leaves mounted ends
+ * with it.
  */
 static void run_privately(const char *text)
 {
@@ -46,7 +46,7 @@ static void run_privately(const char *text)
 			  "bash -euc 'eval \"$START\"; eval \"$TEXT\"'");
 }
 
-/* The daemon that a text left behind has ended well, or is about to. */
+/* The daemon that a text left behind has ended cleanly, or is about to. */
 static void assert_orphan_ends(void)
 {
 	int status;
@@ -91,7 +91,7 @@ static void mount_passes_options_on(void **state)
 	    "! mkdir $P/y 2>/dev/null; test -e $P/x/pub; ls $P/x | grep -qx pub; umount $P");
 }
 
-static void mount_tells_what_babusfs_has_to_say(void **state)
+static void mount_shows_what_babusfs_prints(void **state)
 {
 	(void)state;
 	run_privately("! mount -t fuse.babusfs test $P -o nonsense 2> $T/said;"
@@ -160,7 +160,7 @@ static void a_user_mounts_what_fstab_lets_users_mount(void **state)
 	    "as_user fusermount3 -u $P; ! mountpoint -q $P");
 }
 
-static void a_user_lets_others_in_if_fuse_conf_says_that_users_may(void **state)
+static void a_user_lets_others_in_if_fuse_conf_allows_it(void **state)
 {
 	(void)state;
 	run_privately("touch $T/fuse.conf; mount --bind $T/fuse.conf /etc/fuse.conf;"
@@ -234,7 +234,7 @@ static void an_ordinary_user_mounts_and_unmounts(void **state)
 	}
 }
 
-/* A process of the same user that may not be looked into. */
+/* A process of the same user whose /proc files are closed. */
 static void a_killed_writer_that_hides_publishes_nothing(void **state)
 {
 	static const char writer[] =
@@ -286,12 +286,12 @@ static int run(void)
 	const struct CMUnitTest tests[] = {
 	    UNMOUNTED(mount_finds_it_by_its_type),
 	    UNMOUNTED(mount_passes_options_on),
-	    UNMOUNTED(mount_tells_what_babusfs_has_to_say),
+	    UNMOUNTED(mount_shows_what_babusfs_prints),
 	    UNMOUNTED(every_option_of_fstab_is_accepted),
 	    UNMOUNTED(fstab_can_say_where_the_domain_is),
 	    UNMOUNTED(mounting_all_again_changes_nothing),
 	    UNMOUNTED(a_user_mounts_what_fstab_lets_users_mount),
-	    UNMOUNTED(a_user_lets_others_in_if_fuse_conf_says_that_users_may),
+	    UNMOUNTED(a_user_lets_others_in_if_fuse_conf_allows_it),
 	    UNMOUNTED(an_option_that_cannot_be_is_refused_with_a_reason),
 	    UNMOUNTED(a_mount_that_another_program_made_is_refused),
 	    UNMOUNTED(an_ordinary_user_mounts_and_unmounts),

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reader of `latest` has the size of its message, whatever somebody writes
- * meanwhile through the same name: writers have a node of their own. And nodes
- * end with their slot.
+ * A reader of `latest` has the size of its message, whatever is written meanwhile through the
+ * same name: writers have a node of their own. And nodes end with their slot.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -62,9 +61,9 @@ static void end_writer(pid_t pid)
 }
 
 /*
- * As the kernel sees it while the writer makes progress. Now and then a write
- * ends while the kernel asks for the size, which makes it keep what it has; so
- * this looks often, and lets the writer in between.
+ * As the kernel sees it while the writer makes progress. Sometimes a write ends while the kernel
+ * asks for the size, and the kernel then keeps the size that it has. So look often, and let the
+ * writer run in between.
  */
 static void assert_old(int fd)
 {
@@ -134,8 +133,8 @@ static void one_thread_may_read_and_write_at_once(void **state)
 	close(reader);
 }
 
-/* No look-up stands between these opens and the node. */
-static void descriptors_can_be_opened_anew_by_their_number(void **state)
+/* No look-up happens between these opens and the node. */
+static void descriptors_can_be_reopened_by_their_number(void **state)
 {
 	(void)state;
 	new_slot("x");
@@ -148,8 +147,8 @@ static void descriptors_can_be_opened_anew_by_their_number(void **state)
 	assert_published("x", "three", "four", NULL);
 }
 
-/* Each open for writing meets nodes that readers know, and has to be tried again. */
-static void writers_get_in_however_many_read(void **state)
+/* Each open for writing meets nodes that readers know, and must be tried again. */
+static void writers_can_open_however_many_read(void **state)
 {
 	(void)state;
 	new_slot("x");
@@ -169,7 +168,7 @@ static void writers_get_in_however_many_read(void **state)
 		   "assert os.getxattr('x/latest', 'user.babus.seq') == b'301'\n");
 }
 
-/* How many mappings of files that have no name any more it has. */
+/* How many mappings of nameless files it has. */
 static unsigned deleted_mappings(pid_t pid)
 {
 	char path[64], line[512];
@@ -185,7 +184,7 @@ static unsigned deleted_mappings(pid_t pid)
 	return count;
 }
 
-/* Nobody asks for its name again: the kernel must be told to forget it. */
+/* No look-up of its name follows: babusfs must tell the kernel to forget it. */
 static void a_slot_removed_natively_gives_its_memory_back(void **state)
 {
 	int64_t deadline = now_ns() + SHELL_TIMEOUT_MS * MILLISECOND;
@@ -201,12 +200,12 @@ static void a_slot_removed_natively_gives_its_memory_back(void **state)
 	fd = open_latest(O_RDONLY);
 	assert_int_equal(babus_domain_remove_slot(bus, "y"), 0);
 	assert_int_equal(babus_domain_remove_slot(bus, "x"), 0);
-	/* An open snapshot stays what it is. */
+	/* An open snapshot stays as it is. */
 	assert_int_equal(pread(fd, text, sizeof(text), 0), 3);
 	assert_memory_equal(text, "old", 3);
 	assert_true(deleted_mappings(mount_daemon) > 0);
 	close(fd);
-	/* The kernel tells nobody here that it has forgotten a file. */
+	/* The kernel does not report here that it has forgotten a file. */
 	while (deleted_mappings(mount_daemon)) {
 		assert_true(now_ns() < deadline);
 		poll(NULL, 0, 10);
@@ -219,8 +218,8 @@ static int run(void)
 	    MOUNTED(an_open_reader_keeps_its_size_beside_a_writer),
 	    MOUNTED(a_reader_that_comes_after_the_writer_has_the_message_s_size),
 	    MOUNTED(one_thread_may_read_and_write_at_once),
-	    MOUNTED(descriptors_can_be_opened_anew_by_their_number),
-	    MOUNTED(writers_get_in_however_many_read),
+	    MOUNTED(descriptors_can_be_reopened_by_their_number),
+	    MOUNTED(writers_can_open_however_many_read),
 	    MOUNTED(a_slot_removed_natively_gives_its_memory_back),
 	};
 

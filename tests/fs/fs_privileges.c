@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What root's babusfs keeps of root's rights, and that it does what it needs them for. */
+/* The rights of root that root's babusfs keeps, and that it does what it needs them for. */
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -85,7 +85,7 @@ static int open_as_alice(void)
 	return fd;
 }
 
-/* Another thread calls exit(), which is not to be killed, though it looks like that. */
+/* Another thread calls exit(). That looks like a kill, and is none. */
 static void write_and_exit_by_a_thread(void *arg)
 {
 	int fd = open_as_alice();
@@ -117,7 +117,7 @@ static void open_to_all(const char *name)
 	babus_slot_close(slot);
 }
 
-/* Which takes CAP_SYS_PTRACE: she is another user. */
+/* It takes CAP_SYS_PTRACE: the writer is another user. */
 static void how_another_user_s_writer_ends_is_seen(void **state)
 {
 	(void)state;
@@ -138,7 +138,7 @@ static void wait_at(void *arg)
 	int fd;
 
 	fd = open_as_alice();
-	/* Nobody but root and a tracer may look. */
+	/* Only root and a tracer may look. */
 	prctl(PR_SET_DUMPABLE, 0);
 	EXPECT_EQUAL(write(fd, "half", 4), 4);
 	gate_post(gates[0], 1);
@@ -146,7 +146,7 @@ static void wait_at(void *arg)
 	EXPECT(!close(fd));
 }
 
-static void a_writer_that_hides_is_told_apart_as_well(void **state)
+static void how_a_writer_that_hides_ends_is_seen_too(void **state)
 {
 	int gates[2] = {gate_open(), gate_open()};
 	pid_t writer;
@@ -170,7 +170,7 @@ static int run(void)
 	const struct CMUnitTest tests[] = {
 	    MOUNTED(every_thread_keeps_only_what_it_needs),
 	    SHARED(how_another_user_s_writer_ends_is_seen),
-	    SHARED(a_writer_that_hides_is_told_apart_as_well),
+	    SHARED(how_a_writer_that_hides_ends_is_seen_too),
 	};
 
 	return cmocka_run_group_tests_name("fs_privileges", tests, NULL, NULL);

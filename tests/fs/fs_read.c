@@ -159,7 +159,7 @@ static void a_walk_over_all_files_but_wait_ends(void **state)
 
 /* --- snapshots ------------------------------------------------------------------------------- */
 
-static void an_open_file_stays_the_message_that_it_was(void **state)
+static void an_open_file_stays_the_same_message(void **state)
 {
 	babus_slot *slot = make_slot("x", 2, 4096);
 	char text[8];
@@ -183,7 +183,7 @@ static void an_open_file_stays_the_message_that_it_was(void **state)
 	babus_slot_close(slot);
 }
 
-static void an_open_age_stays_the_message_that_it_was(void **state)
+static void an_open_age_stays_the_same_message(void **state)
 {
 	babus_slot *slot = make_slot("x", 2, 4096);
 	char text[8];
@@ -317,7 +317,7 @@ static void an_open_snapshot_outlives_its_slot(void **state)
 	free(got);
 }
 
-static void a_reader_of_a_removed_slot_is_told(void **state)
+static void a_reader_of_a_removed_slot_gets_an_error(void **state)
 {
 	int fd;
 	char text[8];
@@ -340,14 +340,14 @@ static int run(void)
 	    MOUNTED(tools_give_exactly_the_bytes_of_large_messages),
 	    MOUNTED(parts_of_a_message_can_be_read_alone),
 	    MOUNTED(a_walk_over_all_files_but_wait_ends),
-	    MOUNTED(an_open_file_stays_the_message_that_it_was),
-	    MOUNTED(an_open_age_stays_the_message_that_it_was),
+	    MOUNTED(an_open_file_stays_the_same_message),
+	    MOUNTED(an_open_age_stays_the_same_message),
 	    MOUNTED(an_open_empty_slot_stays_empty),
 	    MOUNTED(a_private_mapping_stays_whole_while_the_slot_moves),
 	    MOUNTED(more_open_messages_than_pins_stay_whole),
 	    MOUNTED(five_hundred_opens_of_one_message_work),
 	    MOUNTED(an_open_snapshot_outlives_its_slot),
-	    MOUNTED(a_reader_of_a_removed_slot_is_told),
+	    MOUNTED(a_reader_of_a_removed_slot_gets_an_error),
 	};
 
 	return cmocka_run_group_tests_name("fs_read", tests, NULL, NULL);

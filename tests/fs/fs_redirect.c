@@ -159,7 +159,10 @@ static void a_redirection_inside_a_group_publishes_what_came_before(void **state
 	(void)state;
 	new_slot("x");
 	for (const char *const *shell = shells; *shell; shell++) {
-		/* The shell puts the descriptor aside, which closes it, and again after. */
+		/*
+		 * The shell saves the descriptor under another number and restores it. Each
+		 * closes it once.
+		 */
 		shell_run(*shell, "{ echo out; echo err >&2; } > x/latest 2>&1; true");
 		assert_published("x", "out\n", "err\n", NULL);
 		shell_run(*shell, "{ echo a; echo b > /dev/null; echo c; } > x/latest; true");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What must not be published: what a killed writer left, messages that are too
- * large or find no memory, or whose slot is gone.
+ * What must not be published: data of a killed writer, messages that are too large or find no
+ * memory, messages for a slot that is gone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -94,7 +94,7 @@ static void a_tool_killed_half_way_publishes_nothing(void **state)
 	fifo = open(root_file("fifo"), O_WRONLY | O_CLOEXEC);
 	assert_true(fifo >= 0);
 	write_text(fifo, "half of a mess");
-	/* It reads, writes and reads again before it can be found waiting. */
+	/* It reads, writes and reads again before it can be seen waiting. */
 	await_sleep(job.pid, "pipe");
 	kill(job.pid, SIGTERM);
 	job_finish(&job, &outcome);
@@ -168,7 +168,7 @@ static void a_killed_writer_s_descriptor_in_another_process_still_works(void **s
 
 static void new_small_slot(void)
 {
-	new_slot("y"); /* only to begin anew */
+	new_slot("y"); /* only to begin again */
 	babus_slot_close(make_slot("x", 8, 1000));
 	shell_run("bash", "printf before > x/latest");
 	assert_published("x", "before", NULL);
@@ -239,8 +239,8 @@ static void a_descriptor_can_publish_after_a_message_too_large(void **state)
 	assert_published("x", "after", NULL);
 }
 
-/* A program that does not look at what write returns. */
-static void who_writes_on_after_a_message_too_large_publishes_nothing(void **state)
+/* A program that ignores the result of write. */
+static void a_writer_that_goes_on_after_a_message_too_large_publishes_nothing(void **state)
 {
 	char large[1001] = "";
 	int fd;
@@ -272,7 +272,7 @@ static void a_full_tmpfs_is_an_error_of_write(void **state)
 	assert_non_null(outcome.err);
 	assert_non_null(strstr(outcome.err, "No space left on device"));
 	outcome_free(&outcome);
-	/* A shell looks at what its own write returns, and not at the close. */
+	/* A shell checks the result of its own write, but not of the close. */
 	shell_try("bash", "printf %6000000d 0 > x/latest", &outcome);
 	assert_int_not_equal(outcome.status, 0);
 	outcome_free(&outcome);
@@ -336,7 +336,7 @@ static int run(void)
 	    MOUNTED(a_message_too_large_is_an_error_that_the_shell_shows),
 	    MOUNTED(the_first_part_of_a_message_too_large_is_not_published),
 	    MOUNTED(a_descriptor_can_publish_after_a_message_too_large),
-	    MOUNTED(who_writes_on_after_a_message_too_large_publishes_nothing),
+	    MOUNTED(a_writer_that_goes_on_after_a_message_too_large_publishes_nothing),
 	    UNMOUNTED(a_full_tmpfs_is_an_error_of_write),
 	    MOUNTED(a_message_for_a_removed_slot_is_an_error),
 	    MOUNTED(a_message_of_64_mib_goes_through),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babusfs under a service manager: when it is ready, where its messages go. */
+/* babusfs under a service manager: when it is ready, and where its messages go. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -59,7 +59,7 @@ static void assert_receives(int fd, const char *what)
 
 /* --- readiness --------------------------------------------------------------------- */
 
-static void the_service_manager_is_told_when_the_mount_answers(void **state)
+static void the_service_manager_is_notified_when_the_mount_answers(void **state)
 {
 	char names[2][128];
 
@@ -87,7 +87,9 @@ static void the_service_manager_is_told_when_the_mount_answers(void **state)
 	}
 }
 
-/* Ready is said while the kernel waits for nothing more: a look right then gets an answer. */
+/*
+ * It reports ready when the kernel waits for nothing more: a look at that moment gets an answer.
+ */
 static void ready_means_that_the_mount_answers(void **state)
 {
 	int fd = open_socket(root_file("notify"));
@@ -97,7 +99,7 @@ static void ready_means_that_the_mount_answers(void **state)
 	(void)state;
 	babusfs_environment();
 	babus_slot_close(make_slot("x", 2, 4096));
-	/* The shell's read ends with the datagram, and is followed by a look at once. */
+	/* The shell's read ends with the datagram, and a look follows at once. */
 	snprintf(text, sizeof(text), "NOTIFY_SOCKET=%s exec $B test $P", root_file("notify"));
 	for (int i = 0; i < 10; i++) {
 		struct statvfs fs;
@@ -132,7 +134,7 @@ static void a_mount_that_fails_is_never_ready(void **state)
 	close(fd);
 }
 
-/* fusermount3 and whoever else it starts are not the service. */
+/* fusermount3, and any other program that it starts, is not the service. */
 static void the_socket_is_not_handed_on(void **state)
 {
 	int fd = open_socket(root_file("notify"));
@@ -150,7 +152,7 @@ static void the_socket_is_not_handed_on(void **state)
 
 /* --- messages ------------------------------------------------------------------------- */
 
-/* A manager that is not there is worth a message, and no more. */
+/* A manager that is not there causes a message, and no more. */
 #define COMPLAINT "cannot tell the service manager at '/missing'"
 
 static void in_the_foreground_messages_go_to_standard_error(void **state)
@@ -178,7 +180,7 @@ static void in_the_foreground_messages_go_to_standard_error(void **state)
 	}
 }
 
-static void in_the_background_too_if_it_is_asked_to(void **state)
+static void in_the_background_too_if_asked(void **state)
 {
 	(void)state;
 	setenv("NOTIFY_SOCKET", "/missing", 1);
@@ -189,8 +191,8 @@ static void in_the_background_too_if_it_is_asked_to(void **state)
 }
 
 /*
- * Instead of the shell, in a mount namespace with a /dev of its own, whose
- * system log is our socket.
+ * In place of the shell, in a mount namespace with a /dev of its own, in which the system log is
+ * a socket of this test.
  */
 #define WITH_OWN_LOG                                                                       \
 	"mkdir -p $T/dev; exec unshare -m --propagation private bash -ec '"                \
@@ -199,7 +201,7 @@ static void in_the_background_too_if_it_is_asked_to(void **state)
 	"mount --rbind $T/dev /dev;"                                                       \
 	"NOTIFY_SOCKET=/missing exec $B $W test $P'"
 
-static void the_system_log_gets_what_it_is_asked_to(void **state)
+static void the_system_log_gets_messages_if_asked(void **state)
 {
 	static const char *const ways[] = {"-o log=auto", "-f -o log=syslog"};
 
@@ -231,13 +233,13 @@ static void the_system_log_gets_what_it_is_asked_to(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-	    UNMOUNTED(the_service_manager_is_told_when_the_mount_answers),
+	    UNMOUNTED(the_service_manager_is_notified_when_the_mount_answers),
 	    UNMOUNTED(ready_means_that_the_mount_answers),
 	    UNMOUNTED(a_mount_that_fails_is_never_ready),
 	    UNMOUNTED(the_socket_is_not_handed_on),
 	    UNMOUNTED(in_the_foreground_messages_go_to_standard_error),
-	    UNMOUNTED(in_the_background_too_if_it_is_asked_to),
-	    UNMOUNTED(the_system_log_gets_what_it_is_asked_to),
+	    UNMOUNTED(in_the_background_too_if_asked),
+	    UNMOUNTED(the_system_log_gets_messages_if_asked),
 	};
 
 	return cmocka_run_group_tests_name("fs_service", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * babusfs spins before it sleeps if its configuration says so. A waiter that sleeps
- * has marked its channels; one that spins has not.
+ * babusfs spins before it sleeps if its configuration says so. A waiter that sleeps has marked
+ * its channels; one that spins has not.
  */
 #include <sched.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static bool sleeps_within(int64_t patience_ns)
 	return marks_any(bus->map);
 }
 
-static void sleeps_at_once_unless_told_otherwise(void **state)
+static void babusfs_sleeps_at_once_by_default(void **state)
 {
 	(void)state;
 	mount_start(NULL);
@@ -40,11 +40,11 @@ static void start_with_spin(void)
 	unsetenv("BABUS_CONFIG");
 }
 
-static void spins_first_if_the_file_says_so(void **state)
+static void babusfs_spins_first_if_configured(void **state)
 {
 	(void)state;
 	if (count_processors() == 1) {
-		printf("# one processor: nobody spins here\n");
+		printf("# one processor: babusfs does not spin here\n");
 		return;
 	}
 	start_with_spin();
@@ -54,8 +54,8 @@ static void spins_first_if_the_file_says_so(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    UNMOUNTED(sleeps_at_once_unless_told_otherwise),
-	    UNMOUNTED(spins_first_if_the_file_says_so),
+	    UNMOUNTED(babusfs_sleeps_at_once_by_default),
+	    UNMOUNTED(babusfs_spins_first_if_configured),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tools that write a new file beside the old one and rename it into its place:
- * the file is published when it becomes `latest`, whole, and once.
+ * Tools that write a new file beside the old one and rename it over the old one: the file is
+ * published when it becomes `latest`, whole, and once.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -78,7 +78,7 @@ static void an_empty_file_is_an_empty_message(void **state)
 	assert_published("x", "", NULL);
 }
 
-static void it_is_an_ordinary_file_until_then(void **state)
+static void a_staged_file_is_an_ordinary_file_until_then(void **state)
 {
 	(void)state;
 	new_slot("x");
@@ -103,8 +103,8 @@ static void it_is_an_ordinary_file_until_then(void **state)
 	assert_quiet("x");
 }
 
-/* The kernel may forget a file that nobody has open; what is in it must stay. */
-static void it_stays_when_the_kernel_forgets_it(void **state)
+/* The kernel may forget a file that no process has open; its contents must stay. */
+static void a_staged_file_stays_when_the_kernel_forgets_it(void **state)
 {
 	(void)state;
 	if (geteuid() != 0) {
@@ -118,7 +118,7 @@ static void it_stays_when_the_kernel_forgets_it(void **state)
 	assert_published("x", "kept\n", NULL);
 }
 
-static void one_that_is_too_large_stays_a_file_and_so_does_the_message(void **state)
+static void a_staged_file_that_is_too_large_stays_and_so_does_latest(void **state)
 {
 	struct babus_slot_options opts;
 	struct outcome outcome;
@@ -137,7 +137,7 @@ static void one_that_is_too_large_stays_a_file_and_so_does_the_message(void **st
 	assert_file(in_mount("x", "latest"), "fits\n");
 }
 
-/* mv removes its target first, when the file is of another file system, and latest stays. */
+/* mv removes its target first if the file is of another file system; latest stays. */
 static void mv_from_elsewhere_is_refused_and_loses_nothing(void **state)
 {
 	struct outcome outcome;
@@ -172,7 +172,7 @@ static const char *path(const char *file)
 	return paths[next];
 }
 
-static void what_is_no_such_file_keeps_its_name(void **state)
+static void other_files_keep_their_names(void **state)
 {
 	(void)state;
 	new_slot("x");
@@ -195,14 +195,14 @@ static void what_is_no_such_file_keeps_its_name(void **state)
 	assert_quiet("x");
 }
 
-static void they_end_with_the_slot(void **state)
+static void staged_files_end_with_the_slot(void **state)
 {
 	(void)state;
 	new_slot("x");
 	shell_run("bash", "echo > x/tmp; rmdir x; mkdir x; test ! -e x/tmp");
 }
 
-/* Each edit is one message, made of a whole one. */
+/* Each edit is one message, made from a whole one. */
 static void editors_at_once_publish_whole_messages(void **state)
 {
 	(void)state;
@@ -226,12 +226,12 @@ static int run(void)
 	    MOUNTED(a_file_moved_onto_latest_is_published),
 	    MOUNTED(a_file_of_one_slot_can_become_a_message_of_another),
 	    MOUNTED(an_empty_file_is_an_empty_message),
-	    MOUNTED(it_is_an_ordinary_file_until_then),
-	    MOUNTED(it_stays_when_the_kernel_forgets_it),
-	    MOUNTED(one_that_is_too_large_stays_a_file_and_so_does_the_message),
+	    MOUNTED(a_staged_file_is_an_ordinary_file_until_then),
+	    MOUNTED(a_staged_file_stays_when_the_kernel_forgets_it),
+	    MOUNTED(a_staged_file_that_is_too_large_stays_and_so_does_latest),
 	    MOUNTED(mv_from_elsewhere_is_refused_and_loses_nothing),
-	    MOUNTED(what_is_no_such_file_keeps_its_name),
-	    MOUNTED(they_end_with_the_slot),
+	    MOUNTED(other_files_keep_their_names),
+	    MOUNTED(staged_files_end_with_the_slot),
 	    MOUNTED(editors_at_once_publish_whole_messages),
 	};
 

@@ -53,7 +53,7 @@ static int stream_teardown(void **state)
 
 /* --- stream --------------------------------------------------------------------------- */
 
-/* A shell that has x/stream as descriptor 3 and says so; then it goes on with `text`. */
+/* A shell that opens x/stream as descriptor 3, reports that, and goes on with `text`. */
 static void start_streaming(struct job *job, const char *text)
 {
 	char line[512], said[8] = "";
@@ -81,7 +81,7 @@ static void assert_says(struct job *job, const char *text)
 	outcome_free(&outcome);
 }
 
-static void stream_gives_every_message_from_now_on_in_order(void **state)
+static void stream_gives_every_later_message_in_order(void **state)
 {
 	babus_slot *slot = make_slot("x", 8, 4096);
 	struct job job;
@@ -97,7 +97,7 @@ static void stream_gives_every_message_from_now_on_in_order(void **state)
 }
 
 /* The kernel splits such a read, and would go on with the next message. */
-static void a_message_as_large_as_a_request_is_given_without_waiting(void **state)
+static void a_message_as_large_as_a_request_comes_without_waiting(void **state)
 {
 	enum {
 		SIZE = 1 << 20
@@ -120,7 +120,7 @@ static void a_message_as_large_as_a_request_is_given_without_waiting(void **stat
 	babus_slot_close(slot);
 }
 
-/* head goes back to where the lines end, as in any regular file. */
+/* head seeks back to the end of its lines, as in any regular file. */
 static void head_takes_lines_from_a_stream_without_complaint(void **state)
 {
 	const char *const argv[] = {"head", "-n", "2", "x/stream", NULL};
@@ -189,7 +189,7 @@ static void a_read_gives_no_part_of_the_next_message(void **state)
 	publish_text(slot, "");
 	publish_text(slot, "three");
 	assert_int_equal(read(fd, text, sizeof(text)), 3);
-	/* A message of no bytes must not look like the end. */
+	/* A message without bytes must not look like the end. */
 	assert_int_equal(read(fd, text, sizeof(text)), 5);
 	assert_memory_equal(text, "three", 5);
 	assert_int_equal(read(fd, text, sizeof(text)), -1);
@@ -198,7 +198,7 @@ static void a_read_gives_no_part_of_the_next_message(void **state)
 	babus_slot_close(slot);
 }
 
-static void a_slow_reader_goes_on_with_what_is_kept_and_the_loss_is_counted(void **state)
+static void a_slow_reader_goes_on_with_kept_messages_and_the_loss_is_counted(void **state)
 {
 	babus_slot *slot = make_slot("x", 4, 4096);
 	char text[64];
@@ -266,7 +266,7 @@ static int events_of(int fd)
 	return wait.revents;
 }
 
-static void poll_tells_whether_a_read_would_block(void **state)
+static void poll_reports_whether_a_read_would_block(void **state)
 {
 	static const char *const files[] = {"wait", "stream"};
 	babus_slot *slot = make_slot("x", 8, 4096);
@@ -342,7 +342,7 @@ static void poll_select_and_epoll_wake_for_each_message_of_a_stream(void **state
 
 		gate_wait(opened);
 		for (int i = 0; i < 100; i++) {
-			/* Every tenth finds it asleep. */
+			/* Every tenth message finds it asleep. */
 			if (i % 10 == 0)
 				await_sleep(pid, "poll");
 			publish_text(slot, "message");
@@ -365,7 +365,7 @@ static void poll_for_removal(void *arg)
 	EXPECT_EQUAL(errno, ENODEV);
 }
 
-static void removal_of_the_slot_wakes_who_polls(void **state)
+static void removal_of_the_slot_ends_a_poll(void **state)
 {
 	static char files[2][8] = {"wait", "stream"};
 
@@ -466,18 +466,18 @@ static void one_epoll_watches_many_slots(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-	    STREAMING(stream_gives_every_message_from_now_on_in_order),
-	    STREAMING(a_message_as_large_as_a_request_is_given_without_waiting),
+	    STREAMING(stream_gives_every_later_message_in_order),
+	    STREAMING(a_message_as_large_as_a_request_comes_without_waiting),
 	    STREAMING(head_takes_lines_from_a_stream_without_complaint),
 	    STREAMING(a_shell_loop_reads_lines_from_a_stream),
 	    STREAMING(a_long_message_comes_in_parts_and_whole),
 	    STREAMING(a_read_gives_no_part_of_the_next_message),
-	    STREAMING(a_slow_reader_goes_on_with_what_is_kept_and_the_loss_is_counted),
+	    STREAMING(a_slow_reader_goes_on_with_kept_messages_and_the_loss_is_counted),
 	    STREAMING(signals_end_a_blocked_stream),
 	    STREAMING(rmdir_ends_a_stream_with_an_error),
-	    STREAMING(poll_tells_whether_a_read_would_block),
+	    STREAMING(poll_reports_whether_a_read_would_block),
 	    STREAMING(poll_select_and_epoll_wake_for_each_message_of_a_stream),
-	    STREAMING(removal_of_the_slot_wakes_who_polls),
+	    STREAMING(removal_of_the_slot_ends_a_poll),
 	    STREAMING(two_threads_can_poll_a_file_and_close_it),
 	    STREAMING(latest_is_always_ready),
 	    STREAMING(one_epoll_watches_many_slots),

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everybody at once on one mount: native publishers at full speed, writers and
- * real tools through the mount, some of them killed half way; native readers
- * and real tools that read. What is read is whole and in order, and in the end
- * everything that was published is accounted for.
+ * All at once on one mount: native publishers at full speed, writers and real tools through the
+ * mount, some of them killed half way; native readers and real tools that read. What is read is
+ * whole and in order, and in the end every published message is accounted for.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@
 #include "fs_actors.h"
 #include "shell.h"
 
-/* Of a slot's parts, those that count what they read. */
+/* The parts of a slot that count what they read. */
 enum {
 	FIRST_READER = 4,
 	LAST_READER = 10
@@ -40,7 +39,7 @@ static unsigned seconds(void)
 	return value > 0 ? (unsigned)value : 10;
 }
 
-/* A first message for who reads the newest, and a last one for who waits. */
+/* A first message for readers of the newest, and a last one for readers that wait. */
 static void speak(int slot, uint64_t counter)
 {
 	babus_slot *handle = open_slot(kinds[slot].name, BABUS_PUBLISH);
@@ -71,7 +70,7 @@ static void assert_accounts(int slot)
 	babus_slot_close(handle);
 }
 
-/* Whether one who should write or read has done less than counts as taking part. */
+/* Whether an actor that should write or read has done too little to count. */
 static bool somebody_is_idle(unsigned parts)
 {
 	bool idle = false;
@@ -85,7 +84,7 @@ static bool somebody_is_idle(unsigned parts)
 	return idle;
 }
 
-static void everybody_sees_whole_messages_in_order_and_none_is_unaccounted(void **state)
+static void all_see_whole_messages_in_order_and_none_is_unaccounted(void **state)
 {
 	static const struct actor parts[] = {
 	    {0, "native publisher", 0, publish_natively, 0, NULL, {0}},
@@ -127,7 +126,7 @@ static void everybody_sees_whole_messages_in_order_and_none_is_unaccounted(void 
 		actors[i].slot = (int)(i / PARTS);
 		pids[i] = child_start(act, &actors[i]);
 	}
-	/* So long, or until all have come to act; where one has ended, this goes no further. */
+	/* So long, or until all have acted; if one has ended by itself, the test stops. */
 	poll(NULL, 0, (int)seconds() * 1000);
 	while (somebody_is_idle(PARTS)) {
 		siginfo_t ended = {0};
@@ -159,7 +158,7 @@ static void everybody_sees_whole_messages_in_order_and_none_is_unaccounted(void 
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-	    MOUNTED(everybody_sees_whole_messages_in_order_and_none_is_unaccounted),
+	    MOUNTED(all_see_whole_messages_in_order_and_none_is_unaccounted),
 	};
 
 	return cmocka_run_group_tests_name("fs_stress", tests, NULL, NULL);

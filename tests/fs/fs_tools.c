@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs that people have: what each makes of a message, exactly what each
- * publishes, and that those which look twice succeed while the slot moves.
- * What shells do by themselves is in fs_redirect.c, editors are in fs_staging.c.
+ * Common programs: what each makes of a message, what exactly each publishes, and that those
+ * which read twice succeed while the slot moves. fs_redirect.c has what shells do by themselves,
+ * fs_staging.c has editors.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "file.h"
 #include "shell.h"
 
-/* Of what tools/check installs, but not everybody has; says so if it is missing. */
+/* A program that tools/check installs, but that may be missing; prints that it is. */
 static bool have(const char *program)
 {
 	struct outcome outcome;
@@ -82,7 +82,7 @@ static void a_search_through_the_tree_finds_what_is_kept(void **state)
 	babus_slot_close(make_slot("y", 4, 4096));
 	publish_text(slot, "the needle\n");
 	publish_text(slot, "hay\n");
-	/* `wait` would block: as with any FIFO in a tree, it is left out by name. */
+	/* `wait` would block: as with any FIFO in a tree, it is excluded by name. */
 	shell_expect("bash", "grep -r --exclude=wait needle . | sort", "./x/1:the needle\n");
 	shell_expect("bash", "find . -name latest -size +0 | sort", "./x/latest\n");
 	shell_expect("bash", "find x -type f -newermt 2020-01-01 -name '[0-9]' | sort",
@@ -227,7 +227,7 @@ static void *publish_letters(void *arg)
 	return NULL;
 }
 
-/* Each line of $T/out: one message, a letter as often as it has to be. */
+/* Each line of $T/out is one message: a letter, as often as it must be. */
 static void assert_whole(void)
 {
 	static char data[50000 + 4099 * LETTERS + 1];

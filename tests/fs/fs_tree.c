@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tree: what is listed, what stat tells, what is refused, making and removing slots. */
+/* The tree: what is listed, what stat shows, what is refused, making and removing slots. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "file.h"
 #include "shell.h"
 
-/* --- what there is ---------------------------------------------------------------------- */
+/* --- what is listed ------------------------------------------------------------------ */
 
 static void an_empty_slot_lists_no_history(void **state)
 {
@@ -126,7 +126,7 @@ static void a_slot_made_again_shows_none_of_the_old_messages(void **state)
 /* --- attributes ---------------------------------------------------------------------------------
  */
 
-/* Two processes may differ by what a look at the clocks takes. */
+/* Two processes may differ by the time between two looks at the clocks. */
 static void assert_time(const struct stat *st, uint64_t time_ns)
 {
 	uint64_t wall = babus_wall_time(time_ns);
@@ -135,7 +135,7 @@ static void assert_time(const struct stat *st, uint64_t time_ns)
 			wall + 100000);
 }
 
-static void stat_tells_the_size_and_time_of_the_message(void **state)
+static void stat_shows_the_size_and_time_of_the_message(void **state)
 {
 	babus_slot *slot = make_slot("x", 4, 4096);
 	struct babus_message message;
@@ -155,7 +155,7 @@ static void stat_tells_the_size_and_time_of_the_message(void **state)
 	babus_slot_close(slot);
 }
 
-/* stdio allocates as much for each stream, so not for small ones. */
+/* stdio allocates that much for each stream, so not for small ones. */
 static void the_preferred_request_for_large_messages_is_1_mib(void **state)
 {
 	babus_slot *slot = make_slot("x", 4, 1 << 20);
@@ -253,7 +253,7 @@ static void info_is_json_with_the_slot_s_facts(void **state)
 	babus_slot_close(slot);
 }
 
-static void the_domain_tells_its_facts_and_metrics(void **state)
+static void the_domain_shows_its_facts_and_metrics(void **state)
 {
 	babus_slot *slot = make_slot("x", 3, 5000);
 
@@ -314,8 +314,7 @@ static void statfs_is_that_of_the_tmpfs(void **state)
 	outcome_free(&tmpfs);
 }
 
-/* --- what is refused
- * ------------------------------------------------------------------------------ */
+/* --- what is refused ----------------------------------------------------------------- */
 
 static void assert_not_writable(const char *path)
 {
@@ -384,8 +383,7 @@ static void links_renames_and_new_files_are_not_permitted(void **state)
 	babus_slot_close(slot);
 }
 
-/* --- making and removing
- * ------------------------------------------------------------------------------ */
+/* --- making and removing ------------------------------------------------------------- */
 
 static void mkdir_makes_a_slot_with_the_defaults(void **state)
 {
@@ -406,7 +404,7 @@ static void mkdir_makes_a_slot_with_the_defaults(void **state)
 	babus_slot_close(slot);
 }
 
-static void mkdir_of_an_existing_slot_says_so(void **state)
+static void mkdir_of_an_existing_slot_is_eexist(void **state)
 {
 	(void)state;
 	babus_slot_close(make_slot("x", 4, 4096));
@@ -460,20 +458,20 @@ static int run(void)
 	    MOUNTED(a_slot_made_natively_appears_at_once),
 	    MOUNTED(a_slot_removed_natively_disappears_at_once),
 	    MOUNTED(a_slot_made_again_shows_none_of_the_old_messages),
-	    MOUNTED(stat_tells_the_size_and_time_of_the_message),
+	    MOUNTED(stat_shows_the_size_and_time_of_the_message),
 	    MOUNTED(the_preferred_request_for_large_messages_is_1_mib),
 	    MOUNTED(a_slot_s_directory_has_the_time_of_the_last_publish),
 	    MOUNTED(a_file_name_keeps_its_inode_number),
 	    MOUNTED(the_modes_are_those_of_the_slot_s_file),
 	    MOUNTED(info_is_json_with_the_slot_s_facts),
-	    MOUNTED(the_domain_tells_its_facts_and_metrics),
+	    MOUNTED(the_domain_shows_its_facts_and_metrics),
 	    MOUNTED(xattrs_describe_the_message),
 	    MOUNTED(statfs_is_that_of_the_tmpfs),
 	    MOUNTED(only_latest_and_pub_can_be_written),
 	    MOUNTED(rm_is_not_permitted_and_removes_nothing),
 	    MOUNTED(links_renames_and_new_files_are_not_permitted),
 	    MOUNTED(mkdir_makes_a_slot_with_the_defaults),
-	    MOUNTED(mkdir_of_an_existing_slot_says_so),
+	    MOUNTED(mkdir_of_an_existing_slot_is_eexist),
 	    MOUNTED(mkdir_refuses_bad_names),
 	    MOUNTED(rmdir_removes_the_slot),
 	};

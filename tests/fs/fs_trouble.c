@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What keeps babusfs from working without ending it, as babusfs(1) tells it:
- * processes that are stopped, files that are truncated or deleted.
+ * What keeps babusfs from working without ending it, as babusfs(1) describes: processes that are
+ * stopped, files that are truncated or deleted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 /* --- stopped processes ---------------------------------------------------------- */
 
-/* For a child, which ends with 1 if it is told an error. */
+/* For a child, which ends with 1 if it gets an error. */
 static void publish_through_the_mount(void *arg)
 {
 	int fd = open(in_mount("x", "latest"), O_WRONLY | O_CLOEXEC);
@@ -35,7 +35,7 @@ static void stop_daemon(void)
 	assert_true(child_wait_stopped(mount_daemon, &status));
 }
 
-static void a_stopped_daemon_delays_its_users_and_nobody_else(void **state)
+static void a_stopped_daemon_delays_its_users_and_no_others(void **state)
 {
 	struct native native;
 	struct job jobs[BLOCKED];
@@ -51,7 +51,9 @@ static void a_stopped_daemon_delays_its_users_and_nobody_else(void **state)
 	stuck = child_start(publish_through_the_mount, NULL);
 	await_sleep(stuck, "request_wait_answer");
 	assert_native(&native);
-	/* What the daemon was not told of yet ends while it is stopped, the rest with its answer.
+	/*
+	 * Requests that the daemon has not seen end while it is stopped, the rest with its
+	 * answer.
 	 */
 	kill(stuck, SIGKILL);
 	assert_true(await_end(stuck, now_ns(), &status) >= 0);
@@ -68,7 +70,7 @@ static void a_stopped_daemon_delays_its_users_and_nobody_else(void **state)
 	assert_int_equal(outcome.status, 0);
 	outcome_free(&outcome);
 	assert_file(in_mount("x", "latest"), "late");
-	/* A signal that comes meanwhile is obeyed afterwards. */
+	/* A signal that comes meanwhile takes effect afterwards. */
 	stop_daemon();
 	kill(mount_daemon, SIGTERM);
 	kill(mount_daemon, SIGCONT);
@@ -78,7 +80,7 @@ static void a_stopped_daemon_delays_its_users_and_nobody_else(void **state)
 	native_close(&native);
 }
 
-static void a_stopped_daemon_that_is_killed_lets_everybody_go(void **state)
+static void a_stopped_daemon_that_is_killed_releases_all_users(void **state)
 {
 	struct native native;
 	struct job jobs[BLOCKED];
@@ -101,7 +103,7 @@ static void a_stopped_daemon_that_is_killed_lets_everybody_go(void **state)
 		assert_int_equal(outcome.status, i ? 1 : -SIGKILL);
 		outcome_free(&outcome);
 	}
-	/* It is told an error, and says so. */
+	/* It gets an error, and prints it. */
 	assert_true(await_end(stuck, now_ns(), &status) >= 0);
 	assert_int_equal(status, 1);
 	assert_native(&native);
@@ -133,7 +135,7 @@ static off_t size_of(const char *path)
 	return stat(path, &st) ? -1 : st.st_size;
 }
 
-static void a_stopped_publisher_delays_nobody(void **state)
+static void a_stopped_publisher_delays_no_one_else(void **state)
 {
 	struct native native;
 	pid_t publisher;
@@ -165,7 +167,7 @@ static void a_stopped_publisher_delays_nobody(void **state)
 	native_close(&native);
 }
 
-/* --- files that go -------------------------------------------------------------- */
+/* --- files that vanish --------------------------------------------------------------- */
 
 static void a_truncated_slot_is_an_error_and_the_others_go_on(void **state)
 {
@@ -193,10 +195,10 @@ static void a_truncated_slot_is_an_error_and_the_others_go_on(void **state)
 	babus_slot_close(slot);
 }
 
-static void truncated_files_end_who_is_blocked(void **state)
+static void truncated_files_end_blocked_readers(void **state)
 {
 	(void)state;
-	/* For our own handle. */
+	/* For the handle of this process. */
 	assert_int_equal(babus_guard_install(), 0);
 	for (int i = 0; i < 2; i++) {
 		babus_slot *slot = make_slot("x", 4, 4096);
@@ -209,7 +211,7 @@ static void truncated_files_end_who_is_blocked(void **state)
 		mount_start(NULL);
 		start_blocked(jobs);
 		assert_int_equal(truncate(path, 0), 0);
-		/* The pins are of interest once there is something to read. */
+		/* The pins are opened once there is something to read. */
 		if (i)
 			publish_text(slot, "news");
 		assert_ended(jobs, 2, "Input/output error");
@@ -223,7 +225,7 @@ static void truncated_files_end_who_is_blocked(void **state)
 	}
 }
 
-static void deleted_files_end_who_is_blocked(void **state)
+static void deleted_files_end_blocked_readers(void **state)
 {
 	struct job jobs[BLOCKED];
 
@@ -262,12 +264,12 @@ static void a_domain_removed_under_the_mount_is_an_error_and_no_hang(void **stat
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-	    UNMOUNTED(a_stopped_daemon_delays_its_users_and_nobody_else),
-	    UNMOUNTED(a_stopped_daemon_that_is_killed_lets_everybody_go),
-	    UNMOUNTED(a_stopped_publisher_delays_nobody),
+	    UNMOUNTED(a_stopped_daemon_delays_its_users_and_no_others),
+	    UNMOUNTED(a_stopped_daemon_that_is_killed_releases_all_users),
+	    UNMOUNTED(a_stopped_publisher_delays_no_one_else),
 	    UNMOUNTED(a_truncated_slot_is_an_error_and_the_others_go_on),
-	    UNMOUNTED(truncated_files_end_who_is_blocked),
-	    UNMOUNTED(deleted_files_end_who_is_blocked),
+	    UNMOUNTED(truncated_files_end_blocked_readers),
+	    UNMOUNTED(deleted_files_end_blocked_readers),
 	    UNMOUNTED(a_domain_removed_under_the_mount_is_an_error_and_no_hang),
 	};
 

@@ -28,7 +28,7 @@ static int open_wait(const char *slot, int flags)
 	return fd;
 }
 
-/* A child: open, tell, read to the end, and compare. */
+/* A child: open, report, read to the end, and compare. */
 struct reading {
 	const char *slot;
 	const char *text; /* NULL: the read must fail */
@@ -138,7 +138,7 @@ static void cat_gives_the_next_message(void **state)
 	babus_slot_close(slot);
 }
 
-static void a_message_between_open_and_read_is_given(void **state)
+static void a_message_between_open_and_read_is_read(void **state)
 {
 	babus_slot *slot = make_slot("x", 4, 4096);
 	char text[16];
@@ -177,7 +177,7 @@ static void small_reads_give_one_message_in_parts(void **state)
 	babus_slot_close(slot);
 }
 
-static void a_message_of_no_bytes_ends_the_wait(void **state)
+static void an_empty_message_ends_the_wait(void **state)
 {
 	const struct reading reading = {"x", "", 0};
 	babus_slot *slot = make_slot("x", 4, 4096);
@@ -201,7 +201,7 @@ static void a_read_from_the_start_after_the_end_arms_again(void **state)
 	publish_text(slot, "a");
 	assert_int_equal(read(fd, text, sizeof(text)), 1);
 	assert_int_equal(read(fd, text, sizeof(text)), 0);
-	/* What came between is not missed. */
+	/* A message in between is not missed. */
 	publish_text(slot, "b");
 	publish_text(slot, "c");
 	for (int i = 1; i < 3; i++) {
@@ -237,7 +237,7 @@ static void read_a_thousand(void *arg)
 	}
 }
 
-static void a_loop_over_wait_misses_nothing_that_is_kept(void **state)
+static void a_loop_over_wait_misses_no_kept_message(void **state)
 {
 	babus_slot *slot = make_slot("x", 1024, 64);
 	char text[32];
@@ -249,7 +249,7 @@ static void a_loop_over_wait_misses_nothing_that_is_kept(void **state)
 	for (int i = 0; i < 1000; i++) {
 		snprintf(text, sizeof(text), "message %d", i);
 		publish_text(slot, text);
-		/* Now and then it finds nothing and goes to sleep. */
+		/* Sometimes it finds nothing and goes to sleep. */
 		if (i % 100 == 0)
 			await_blocked(pid);
 	}
@@ -257,7 +257,7 @@ static void a_loop_over_wait_misses_nothing_that_is_kept(void **state)
 	babus_slot_close(slot);
 }
 
-static void nonblocking_reads_say_try_again(void **state)
+static void nonblocking_reads_are_eagain(void **state)
 {
 	babus_slot *slot = make_slot("x", 4, 4096);
 	char text[16];
@@ -315,7 +315,7 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* How long a blocked reader takes to end after a signal, or a message if that is 0. */
+/* How long a blocked reader takes to end after a signal; 0: after a message. */
 static int64_t time_of_end(babus_slot *slot, int number)
 {
 	const char *const argv[] = {"cat", "x/wait", NULL};
@@ -341,19 +341,19 @@ static void a_signal_ends_blocked_readers_at_once(void **state)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGKILL};
 	babus_slot *slot = make_slot("x", 4, 4096);
-	int64_t killed[KILLS], told[KILLS];
+	int64_t killed[KILLS], answered[KILLS];
 
 	(void)state;
 	for (int k = 0; k < 3; k++) {
 		for (int i = 0; i < KILLS; i++) {
 			killed[i] = time_of_end(slot, signals[k]);
-			told[i] = time_of_end(slot, 0);
+			answered[i] = time_of_end(slot, 0);
 		}
 		qsort(killed, KILLS, sizeof(killed[0]), by_value);
-		qsort(told, KILLS, sizeof(told[0]), by_value);
+		qsort(answered, KILLS, sizeof(answered[0]), by_value);
 		/* Nearly as soon as a message ends it, on a busy machine as on an idle one. */
 		assert_in_range(killed[KILLS / 2], 0,
-				4 * told[KILLS / 2] + 50 * MILLISECOND * SUPPORT_SLOWER);
+				4 * answered[KILLS / 2] + 50 * MILLISECOND * SUPPORT_SLOWER);
 	}
 	babus_slot_close(slot);
 }
@@ -374,7 +374,7 @@ static void read_interrupted(void *arg)
 	gate_post(opened, 1);
 	EXPECT_EQUAL(read(fd, text, sizeof(text)), -1);
 	EXPECT_EQUAL(errno, EINTR);
-	/* The descriptor is good for another try. */
+	/* The descriptor can be read again. */
 	gate_post(opened, 1);
 	EXPECT_EQUAL(read(fd, text, sizeof(text)), 4);
 }
@@ -435,7 +435,7 @@ static void killed_readers_leave_nothing_in_the_daemon(void **state)
 			child_kill(pids[i]);
 		publish_text(slot, "");
 	}
-	/* Whoever reads next finds everything in order. */
+	/* The next reader finds everything in order. */
 	pids[0] = start_blocked(&reading);
 	publish_text(slot, "");
 	join_soon(pids[0]);
@@ -468,7 +468,7 @@ static void native_removal_ends_blocked_readers(void **state)
 	(void)state;
 	assert_int_equal(babus_domain_remove_slot(bus, "x"), 0);
 	babus_slot_close(slot);
-	/* A slot made again is not what they wait for. */
+	/* They do not wait for a slot that is made again. */
 	slot = make_slot("x", 4, 4096);
 	publish_text(slot, "other");
 	join_soon(pid);
@@ -508,12 +508,12 @@ static int run(void)
 	    WAITING(wait_gives_the_next_native_message_and_ends),
 	    WAITING(wait_gives_the_next_message_published_through_the_mount),
 	    WAITING(cat_gives_the_next_message),
-	    WAITING(a_message_between_open_and_read_is_given),
+	    WAITING(a_message_between_open_and_read_is_read),
 	    WAITING(small_reads_give_one_message_in_parts),
-	    WAITING(a_message_of_no_bytes_ends_the_wait),
+	    WAITING(an_empty_message_ends_the_wait),
 	    WAITING(a_read_from_the_start_after_the_end_arms_again),
-	    WAITING(a_loop_over_wait_misses_nothing_that_is_kept),
-	    WAITING(nonblocking_reads_say_try_again),
+	    WAITING(a_loop_over_wait_misses_no_kept_message),
+	    WAITING(nonblocking_reads_are_eagain),
 	    WAITING(only_the_slot_s_own_readers_wake),
 	    WAITING(a_signal_ends_blocked_readers_at_once),
 	    WAITING(a_handled_signal_interrupts_and_the_read_can_be_repeated),

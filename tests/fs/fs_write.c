@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a descriptor publishes and when: writes, close, fsync, truncation,
- * forks. What shells and tools publish is in fs_redirect.c, what is not
- * published in fs_refuse.c.
+ * What a descriptor publishes and when: writes, close, fsync, truncation, forks. fs_redirect.c
+ * has what shells and tools publish, fs_refuse.c what is not published.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +52,7 @@ static void an_open_without_a_write_publishes_nothing(void **state)
 	assert_file(in_mount("x", "latest"), "before\n");
 }
 
-static void a_write_of_no_bytes_publishes_nothing(void **state)
+static void an_empty_write_publishes_nothing(void **state)
 {
 	int fd;
 
@@ -86,7 +85,7 @@ static void fsync_publishes_now_and_only_once(void **state)
 	assert_quiet("x");
 }
 
-static void the_end_of_a_duplicate_publishes(void **state)
+static void closing_a_duplicate_publishes(void **state)
 {
 	int fd, copy;
 
@@ -284,7 +283,7 @@ static void a_child_that_writes_publishes_when_it_ends(void **state)
 	assert_quiet("x");
 }
 
-static void the_publisher_s_pid_is_the_writer_s(void **state)
+static void the_pid_of_a_message_is_the_writer_s(void **state)
 {
 	struct babus_message message;
 	babus_slot *slot;
@@ -335,9 +334,9 @@ static int run(void)
 	const struct CMUnitTest tests[] = {
 	    MOUNTED(close_publishes_all_writes_as_one_message),
 	    MOUNTED(an_open_without_a_write_publishes_nothing),
-	    MOUNTED(a_write_of_no_bytes_publishes_nothing),
+	    MOUNTED(an_empty_write_publishes_nothing),
 	    MOUNTED(fsync_publishes_now_and_only_once),
-	    MOUNTED(the_end_of_a_duplicate_publishes),
+	    MOUNTED(closing_a_duplicate_publishes),
 	    MOUNTED(positioned_writes_make_one_message),
 	    MOUNTED(append_makes_a_new_message_and_ignores_the_offset),
 	    MOUNTED(two_writers_at_once_each_publish_a_whole_message),
@@ -348,7 +347,7 @@ static int run(void)
 	    MOUNTED(truncation_alone_publishes_nothing_and_leaves_readers_alone),
 	    MOUNTED(a_child_that_wrote_nothing_publishes_nothing),
 	    MOUNTED(a_child_that_writes_publishes_when_it_ends),
-	    MOUNTED(the_publisher_s_pid_is_the_writer_s),
+	    MOUNTED(the_pid_of_a_message_is_the_writer_s),
 	    MOUNTED(readers_that_hold_all_pins_do_not_stop_a_writer),
 	};
 
