@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * babus doctor: what the dead left, damaged slots. It looks at the mounts of the whole machine and
- * takes dead ones away, so where possible it runs in a mount namespace of its own, as "$doctor".
+ * babus doctor: what the dead left, damaged slots. It looks at the mounts of the whole machine
+ * and removes dead ones, so where possible it runs in a mount namespace of its own, as "$doctor".
  */
 #include <signal.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static int setup(void **state)
 
 #define DOCTOR(claim) cmocka_unit_test_setup_teardown(claim, setup, cli_teardown)
 
-/* A subscriber and a publisher that were killed; both known to slot "s". */
+/* A subscriber and a publisher, both registered with slot "s", that were killed. */
 static pid_t leave_dead(void)
 {
 	struct job sub;

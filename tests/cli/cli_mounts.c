@@ -12,7 +12,7 @@ static int setup(void **state)
 {
 	int error;
 
-	/* That of the case before is gone. */
+	/* The mount of the case before is gone. */
 	unsetenv("BABUS_CONFIG");
 	error = mount_setup(state);
 	return error ? error : cli_prepare();
@@ -20,7 +20,7 @@ static int setup(void **state)
 
 #define MOUNT(claim) cmocka_unit_test_setup_teardown(claim, setup, mount_teardown)
 
-/* What doctor tells about our mount, then whether it is still there for it. */
+/* What doctor reports about our mount, then whether it is still there for doctor. */
 static void assert_doctor(const char *options, const char *state, int mounted)
 {
 	char text[1024], expected[512];
@@ -50,7 +50,7 @@ static void a_caller_that_reaps_no_children_changes_nothing(void **state)
 		  "1\n");
 }
 
-static void a_mount_that_does_not_answer_is_told_and_left_alone(void **state)
+static void a_mount_that_does_not_answer_is_reported_and_left_alone(void **state)
 {
 	int status;
 
@@ -62,13 +62,13 @@ static void a_mount_that_does_not_answer_is_told_and_left_alone(void **state)
 	assert_doctor("", "alive", 1);
 }
 
-static void a_stale_mount_is_told_by_a_dry_run_and_else_taken_away(void **state)
+static void a_stale_mount_is_reported_by_a_dry_run_and_otherwise_removed(void **state)
 {
 	(void)state;
 	mount_crash();
 	assert_doctor("-n", "stale", 1);
 	assert_doctor("", "stale", 0);
-	/* For others it stayed. */
+	/* For other processes it stayed. */
 	assert_int_equal(umount2(mount_point, MNT_DETACH), 0);
 }
 
@@ -77,8 +77,8 @@ static int run(void)
 	const struct CMUnitTest cases[] = {
 	    MOUNT(a_mount_that_answers_is_left_alone),
 	    MOUNT(a_caller_that_reaps_no_children_changes_nothing),
-	    MOUNT(a_mount_that_does_not_answer_is_told_and_left_alone),
-	    MOUNT(a_stale_mount_is_told_by_a_dry_run_and_else_taken_away),
+	    MOUNT(a_mount_that_does_not_answer_is_reported_and_left_alone),
+	    MOUNT(a_stale_mount_is_reported_by_a_dry_run_and_otherwise_removed),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
@@ -88,7 +88,7 @@ int main(void)
 {
 	if (cli_find())
 		return 1;
-	/* doctor takes away what is stale on the whole machine. */
+	/* doctor removes stale mounts on the whole machine. */
 	if (system(CLI_PRIVATE "true 2>/dev/null") != 0) {
 		printf("skipped: no mount namespace of our own\n");
 		return SKIPPED;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babus pub: what becomes a message, what is refused, what slot is made for it. */
+/* babus pub: what becomes a message, what is refused, which slot it makes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static void a_redirected_file_counts_from_where_it_stands(void **state)
 	assert_published("s", "rest of it", NULL);
 }
 
-static void nothing_is_a_message_too(void **state)
+static void empty_input_is_a_message_too(void **state)
 {
 	(void)state;
 	cli_gives(": >f; babus pub s f; babus pub s <f; : | babus pub s; babus pub s /dev/null",
@@ -42,7 +42,7 @@ static void nothing_is_a_message_too(void **state)
 	assert_published("s", "", "", "", "", NULL);
 }
 
-static void a_file_whose_size_says_nothing_is_read_to_its_end(void **state)
+static void a_file_without_a_true_size_is_read_to_its_end(void **state)
 {
 	(void)state;
 	cli_gives("babus pub s /proc/version; babus latest s | cmp - /proc/version", "");
@@ -60,7 +60,7 @@ static void each_line_is_a_message_with_its_newline(void **state)
 static void lines_are_published_as_they_come(void **state)
 {
 	(void)state;
-	/* The input stays open until what it brought has been read from the slot. */
+	/* The input stays open until its messages have been read from the slot. */
 	cli_gives("{ echo first; babus wait --wait -t 20s --after 0 s >seen; echo second; } | "
 		  "babus pub --lines s; cat seen",
 		  "first\n");
@@ -102,7 +102,7 @@ static void tag_and_source_time_go_with_the_message(void **state)
 		       "assert [o[\"tag\"] for o in objects] == [16, 16]");
 }
 
-static void json_tells_about_each_message(void **state)
+static void json_describes_each_message(void **state)
 {
 	(void)state;
 	cli_gives(
@@ -182,7 +182,7 @@ static void a_line_that_is_too_large_ends_it(void **state)
 	cli_fails(1, "printf 'abc\\nabcd\\nx\\n' | babus pub --lines s",
 		  "slot 's': a line is larger than the limit of 4 bytes");
 	assert_published("s", "abc\n", NULL);
-	/* Without an end, too. */
+	/* Also without an end. */
 	cli_fails(1, "yes | tr -d '\\n' | babus pub --lines s",
 		  "slot 's': a line is larger than the limit of 4 bytes");
 	assert_published("s", NULL);
@@ -217,7 +217,7 @@ static void a_slot_that_is_only_readable_is_not_published_to(void **state)
 static void half_a_message_is_not_published_on_a_signal(void **state)
 {
 	(void)state;
-	/* The fifo never ends, as this shell writes to it too. */
+	/* The fifo never ends, since this shell writes to it too. */
 	cli_gives("mkfifo p; exec 3<>p; printf half >&3; "
 		  "timeout -s INT --preserve-status 0.3 babus pub s <p; echo $?",
 		  "130\n");
@@ -227,7 +227,7 @@ static void half_a_message_is_not_published_on_a_signal(void **state)
 static void lines_that_came_before_a_signal_are_published(void **state)
 {
 	(void)state;
-	/* What sh says about the end of its child is not ours. */
+	/* What sh prints about the end of its child does not count. */
 	cli_ends(0,
 		 "mkfifo p; exec 3<>p; { echo line; printf half; } >&3; "
 		 "babus pub --lines s <p & babus wait --wait -t 20s --after 0 s; "
@@ -242,14 +242,14 @@ static int run(void)
 	    CLI(a_file_is_one_message),
 	    CLI(standard_input_is_one_message),
 	    CLI(a_redirected_file_counts_from_where_it_stands),
-	    CLI(nothing_is_a_message_too),
-	    CLI(a_file_whose_size_says_nothing_is_read_to_its_end),
+	    CLI(empty_input_is_a_message_too),
+	    CLI(a_file_without_a_true_size_is_read_to_its_end),
 	    CLI(each_line_is_a_message_with_its_newline),
 	    CLI(lines_are_published_as_they_come),
 	    CLI(long_lines_cross_any_buffer_whole),
 	    CLI(a_frame_comes_back_byte_by_byte),
 	    CLI(tag_and_source_time_go_with_the_message),
-	    CLI(json_tells_about_each_message),
+	    CLI(json_describes_each_message),
 	    CLI(a_missing_slot_is_made_as_configured),
 	    CLI(without_a_configuration_it_has_the_built_in_defaults),
 	    CLI(a_slot_that_exists_stays_as_it_is),

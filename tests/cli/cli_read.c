@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babus latest, babus wait, and the forms in which messages are written. */
+/* babus latest, babus wait, and the formats of messages. */
 #include <stdio.h>
 #include <string.h>
 
@@ -53,7 +53,7 @@ static void latest_waits_for_slot_and_message_if_asked(void **state)
 	make("s", 3);
 	cli_publish("s", "there");
 	cli_finish(&job, 0, "there", "");
-	/* It does not wait for what is there. */
+	/* It does not wait if a message exists. */
 	cli_gives("babus latest --wait s", "there");
 }
 
@@ -96,7 +96,7 @@ static void wait_gives_the_next_message_and_not_the_last(void **state)
 	cli_finish(&job, 0, "next", "");
 }
 
-static void after_gives_what_is_there_or_comes(void **state)
+static void after_gives_a_kept_message_or_the_next(void **state)
 {
 	struct job job;
 
@@ -110,7 +110,7 @@ static void after_gives_what_is_there_or_comes(void **state)
 	cli_finish(&job, 0, "3", "");
 }
 
-static void after_tells_what_was_lost(void **state)
+static void after_reports_the_loss(void **state)
 {
 	(void)state;
 	make("s", 2);
@@ -134,7 +134,7 @@ static void wait_gives_up_after_the_timeout(void **state)
 	assert_true(took >= 200 * MILLISECOND);
 	cli_fails(1, "babus wait --timeout 0.05 --wait gone",
 		  "slot 'gone': no message within 0.05 s");
-	/* 0 is a look. */
+	/* A timeout of 0 polls. */
 	cli_gives("babus wait -t 0 --after 0 s", "before");
 	cli_ends(1, "babus wait -t 0 s", "", NULL);
 }
@@ -161,7 +161,7 @@ static void wait_fails_if_its_slot_is_removed(void **state)
 	cli_finish(&job, 1, "", "babus: slot 's': removed\n");
 }
 
-/* --- forms ---------------------------------------------------------------------------------- */
+/* --- formats ------------------------------------------------------------------------- */
 
 static void lines_end_each_message_with_one_newline(void **state)
 {
@@ -182,7 +182,7 @@ static void hex_is_a_line_and_a_dump(void **state)
 	cli_gives("babus pub e </dev/null; babus latest --hex e", "e 1 0 B\n");
 }
 
-static void hex_is_what_od_says(void **state)
+static void hex_is_what_od_prints(void **state)
 {
 	(void)state;
 	cli_gives(
@@ -253,14 +253,14 @@ static int run(void)
 	    CLI(latest_waits_for_the_domain_too),
 	    CLI(latest_waits_for_a_sequence_number),
 	    CLI(wait_gives_the_next_message_and_not_the_last),
-	    CLI(after_gives_what_is_there_or_comes),
-	    CLI(after_tells_what_was_lost),
+	    CLI(after_gives_a_kept_message_or_the_next),
+	    CLI(after_reports_the_loss),
 	    CLI(wait_gives_up_after_the_timeout),
 	    CLI(wait_waits_for_the_slot_if_asked),
 	    CLI(wait_fails_if_its_slot_is_removed),
 	    CLI(lines_end_each_message_with_one_newline),
 	    CLI(hex_is_a_line_and_a_dump),
-	    CLI(hex_is_what_od_says),
+	    CLI(hex_is_what_od_prints),
 	    CLI(json_has_every_field),
 	    CLI(json_escapes_any_text),
 	    CLI(json_of_bytes_that_are_no_text_is_base64),

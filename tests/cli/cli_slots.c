@@ -28,7 +28,7 @@ static void create_sets_every_property(void **state)
 	cli_gives("printf x | babus pub --json s", "{\"slot\":\"s\",\"seq\":100,\"size\":1}\n");
 }
 
-static void create_takes_what_is_not_given_from_the_configuration(void **state)
+static void create_takes_defaults_from_the_configuration(void **state)
 {
 	(void)state;
 	cli_configure("[defaults]\ndepth = 3\nsize = 1 KiB\n[slot cam*]\ndepth = 2\ntype = t\n");
@@ -50,7 +50,7 @@ static void owner_and_group_are_names_or_numbers(void **state)
 		  "0 12345 660\n12345 0 600\n");
 }
 
-static void creating_the_same_again_is_done(void **state)
+static void creating_the_same_again_succeeds(void **state)
 {
 	(void)state;
 	cli_gives("babus create --depth 3 s; printf x | babus pub s; babus create --depth 3 s; "
@@ -75,7 +75,7 @@ static void exclusive_fails_if_it_exists(void **state)
 	cli_ends(1, "babus create --exclusive s", "", NULL);
 }
 
-static void what_can_never_be_is_wrong_usage(void **state)
+static void impossible_properties_are_wrong_usage(void **state)
 {
 	(void)state;
 	cli_fails(2, "babus create --depth 65000 --pins 1000 s",
@@ -122,7 +122,7 @@ static void a_wrong_name_removes_nothing(void **state)
 	cli_gives("babus ls -n -o SLOT", "a\n");
 }
 
-static void forced_rm_does_not_mind_what_is_missing(void **state)
+static void forced_rm_ignores_missing_slots(void **state)
 {
 	(void)state;
 	cli_gives("babus rm -f gone; babus -d gone rm --force x; babus -d gone rm -f --domain", "");
@@ -205,7 +205,7 @@ static void ls_goes_on_after_a_slot_that_is_damaged(void **state)
 
 /* --- info ------------------------------------------------------------------------------------ */
 
-static void info_tells_who_uses_a_slot(void **state)
+static void info_shows_the_clients_of_a_slot(void **state)
 {
 	struct job job;
 
@@ -241,7 +241,7 @@ static void info_is_for_people(void **state)
 	cli_gives("babus info s | grep -c -E '^publisher +incarnation [1-9][0-9]*, gone$'", "1\n");
 }
 
-static void info_tells_whether_the_publisher_is_there(void **state)
+static void info_shows_whether_the_publisher_is_alive(void **state)
 {
 	(void)state;
 	cli_gives("mkfifo p; exec 3<>p; echo x >&3; babus pub --lines --origin 7 s p & "
@@ -312,17 +312,17 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CLI(create_sets_every_property),
-	    CLI(create_takes_what_is_not_given_from_the_configuration),
+	    CLI(create_takes_defaults_from_the_configuration),
 	    CLI(owner_and_group_are_names_or_numbers),
-	    CLI(creating_the_same_again_is_done),
+	    CLI(creating_the_same_again_succeeds),
 	    CLI(creating_it_with_other_properties_is_a_failure),
 	    CLI(exclusive_fails_if_it_exists),
-	    CLI(what_can_never_be_is_wrong_usage),
+	    CLI(impossible_properties_are_wrong_usage),
 	    CLI(names_may_be_as_long_as_allowed),
 	    CLI(rm_removes_slots),
 	    CLI(rm_goes_on_after_one_that_is_missing),
 	    CLI(a_wrong_name_removes_nothing),
-	    CLI(forced_rm_does_not_mind_what_is_missing),
+	    CLI(forced_rm_ignores_missing_slots),
 	    CLI(rm_domain_removes_all_of_it),
 	    CLI(rm_domain_leaves_foreign_files_alone),
 	    CLI(ls_is_a_sorted_table),
@@ -330,9 +330,9 @@ static int run(void)
 	    CLI(every_column_of_the_help_can_be_chosen),
 	    CLI(ls_in_json_is_one_object),
 	    CLI(ls_goes_on_after_a_slot_that_is_damaged),
-	    CLI(info_tells_who_uses_a_slot),
+	    CLI(info_shows_the_clients_of_a_slot),
 	    CLI(info_is_for_people),
-	    CLI(info_tells_whether_the_publisher_is_there),
+	    CLI(info_shows_whether_the_publisher_is_alive),
 	    CLI(info_of_several_slots_is_a_json_object_each),
 	    CLI(info_of_the_domain_adds_up),
 	    CLI(trim_gives_back_what_a_burst_took),

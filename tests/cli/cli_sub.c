@@ -26,7 +26,7 @@ static void publish_numbers(const char *name, int first, int last)
 	babus_slot_close(slot);
 }
 
-/* Read from a descriptor until this has come. */
+/* Read from a descriptor until this text has come. */
 static void await_text(int fd, const char *wanted)
 {
 	size_t length = strlen(wanted), got = 0;
@@ -45,7 +45,7 @@ static void await_output(struct job *job, const char *wanted)
 	await_text(job->out, wanted);
 }
 
-/* --- what it gives -------------------------------------------------------------------------- */
+/* --- what it prints ------------------------------------------------------------------ */
 
 static void sub_starts_with_the_next_message(void **state)
 {
@@ -141,7 +141,7 @@ static void more_slots_than_channels_are_followed_at_once(void **state)
 
 /* --- loss ------------------------------------------------------------------------------------ */
 
-static void loss_is_told_exactly(void **state)
+static void loss_is_reported_exactly(void **state)
 {
 	struct job job;
 	int status;
@@ -159,7 +159,7 @@ static void loss_is_told_exactly(void **state)
 	cli_gives("babus ls -n -o LOST", "6\n");
 }
 
-static void loss_is_told_in_json(void **state)
+static void loss_is_reported_in_json(void **state)
 {
 	(void)state;
 	make("s", 4);
@@ -248,8 +248,7 @@ static void one_missing_slot_is_a_failure_of_all(void **state)
 	cli_fails(1, "babus sub s gone", "slot 'gone': no such slot");
 }
 
-/* --- its end
- * -------------------------------------------------------------------------------------- */
+/* --- its end ------------------------------------------------------------------------- */
 
 static void signals_end_it_and_it_dies_of_them(void **state)
 {
@@ -265,7 +264,7 @@ static void signals_end_it_and_it_dies_of_them(void **state)
 		kill(job.pid, numbers[i]);
 		cli_finish(&job, -numbers[i], "", "");
 	}
-	/* It gave back what it held. */
+	/* It returned what it held. */
 	cli_gives_json("babus info --json s", "assert one[\"clients\"] == []");
 }
 
@@ -288,7 +287,7 @@ static void what_is_ignored_stays_ignored(void **state)
 	cli_finish(&job, 0, "2\n", "");
 }
 
-/* The caller blocks all, as the one of a thread that takes them does. */
+/* The caller blocks all signals, as one with a thread for signals does. */
 static void what_is_blocked_ends_it_too(void **state)
 {
 	struct job job;
@@ -304,7 +303,7 @@ static void what_is_blocked_ends_it_too(void **state)
 	cli_finish(&job, -SIGINT, "", "");
 }
 
-static void it_ends_when_its_reader_has_gone_though_nothing_comes(void **state)
+static void it_ends_when_its_reader_has_gone_without_a_message(void **state)
 {
 	struct job job;
 	struct outcome outcome;
@@ -322,7 +321,7 @@ static void it_ends_when_its_reader_has_gone_though_nothing_comes(void **state)
 static void a_reader_that_does_not_read_is_waited_for(void **state)
 {
 	(void)state;
-	/* More than a pipe holds, read only after the last one was published. */
+	/* More than a pipe holds, read only after the last message was published. */
 	cli_gives("babus create --depth 4 --size 1MiB s; head -c 1000000 /dev/urandom >f; "
 		  "babus pub s f; babus pub s f; "
 		  "babus sub -n 2 --from oldest s | { babus wait -t 50ms s 2>/dev/null; "
@@ -339,8 +338,8 @@ static int run(void)
 	    CLI(raw_messages_are_written_as_they_are),
 	    CLI(several_slots_are_followed_at_once),
 	    CLI(more_slots_than_channels_are_followed_at_once),
-	    CLI(loss_is_told_exactly),
-	    CLI(loss_is_told_in_json),
+	    CLI(loss_is_reported_exactly),
+	    CLI(loss_is_reported_in_json),
 	    CLI(missing_slots_are_waited_for_if_asked),
 	    CLI(a_slot_that_is_made_again_is_followed_again),
 	    CLI(the_others_go_on_when_a_slot_is_removed),
@@ -350,7 +349,7 @@ static int run(void)
 	    CLI(signals_end_it_and_it_dies_of_them),
 	    CLI(what_is_ignored_stays_ignored),
 	    CLI(what_is_blocked_ends_it_too),
-	    CLI(it_ends_when_its_reader_has_gone_though_nothing_comes),
+	    CLI(it_ends_when_its_reader_has_gone_without_a_message),
 	    CLI(a_reader_that_does_not_read_is_waited_for),
 	};
 

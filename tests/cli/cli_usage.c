@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Help, wrong usage, exit statuses, and which domain and configuration count. */
+/* Help, wrong usage, exit statuses, and which domain and configuration apply. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -113,7 +113,7 @@ static void help_needs_neither_configuration_nor_domain(void **state)
 
 /* --- wrong usage ---------------------------------------------------------------------- */
 
-static void wrong_usage_is_told_and_ends_with_2(void **state)
+static void wrong_usage_is_reported_with_status_2(void **state)
 {
 	static const struct {
 		const char *command, *complaint;
@@ -153,7 +153,7 @@ static void wrong_usage_is_told_and_ends_with_2(void **state)
 
 #define WHOLE " expected a whole number from "
 
-static void bad_values_are_told_and_end_with_2(void **state)
+static void bad_values_are_reported_with_status_2(void **state)
 {
 	static const struct {
 		const char *command, *complaint;
@@ -196,7 +196,7 @@ static void bad_values_are_told_and_end_with_2(void **state)
 	cli_gives("babus ls -n", "");
 }
 
-static void names_that_are_none_are_wrong_usage(void **state)
+static void illegal_names_are_wrong_usage(void **state)
 {
 	static const char *const commands[] = {"create", "pub",  "latest", "wait",
 					       "sub",    "info", "rm"};
@@ -214,7 +214,7 @@ static void names_that_are_none_are_wrong_usage(void **state)
 		  "not starting with . or -");
 }
 
-static void numbers_may_be_filled_up_or_hexadecimal(void **state)
+static void numbers_may_be_padded_or_hexadecimal(void **state)
 {
 	(void)state;
 	cli_gives("babus create --depth 010 --first-seq 0x10 s && printf x | babus pub s && "
@@ -224,7 +224,7 @@ static void numbers_may_be_filled_up_or_hexadecimal(void **state)
 
 /* --- failures ----------------------------------------------------------------------------- */
 
-static void what_is_missing_is_told_and_ends_with_1(void **state)
+static void missing_things_are_reported_with_status_1(void **state)
 {
 	static const char *const commands[] = {"latest", "wait", "sub", "info", "rm"};
 	char command[64], missing[512];
@@ -269,11 +269,11 @@ static void a_reader_that_has_gone_is_no_failure(void **state)
 	cli_gives(
 	    "exec 3>&1; { babus sub --from oldest s big; echo $? >&3; } | head -n 1 >/dev/null",
 	    "0\n");
-	/* It publishes nothing more, and does not wait to find out. */
+	/* It publishes nothing more, and does not wait for an error. */
 	cli_gives("exec 3>&1; { babus sub big; echo $? >&3; } | :", "0\n");
 }
 
-/* --- which domain, which configuration ------------------------------------------------------ */
+/* --- which domain, which configuration ----------------------------------------------- */
 
 /* Four domains, each with a slot of its name in it. */
 static void make_domains(void)
@@ -349,7 +349,7 @@ static void a_wrong_configuration_ends_with_2_and_touches_nothing(void **state)
 	cli_gives("babus ls -n -o SLOT", "stays\n");
 }
 
-static void a_configuration_that_was_asked_for_must_exist(void **state)
+static void a_configuration_given_by_name_must_exist(void **state)
 {
 	(void)state;
 	cli_fails(2, "babus --config none.ini ls", "none.ini: No such file or directory");
@@ -364,18 +364,18 @@ static int run(void)
 	    CLI(help_of_the_program_names_every_verb),
 	    CLI(the_version_is_that_of_the_library),
 	    CLI(help_needs_neither_configuration_nor_domain),
-	    CLI(wrong_usage_is_told_and_ends_with_2),
-	    CLI(bad_values_are_told_and_end_with_2),
-	    CLI(names_that_are_none_are_wrong_usage),
-	    CLI(numbers_may_be_filled_up_or_hexadecimal),
-	    CLI(what_is_missing_is_told_and_ends_with_1),
+	    CLI(wrong_usage_is_reported_with_status_2),
+	    CLI(bad_values_are_reported_with_status_2),
+	    CLI(illegal_names_are_wrong_usage),
+	    CLI(numbers_may_be_padded_or_hexadecimal),
+	    CLI(missing_things_are_reported_with_status_1),
 	    CLI(output_that_cannot_be_written_is_a_failure),
 	    CLI(a_reader_that_has_gone_is_no_failure),
 	    CLI(the_option_wins_over_the_environment_over_the_file),
 	    CLI(the_root_is_chosen_in_the_same_order),
 	    CLI(the_configuration_is_chosen_in_the_same_order),
 	    CLI(a_wrong_configuration_ends_with_2_and_touches_nothing),
-	    CLI(a_configuration_that_was_asked_for_must_exist),
+	    CLI(a_configuration_given_by_name_must_exist),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
