@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process is killed before each of its steps in shared memory, one after the
- * other, until the operation is through. After each death the others go on,
- * and a recovery finds everything.
+ * A process is killed before each of its steps in shared memory, one after the other, until the
+ * operation gets through. After each death the others go on, and recovery finds everything.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@
 #include "steps.h"
 #include "support.h"
 
-/* Small messages are found in batches, large ones one by one: see ring.c. */
+/* Buffers for small messages are found in batches, for large ones one by one: see ring.c. */
 static const struct crash_scene one_small = {1, 64}, two_large = {2, 20000}, three_small = {3, 64};
 
 /* Run the operation up to step n. True: it was killed there. */
@@ -30,9 +29,8 @@ static bool kill_at(const struct crash_op *op, unsigned n)
 }
 
 /*
- * `deaths` at each step before the recovery. The recovery comes when the others
- * have gone on for a while, or at once, when what the dead published last is
- * still there.
+ * `deaths` at each step before the recovery. The recovery comes when the others have gone on for
+ * a while, or at once, when the last message of the dead process is still there.
  */
 static void kill_at_every_step(const struct crash_op *op, unsigned deaths, bool recover_at_once)
 {
@@ -53,7 +51,7 @@ static void kill_at_every_step(const struct crash_op *op, unsigned deaths, bool 
 	assert_true(n > 2);
 }
 
-/* With more than one death a step only those that leave something behind. */
+/* With more than one death a step, only operations that leave something behind. */
 static void every_op(const struct crash_scene *scene, unsigned deaths, bool recover_at_once)
 {
 	scene_begin(scene);
@@ -89,8 +87,8 @@ static void many_deaths_at_the_same_step(void **state)
 	every_op(&three_small, 13, false);
 }
 
-/* By the cases above; a new step that no operation of theirs takes fails here. */
-static void every_step_was_died_at(void **state)
+/* By the cases above. A new step that no operation takes fails here. */
+static void a_process_died_at_every_step(void **state)
 {
 	(void)state;
 	steps_assert_all_reached();
@@ -103,7 +101,7 @@ static int run(void)
 	    CASE(death_at_any_step_of_large_messages),
 	    CASE(recovery_right_after_a_death_at_any_step),
 	    CASE(many_deaths_at_the_same_step),
-	    CASE_ROOT(every_step_was_died_at),
+	    CASE_ROOT(a_process_died_at_every_step),
 	};
 
 	steps_init();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a revived process remembers is of no use for harm. A process is stopped
- * before each of its steps in shared memory. Meanwhile its slot is removed and
- * another one made under the name, or its files are truncated. Revived it ends in
- * good order, and the new slot is as if the process had never been.
+ * A revived process does no harm with what it remembers. A process is stopped before each of its
+ * steps in shared memory. Meanwhile its slot is removed and another one is made under the name,
+ * or its files are truncated. Revived, it ends in good order, and the new slot is as if the
+ * process had never existed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 
 enum {
 	MESSAGES = 3,
-	MAKER = 7,      /* who published them */
+	MAKER = 7,      /* published by the witnesses */
 	NEW_MODE = 0640 /* not what the victims set */
 };
 
@@ -46,7 +46,7 @@ static babus_slot *make_s(const struct crash_scene *scene)
 	return slot;
 }
 
-/* All that was published is there, and nothing else is or is held. */
+/* All that was published is there. Nothing else is there, or is held. */
 static void assert_untouched(babus_slot *slot, const struct crash_scene *scene)
 {
 	struct babus_message message;
@@ -96,7 +96,7 @@ static bool revive_at(const struct crash_op *op, const struct crash_scene *scene
 	bool stopped = scene_stop_at(op, n, &pid);
 
 	if (stopped && steps->slot == CUT_OFF) {
-		/* What we have of it ourselves must not be touched from now on. */
+		/* What this process has of it must not be touched from now on. */
 		char pins[600];
 
 		snprintf(pins, sizeof(pins), "%s", pins_file(slot));
@@ -147,7 +147,7 @@ static void revived_at_any_step_it_does_not_touch_a_new_slot(void **state)
 	every_op(&one_small, MADE_ANEW);
 }
 
-static void nor_one_of_large_messages(void **state)
+static void revived_at_any_step_it_does_not_touch_a_new_slot_of_large_messages(void **state)
 {
 	(void)state;
 	every_op(&two_large, MADE_ANEW);
@@ -163,7 +163,7 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(revived_at_any_step_it_does_not_touch_a_new_slot),
-	    CASE(nor_one_of_large_messages),
+	    CASE(revived_at_any_step_it_does_not_touch_a_new_slot_of_large_messages),
 	    CASE(revived_at_any_step_without_its_files_it_ends_in_good_order),
 	};
 

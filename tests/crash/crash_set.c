@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a waiter waits for changes while it goes to sleep. The sleeper, a thread in
- * babus_waiter_wait() or the library's thread that serves its descriptor, is held
- * before each of its steps in shared memory, one a round, while another thread makes
- * the change; what the change is about happens once it sleeps again. The re-check is
- * an hour: a change that the sleeper misses is found at the deadline.
+ * What a waiter waits for changes while it goes to sleep. The sleeper is a thread in
+ * babus_waiter_wait(), or the library's thread that serves its descriptor. It is held before each
+ * of its steps in shared memory, one a round, while another thread makes the change; the event
+ * that the change is about happens once it sleeps again. The re-check is an hour: a change that
+ * the sleeper misses is found only at the deadline.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 #include "steps.h"
 #include "waiting.h"
 
-/* The last two share the channel of the first, and the mate its mark. */
+/* The last two share the channel of the first, and the mate shares its mark. */
 static babus_slot *kept_slot, *other_slot, *neighbour_slot, *mate_slot;
 static babus_reader *kept, *other, *neighbour, *mate;
 static babus_waiter *waiter;
@@ -60,7 +60,7 @@ static void publish_to_mate(void)
 	EXPECT_EQUAL(babus_slot_publish(mate_slot, "x", 1, NULL, NULL), 0);
 }
 
-/* What it would report is there already. */
+/* What it would report exists already. */
 static void add_late_other(void)
 {
 	EXPECT_EQUAL(babus_reader_seek(other, BABUS_START_OLDEST, 0), 0);
@@ -123,7 +123,7 @@ static const struct change changes[] = {
     {"seek", go_back, NULL, &kept, 1},
 };
 
-/* --- who makes them ---------------------------------------------------------------- */
+/* --- threads that make the changes --------------------------------------------------- */
 
 static const struct change *change;
 static int go;
@@ -160,7 +160,7 @@ static bool sleeps(const char *task, const void *word, uint32_t value)
 	       (!word || (at == (uintptr_t)word && (uint32_t)expected == value));
 }
 
-/* At the sleeper's step: until the change is made, or waits for a lock that the sleeper has. */
+/* At the sleeper's step: until the change is made, or waits for a lock that the sleeper holds. */
 static void let_it_change(void)
 {
 	char task[24];
@@ -172,7 +172,7 @@ static void let_it_change(void)
 		sched_yield();
 }
 
-/* --- who sleeps --------------------------------------------------------------------- */
+/* --- sleepers ------------------------------------------------------------------------ */
 
 static struct sleep {
 	bool by_descriptor;
@@ -216,7 +216,7 @@ static void *go_to_sleep(void *arg)
 /* Whether some thread sleeps on the event word and has seen its last change. */
 static bool one_sleeps(void)
 {
-	/* No step of ours: those that are counted are the sleeper's. */
+	/* No step of this thread: only the sleeper's steps count. */
 	uint32_t value = atomic_load(&bus->map->event);
 	DIR *dir = opendir("/proc/self/task");
 	struct dirent *entry;
@@ -266,7 +266,7 @@ static void begin_round(bool by_descriptor, bool quiet)
 	assert_int_equal(babus_waiter_add(waiter, kept, NULL), 0);
 	if (by_descriptor)
 		assert_int_equal(babus_waiter_fd(waiter, &fd), 0);
-	/* It has slept before, so that its channel is marked and quiet. */
+	/* It has slept before, so its channel is marked and quiet. */
 	if (quiet)
 		assert_int_equal(babus_waiter_wait(waiter, babus_deadline(1000), &event, 1),
 				 -ETIMEDOUT);

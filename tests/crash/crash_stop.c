@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process is stopped before each of its steps in shared memory. The others go
- * on as if it were not there, and take nothing from it, for it is alive. When
- * it is revived it ends its operation and does no harm.
+ * A process is stopped before each of its steps in shared memory. The others go on as if it did
+ * not exist, and take nothing from it, since it is alive. When it is revived, it ends its
+ * operation and does no harm.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -78,8 +78,8 @@ static void stop_at_any_step_of_large_messages(void **state)
 	every_op(&two_large);
 }
 
-/* By the cases above; a new step that no operation of theirs takes fails here. */
-static void every_step_was_stopped_at(void **state)
+/* By the cases above. A new step that no operation takes fails here. */
+static void a_process_stopped_at_every_step(void **state)
 {
 	(void)state;
 	steps_assert_all_reached();
@@ -90,7 +90,7 @@ static int run(void)
 	const struct CMUnitTest cases[] = {
 	    CASE(stop_at_any_step_at_depth_one),
 	    CASE(stop_at_any_step_of_large_messages),
-	    CASE_ROOT(every_step_was_stopped_at),
+	    CASE_ROOT(a_process_stopped_at_every_step),
 	};
 
 	steps_init();

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * No lost wake-up, step by step. A waiter on its way to sleep is stopped before
- * each of its steps in shared memory, a publisher on its way to wake it before
- * each of its own, and they go on in either order; a second publisher, whose
- * slot shares the mark, or the channel alone, wakes in between. The re-check is an hour:
- * whoever is not woken stays asleep.
+ * No lost wake-up, step by step. A waiter on its way to sleep is stopped before each of its steps
+ * in shared memory, a publisher on its way to wake it before each of its own, and they go on in
+ * either order. A second publisher, whose slot shares the mark, or only the channel, wakes in
+ * between. The re-check is an hour: a waiter that is not woken stays asleep.
  *
  * And a publisher that is stopped at any of its steps delays no other's wake-up.
  */
@@ -30,7 +29,7 @@ enum settled {
 	ENDED
 };
 
-/* Until a child sleeps on a futex, is stopped, or has ended well. */
+/* Until a child sleeps on a futex, is stopped, or has ended with status 0. */
 static enum settled settle(pid_t pid)
 {
 	int64_t patience = now_ns() + 20 * SECOND;
@@ -58,7 +57,7 @@ static enum settled settle(pid_t pid)
 	return ENDED;
 }
 
-/* Let it run as far as it gets on its own: to sleep, or to its end. */
+/* Let it run as far as it gets by itself: to sleep, or to its end. */
 static enum settled go_on(pid_t pid)
 {
 	enum settled settled;
@@ -76,13 +75,13 @@ static void assert_ends(pid_t pid)
 	int64_t patience = now_ns() + 5 * SECOND * SUPPORT_SLOWER;
 	enum settled settled;
 
-	/* Seen asleep for a moment before it takes notice is not asleep. */
+	/* A waiter seen asleep for a moment, before it notices, is not asleep. */
 	while ((settled = go_on(pid)) == ASLEEP && now_ns() < patience)
 		sched_yield();
 	assert_int_equal(settled, ENDED);
 }
 
-/* `slept`: its channel is marked and quiet before; it stops itself between. */
+/* `slept`: its channel is marked and quiet first. It stops itself in between. */
 static void wait_for_news(bool slept)
 {
 	babus_slot *slot = child_open_slot("mine", BABUS_READ);
@@ -150,7 +149,7 @@ enum order {
 static const char *const order_names[] = {"waiter first", "publisher first", "mate between",
 					  "neighbour between"};
 
-/* One meeting. Returns whether each of them was stopped at its step. */
+/* One round: whether each of them was stopped at its step. */
 static void meet(unsigned waiter_step, unsigned publisher_step, enum order order,
 		 bool *waiter_stopped, bool *publisher_stopped)
 {
@@ -203,7 +202,7 @@ static void waiter_is_woken_whichever_step_either_is_at(void **state)
 				meet(i, j, order, &waiter_stopped, &publisher_stopped);
 		}
 	}
-	printf("# %u meetings\n", meetings);
+	printf("# %u rounds\n", meetings);
 	assert_true(meetings > 100);
 	*support_context = '\0';
 	babus_slot_close(mine);
@@ -221,7 +220,7 @@ static void stop(void)
 	raise(SIGSTOP);
 }
 
-/* How many steps there are before these depends on the publisher: so by name. */
+/* How many steps precede these depends on the publisher: so choose them by name. */
 static void publish_and_stop_before(void *arg)
 {
 	babus_slot *slot = child_open_slot("mine", BABUS_PUBLISH);
@@ -233,9 +232,9 @@ static void publish_and_stop_before(void *arg)
 }
 
 /*
- * A waiter whose channel is quiet looks at the count of wake-ups alone. The publisher
- * is stopped first, then the waiter on its way back to sleep; the publisher ends, and
- * the waiter goes on. Returns whether the waiter was stopped at its step.
+ * A waiter whose channel is quiet looks only at the count of wake-ups. The publisher is stopped
+ * first, then the waiter on its way back to sleep; the publisher ends, and the waiter goes on.
+ * Returns whether the waiter was stopped at its step.
  */
 static bool meet_again(unsigned waiter_step, const char *publisher_step)
 {
@@ -270,7 +269,7 @@ static void waiter_that_has_slept_is_woken_whichever_step_either_is_at(void **st
 	for (size_t i = 0; i < sizeof(waking) / sizeof(*waking); i++)
 		for (unsigned step = 1; meet_again(step, waking[i]); step++)
 			meetings++;
-	printf("# %u meetings\n", meetings);
+	printf("# %u rounds\n", meetings);
 	assert_true(meetings > 40);
 	babus_slot_close(mine);
 }
@@ -278,7 +277,7 @@ static void waiter_that_has_slept_is_woken_whichever_step_either_is_at(void **st
 /* --- a publisher that is stopped, and another ---------------------------------------- */
 
 enum {
-	FOLLOWED = 3 /* messages of the other, one at a sleep, while the first is stopped */
+	FOLLOWED = 3 /* messages of the other, one for each sleep, while the first is stopped */
 };
 
 static _Atomic unsigned *heard; /* of the other's messages */
@@ -321,7 +320,7 @@ static void wait_for_the_other(void *arg)
 	}
 }
 
-/* The other publishes to a waiter that sleeps, which hears it soon. */
+/* The other publishes to a waiter that sleeps, which receives it soon. */
 static void publish_and_be_heard(pid_t waiter, babus_slot *slot)
 {
 	unsigned before = atomic_load(heard);
@@ -336,7 +335,7 @@ static void publish_and_be_heard(pid_t waiter, babus_slot *slot)
 	}
 }
 
-/* A publisher that stops: by name if there is one, else before step n. */
+/* A publisher that stops: before the named step, or before step n. */
 static pid_t start_publisher(const char *name, unsigned n, enum settled *settled)
 {
 	pid_t pid;
@@ -364,7 +363,7 @@ static bool follow_one_that_stops(const char *name, unsigned step, babus_slot *o
 	publisher = start_publisher(name, step, &publishes);
 	for (int i = 0; i < FOLLOWED; i++)
 		publish_and_be_heard(waiter, others);
-	/* It goes on late, and takes no mark of a later sleep with it. */
+	/* It goes on late, and clears no mark of a later sleep. */
 	assert_int_equal(settle(waiter), ASLEEP);
 	if (publishes == STOPPED) {
 		kill(publisher, SIGCONT);

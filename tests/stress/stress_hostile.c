@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Members that may only subscribe do what they can, all at once: scribble over
- * the pins and the domain, lock bytes, grow files and punch holes, put files of
- * all kinds into the directory, hold pins and stop, keep the futex busy. The owner
- * publishes meanwhile, two processes at once, an honest member copies and checks.
+ * Members that may only subscribe attack in every way, all at once: scribble over the pins and
+ * the domain, lock bytes, grow files and punch holes, put files of all kinds into the directory,
+ * hold pins and stop, keep the futex busy. Meanwhile the owner publishes from two processes, and
+ * an honest member copies and checks.
  *
- * What must hold: publishing never fails and never takes long, what a publisher
- * has on loan is its own, a copy is whole, a waiter sleeps no longer than its
- * re-check, memory stays within the slot's bound; nobody crashes. When it is
- * over, everything is had again. What may happen: see "What a hostile member can
- * do" in core/DESIGN.md.
+ * What must hold: publishing never fails and never takes long; a loan belongs to its publisher; a
+ * copy is whole; a waiter sleeps no longer than its re-check; memory stays within the slot's
+ * bound; no process crashes. Afterwards everything can be used again. What may happen: see
+ * core/DESIGN.md and what it says about trust.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -32,8 +31,10 @@ enum {
 	DEPTH = 2,
 	LARGEST = 60000,
 	RECHECK_MS = 100,
-	/* Of processor time: calls take microseconds. One that sleeps for ever is caught
-	   by the time limit of all. */
+	/*
+	 * Of processor time: calls take microseconds. The time limit of the case catches a call
+	 * that sleeps for ever.
+	 */
 	PATIENCE_MS = 3000 * SUPPORT_SLOWER
 };
 
@@ -67,7 +68,7 @@ static struct babus_message as_message(const struct babus_loan *loan, struct bab
 				      .source_time_ns = stamp.source_time_ns};
 }
 
-/* A loan is the publisher's own: what it wrote first is there to the end. */
+/* A loan belongs to its publisher: what it wrote first is there to the end. */
 static void publish_one(babus_slot *slot, uint64_t counter, uint64_t *random)
 {
 	size_t size = 1 + random_next(random) % LARGEST;
@@ -113,7 +114,7 @@ static void copies(void)
 		int error = babus_slot_copy(slot, BABUS_LATEST, 0, copy, sizeof(copy), &message);
 
 		if (error) {
-			/* Refused a pin, or never let finish. */
+			/* No pin was free, or the copy never got finished. */
 			EXPECT(error == -ENOBUFS || error == -EBUSY || error == -EPROTO);
 			atomic_fetch_add(&tally->refused, 1);
 			continue;
@@ -126,7 +127,7 @@ static void copies(void)
 	babus_slot_close(slot);
 }
 
-/* What a broken pin means for who reads in place: wrong data, counted here. */
+/* What a broken pin means for a reader in place: wrong data, counted here. */
 static void views(void)
 {
 	struct babus_message message;
@@ -170,7 +171,7 @@ static void waits(void)
 	babus_slot_close(slot);
 }
 
-/* Opens, asks and repairs all the time; may be refused, must not hang or crash. */
+/* Opens, inspects and recovers all the time. May get errors; must not hang or crash. */
 static void looks_after_it(void)
 {
 	babus_slot *slot = team_open(BABUS_PUBLISH), *another;
@@ -232,7 +233,7 @@ static void print_tally(void)
 	       atomic_load(&tally->waits));
 }
 
-/* The pins' own numbers may be spoilt; what publishers have is not. */
+/* The pins' own numbers may be spoilt; what publishers own is not. */
 static void assert_as_good_as_new(babus_slot *slot)
 {
 	struct babus_slot_info info;
@@ -262,7 +263,7 @@ static void attack(pid_t pids[CAST])
 	gate_post(team_gate, CAST);
 }
 
-/* Until it is over, or one of the honest has failed. */
+/* Until the time is over, or an honest process has failed. */
 static void watch(const pid_t pids[CAST])
 {
 	int64_t end = now_ns() + SECOND * SUPPORT_SLOWER * SECONDS;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Thousands of deaths at random moments, a third of them of processes that were
- * stopped and revived before, leave the slots as good as new, and those who work
- * on in them notice nothing.
+ * Thousands of deaths at random moments, a third of them of processes that were stopped and
+ * revived before, leave the slots as good as new. The processes that go on in these slots do
+ * not notice.
  *
- *     BABUS_STRESS_KILLS=N     until N have died, instead of for some seconds
+ *     BABUS_STRESS_KILLS=N     until N have died, in place of some seconds
  *     BABUS_STRESS_SECONDS=N   for so long
- *     BABUS_STRESS_SEED=N      as printed by a run that failed: the same lives
- *                              again, though the kernel schedules them anew
+ *     BABUS_STRESS_SEED=N      as printed by a run that failed: the same lives again, though
+ *                              the kernel schedules them differently
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -36,13 +36,13 @@ enum {
 
 static struct seat {
 	unsigned number;
-	pid_t pid; /* 0: nobody */
+	pid_t pid; /* 0: none */
 	bool stopped;
 	uint64_t until; /* so many deaths it stays so */
 } seats[VICTIMS];
 
 static pid_t witnesses[WITNESSES_MAX];
-static int ends[WITNESSES_MAX]; /* descriptors that tell when they end */
+static int ends[WITNESSES_MAX]; /* descriptors that report their ends */
 static uint64_t deaths, stops, deaths_while_stopped, vigils, waiters_watched, random_state;
 
 static uint64_t number_from(const char *variable, uint64_t otherwise)
@@ -86,10 +86,10 @@ static const char *witness_name(pid_t pid)
 	for (unsigned i = 0; i < kill_witness_count; i++)
 		if (witnesses[i] == pid)
 			return kill_witnesses[i].name;
-	return "somebody";
+	return "another process";
 }
 
-/* What became of a child: only victims end, and only by SIGKILL. */
+/* The end of a child: only victims end, and only by SIGKILL. */
 static void note(pid_t pid, int status)
 {
 	struct seat *seat = seat_of(pid);
@@ -121,8 +121,10 @@ static void wait_for(pid_t pid)
 	note(pid, status);
 }
 
-/* Stopped ones go on, or die as they are, when their time has come; all at once
-   if nobody else is left to die. */
+/*
+ * Stopped ones go on, or die as they are, when their time has come; all at once if no other
+ * process is left to die.
+ */
 static void end_stops(void)
 {
 	unsigned stopped = 0;
@@ -173,7 +175,7 @@ static void wait_for_witnesses(void)
 		int ready = poll(events, 1 + kill_witness_count, PATIENCE_MS);
 
 		if (!ready)
-			fail_msg("a witness does not get on while all victims are stopped");
+			fail_msg("a witness makes no progress while all victims are stopped");
 		for (unsigned i = 0; ready > 0 && i < kill_witness_count; i++)
 			if (events[1 + i].revents)
 				fail_msg("the %s ended by itself", kill_witnesses[i].name);
@@ -185,11 +187,11 @@ static void wait_for_witnesses(void)
 }
 
 /*
- * All victims are stopped wherever they are, and every witness must get on.
- * The waiter does so before it has slept thrice: when it was falling asleep as the
- * publisher was stopped that was to wake it, it sleeps until the re-check, and
- * it may have slept once before. That can be told only if it did nothing between
- * two looks at the count with the vigil's beginning between them.
+ * All victims are stopped wherever they are, and every witness must make progress. The waiter
+ * must before it has slept three times: if it was falling asleep when the publisher that was to
+ * wake it was stopped, it sleeps until the re-check, and it may have slept once before. The test
+ * can tell that only if the waiter did nothing between two looks at the count, with the begin of
+ * the vigil between them.
  */
 static void hold_vigil(void)
 {
@@ -207,7 +209,7 @@ static void hold_vigil(void)
 	vigils++;
 }
 
-/* --- all of it ---------------------------------------------------------------------------- */
+/* --- all of it ----------------------------------------------------------------------- */
 
 static void begin(void)
 {
@@ -280,7 +282,7 @@ static void report(int64_t began)
 static void nobody_was_delayed(void)
 {
 	assert_true(kill_stage->calls > 1000);
-	/* The kernel may have its reasons, at times. */
+	/* The kernel may make a process sleep for its own reasons, at times. */
 	assert_true(kill_stage->blocked <= kill_stage->calls / 1000);
 	/* Few die, or are stopped, between a message and its wake-up. */
 	assert_true(kill_stage->late <= 1 + kill_stage->heard / 100);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The waiter's descriptor beside others in the event loops that everybody has. */
+/* The waiter's descriptor beside others, in the event loops of Linux. */
 #include "loop_scene.h"
 #include "support.h"
 

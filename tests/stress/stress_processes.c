@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many processes on several slots, without and with sudden death. At the end
- * nothing may be missing: see accounts.h.
+ * Many processes on several slots, without and with sudden death. At the end everything is
+ * accounted for: see accounts.h.
  */
 #include <errno.h>
 #include <signal.h>
@@ -60,7 +60,7 @@ static void start_all(void)
 	}
 }
 
-/* Assert that none has ended by itself, which means that it saw a fault. */
+/* Assert that none has ended by itself. One that sees a fault does. */
 static void check_all(void)
 {
 	for (unsigned i = 0; i < count; i++)
@@ -101,7 +101,7 @@ static void assert_nothing_is_missing(void)
 	}
 }
 
-/* Whether there is a slot of which too little was seen yet to say anything. */
+/* Whether too little was seen yet of some slot. */
 static bool too_early(void)
 {
 	for (unsigned i = 0; i < ACTOR_SLOTS; i++)
@@ -136,7 +136,7 @@ static void every_message_is_whole_in_order_and_accounted_for(void **state)
 	assert_nothing_is_missing();
 }
 
-static void sudden_death_stops_tears_and_leaks_nothing(void **state)
+static void sudden_death_blocks_tears_and_leaks_nothing(void **state)
 {
 	int64_t until = now_ns() + actors_seconds(8) * SECOND;
 	uint64_t random = (uint64_t)getpid();
@@ -155,7 +155,7 @@ static void sudden_death_stops_tears_and_leaks_nothing(void **state)
 		child_kill(pids[victim]);
 		pids[victim] = child_start(play, &cast[victim]);
 	}
-	/* The last ones all at once, so that there is something to find. */
+	/* The last ones all at once, so that there is something to recover. */
 	for (unsigned i = 0; i < count; i++)
 		child_kill(pids[i]);
 	report();
@@ -171,7 +171,7 @@ static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    CASE(every_message_is_whole_in_order_and_accounted_for),
-	    CASE(sudden_death_stops_tears_and_leaks_nothing),
+	    CASE(sudden_death_blocks_tears_and_leaks_nothing),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A peer that writes anything anywhere into the shared files, all the time,
- * while others attach, publish, read, wait and close. Each of their calls gives
- * 0 or an error that babus.h names for it, and soon; none crashes or hangs.
+ * A peer writes anything anywhere into the shared files, all the time, while others attach,
+ * publish, read, wait and close. Each of their calls soon returns 0 or an error that babus.h
+ * names for it; none crashes or hangs.
  *
- * What is read means nothing here. That who cannot write a slot cannot do this
- * to it is the kernel's business, see test_trust.
+ * What is read has no meaning here. The kernel keeps a user that cannot write a slot from doing
+ * this, see test_trust.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +55,7 @@ static int check(const char *call, int result, const int *errors)
 	return result;
 }
 
-/* The clock before the call: arguments are worked out in no order. */
+/* The clock before the call: the order in which arguments are evaluated is open. */
 #define CALL(call, ...) (began = cpu_ns(), check(#call, (call), (const int[]){__VA_ARGS__}))
 
 /* --- the peer ------------------------------------------------------------------------ */
@@ -74,7 +74,7 @@ static void unmap(struct mapping *mapping)
 	mapping->words = NULL;
 }
 
-/* Map what has the name now; a slot is renewed by who finds it gone. */
+/* Map the file that has the name now. The process that finds a slot gone makes a new one. */
 static void map_again(struct mapping *mapping, const char *path)
 {
 	struct stat st;
@@ -113,7 +113,7 @@ static uint64_t odd_value(uint64_t *random)
 	}
 }
 
-/* Mostly into the tables, so that the files can be attached now and then. */
+/* Mostly into the tables, so that the files can sometimes be attached. */
 static void scribble_once(const struct mapping *mapping, uint64_t *random)
 {
 	uint64_t words = mapping->size / 8;
@@ -121,7 +121,7 @@ static void scribble_once(const struct mapping *mapping, uint64_t *random)
 	uint64_t at = random_next(random) % 50 ? 64 + random_next(random) % (tables - 64)
 					       : random_next(random) % words;
 
-	/* The mark of a removed slot would end the game too often. */
+	/* The flag of a removed slot would end the game too often. */
 	if (at == offsetof(struct layout_slot, removed) / 8 && random_next(random) % 20)
 		at--;
 	atomic_store_explicit(&mapping->words[at], odd_value(random), memory_order_relaxed);
@@ -142,7 +142,7 @@ static void scribble_over_the_domain(const struct mapping *mapping, uint64_t *ra
 	mapping->words[at] = odd_value(random);
 }
 
-/* A healthy slot again, so that damage does not only pile up. */
+/* A healthy slot again, so that damage does not only accumulate. */
 static void heal(babus_domain *domain)
 {
 	struct babus_slot_options opts = small_options(3, 200);
@@ -330,7 +330,7 @@ static void suffer(void *arg)
 	uint64_t number = *(uint64_t *)arg, random = number + 100;
 	babus_domain *inherited = bus;
 
-	/* A handle of our own: that of the parent is not for us. */
+	/* A handle of this process: the parent's does not work here. */
 	EXPECT_EQUAL(babus_domain_open("test", 0, NULL, &bus), 0);
 	babus_domain_close(inherited);
 	while (!atomic_load(&stage->stop))
@@ -353,7 +353,7 @@ static bool too_early(void)
 	return stage->scribbled <= 1000 || stage->done <= 1000 || stage->refused <= 100;
 }
 
-static void scribbling_peer_stops_and_crashes_nobody(void **state)
+static void scribbling_peer_blocks_and_crashes_no_other_process(void **state)
 {
 	struct timespec duration = {.tv_sec = (time_t)actors_seconds(5)};
 	uint64_t numbers[VICTIMS];
@@ -387,7 +387,7 @@ static void scribbling_peer_stops_and_crashes_nobody(void **state)
 static struct mapping swept;
 static struct layout_geometry geometry;
 
-/* No buffer is free, and each look for the newest message finds one more, in its place. */
+/* No buffer is free, and each look for the newest message finds one more, in its cell. */
 static void sweep(void *arg)
 {
 	(void)arg;
@@ -411,7 +411,7 @@ static void publish_to_swept(void *arg)
 	babus_domain_close(bus);
 }
 
-static void numbers_without_end_hold_no_publisher(void **state)
+static void numbers_without_end_block_no_publisher(void **state)
 {
 	babus_slot *slot = make_slot("swept", 512, 64);
 	struct babus_slot_info info;
@@ -446,8 +446,8 @@ static void numbers_without_end_hold_no_publisher(void **state)
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    CASE(scribbling_peer_stops_and_crashes_nobody),
-	    CASE(numbers_without_end_hold_no_publisher),
+	    CASE(scribbling_peer_blocks_and_crashes_no_other_process),
+	    CASE(numbers_without_end_block_no_publisher),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * No wake-up is lost to signals, and no re-check helps. Each waiting thread has a timer
- * that signals it more than once a millisecond, while a publisher's messages come when
- * it has just gone to sleep, or is about to. As any such signal would also end a sleep
- * that lasted too long, another case sends them before messages only.
+ * Signals lose no wake-up, and no re-check helps. Each waiting thread has a timer that signals it
+ * more than once a millisecond, while a publisher's messages come when the thread has just gone
+ * to sleep, or is about to. Such a signal would also end a sleep that lasted too long, so another
+ * case sends signals before messages only.
  */
 #include <errno.h>
 #include <poll.h>
@@ -174,7 +174,7 @@ static void make_side(unsigned i, bool storm)
 	int fd;
 
 	snprintf(name, sizeof(name), "s%u", i);
-	opts.channel = (int32_t)i; /* its own: a neighbour's wake-up would hide one that is lost */
+	opts.channel = (int32_t)i; /* its own: a neighbour's wake-up would hide a lost one */
 	sides[i] = (struct side){
 	    .how = &hows[i], .slot = make_slot_with(name, &opts), .storm = storm};
 	sides[i].reader = open_reader(sides[i].slot);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Many threads on shared handles; what ThreadSanitizer watches. */
+/* Many threads on shared handles, for ThreadSanitizer. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * No lost wake-up. The re-check of all waiters is an hour, so one that is lost
- * shows as a wait that does not end. Publishers time their messages to hit a
- * waiter that is just going to sleep: they see its progress in plain shared
- * memory, spin for a random moment, and publish.
+ * No lost wake-up. The re-check of all waiters is an hour, so a lost one shows as a wait that
+ * does not end. Publishers time their messages to hit a waiter that is just going to sleep: they
+ * see its progress in plain shared memory, spin for a random moment, and publish.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -17,7 +16,7 @@
 
 enum {
 	MAX_SLOTS = 40,
-	/* A case ends after its rounds, or, where the machine is busy, before. */
+	/* A case ends after its rounds, or earlier on a busy machine. */
 	MOST_SECONDS = 4
 };
 
@@ -98,7 +97,7 @@ static void wait_for_all(void *arg)
 	}
 }
 
-/* Publish to one slot after the other as soon as its waiter has seen the last. */
+/* Publish to one slot after the other as soon as its waiter has seen the last message. */
 static void publish_to_all(void *arg)
 {
 	const struct party *party = arg;
@@ -134,7 +133,7 @@ static uint64_t scaled(uint64_t n)
 	return n / SUPPORT_SLOWER;
 }
 
-static void message_to_one_who_is_falling_asleep_wakes_it(void **state)
+static void message_to_a_waiter_that_is_falling_asleep_wakes_it(void **state)
 {
 	struct party here = {0, 1, scaled(100000), 0}, there = {0, 1, scaled(100000), 1};
 	pid_t waiter, publisher;
@@ -147,7 +146,7 @@ static void message_to_one_who_is_falling_asleep_wakes_it(void **state)
 	child_join(waiter);
 }
 
-static void and_so_on_a_single_processor(void **state)
+static void message_to_a_waiter_that_is_falling_asleep_wakes_it_on_one_processor(void **state)
 {
 	struct party party = {0, 1, scaled(150000), 0};
 	pid_t waiter, publisher;
@@ -160,7 +159,7 @@ static void and_so_on_a_single_processor(void **state)
 	child_join(waiter);
 }
 
-/* Each takes the mark that the waiter set for the other. */
+/* Each clears the mark that the waiter set for the other. */
 static void publishers_on_one_channel_do_not_steal_each_others_wake_up(void **state)
 {
 	enum {
@@ -181,8 +180,10 @@ static void publishers_on_one_channel_do_not_steal_each_others_wake_up(void **st
 	child_join(waiter);
 }
 
-/* One publisher's mark wakes several, who look, find nothing, and mark again. */
-static void waiters_of_more_slots_than_channels_are_woken_each(void **state)
+/*
+ * One publisher's mark wakes several waiters, which look, find nothing, and set the mark again.
+ */
+static void each_waiter_of_more_slots_than_channels_is_woken(void **state)
 {
 	struct party all = {0, MAX_SLOTS, scaled(400), 1}, one[MAX_SLOTS];
 	pid_t publisher, waiters[MAX_SLOTS];
@@ -236,7 +237,7 @@ static void *wake_again_and_again(void *arg)
 	return NULL;
 }
 
-static void wake_of_one_who_is_falling_asleep_is_not_lost(void **state)
+static void wake_of_a_waiter_that_is_falling_asleep_is_not_lost(void **state)
 {
 	struct pair pair = {.rounds = scaled(60000)};
 	struct babus_event event;
@@ -276,7 +277,7 @@ static void *add_again_and_again(void *arg)
 	return NULL;
 }
 
-static void reader_added_to_one_who_is_falling_asleep_is_seen(void **state)
+static void reader_added_to_a_waiter_that_is_falling_asleep_is_seen(void **state)
 {
 	struct pair pair = {.rounds = scaled(40000), .slot = make_slot("s", 2, 16)};
 	struct babus_event event;
@@ -302,7 +303,9 @@ static void reader_added_to_one_who_is_falling_asleep_is_seen(void **state)
 	babus_slot_close(pair.slot);
 }
 
-/* What is added has no news yet: it comes to one that sleeps by then, or nearly so. */
+/*
+ * The added reader has no news yet: its message comes to a waiter that sleeps by then, or nearly.
+ */
 static void *add_and_publish_again_and_again(void *arg)
 {
 	struct pair *pair = arg;
@@ -325,7 +328,7 @@ static void *add_and_publish_again_and_again(void *arg)
 	return NULL;
 }
 
-/* The same with the watch of a domain in the place of a reader. */
+/* The same with the watch of a domain in place of a reader. */
 static void *watch_and_create_again_and_again(void *arg)
 {
 	struct pair *pair = arg;
@@ -376,13 +379,13 @@ static void change_of_the_set_is_heard(void *(*change)(void *arg), uint64_t roun
 	babus_slot_close(pair.slot);
 }
 
-static void news_of_a_reader_added_to_one_who_is_falling_asleep_are_heard(void **state)
+static void news_of_a_reader_added_to_a_waiter_that_is_falling_asleep_is_reported(void **state)
 {
 	(void)state;
 	change_of_the_set_is_heard(add_and_publish_again_and_again, 400000);
 }
 
-static void slot_created_while_a_watcher_is_falling_asleep_is_heard(void **state)
+static void slot_created_while_a_watcher_is_falling_asleep_is_reported(void **state)
 {
 	(void)state;
 	change_of_the_set_is_heard(watch_and_create_again_and_again, 400000);
@@ -391,14 +394,14 @@ static void slot_created_while_a_watcher_is_falling_asleep_is_heard(void **state
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
-	    CASE(message_to_one_who_is_falling_asleep_wakes_it),
-	    CASE(and_so_on_a_single_processor),
+	    CASE(message_to_a_waiter_that_is_falling_asleep_wakes_it),
+	    CASE(message_to_a_waiter_that_is_falling_asleep_wakes_it_on_one_processor),
 	    CASE(publishers_on_one_channel_do_not_steal_each_others_wake_up),
-	    CASE(waiters_of_more_slots_than_channels_are_woken_each),
-	    CASE(wake_of_one_who_is_falling_asleep_is_not_lost),
-	    CASE(reader_added_to_one_who_is_falling_asleep_is_seen),
-	    CASE(news_of_a_reader_added_to_one_who_is_falling_asleep_are_heard),
-	    CASE(slot_created_while_a_watcher_is_falling_asleep_is_heard),
+	    CASE(each_waiter_of_more_slots_than_channels_is_woken),
+	    CASE(wake_of_a_waiter_that_is_falling_asleep_is_not_lost),
+	    CASE(reader_added_to_a_waiter_that_is_falling_asleep_is_seen),
+	    CASE(news_of_a_reader_added_to_a_waiter_that_is_falling_asleep_is_reported),
+	    CASE(slot_created_while_a_watcher_is_falling_asleep_is_reported),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

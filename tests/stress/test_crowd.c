@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hundreds of processes on one slot, at work and asleep. What publishing costs
- * where many readers are is measured by babus-bench.
+ * Hundreds of processes on one slot, at work and asleep. babus-bench measures what publishing
+ * costs with many readers.
  */
 #include <errno.h>
 #include <poll.h>
@@ -21,7 +21,7 @@ enum {
 	FLOOD = 5 * DEPTH + 3
 };
 
-static int ready, go, leave; /* gates: posted by children; by the parent, the others */
+static int ready, go, leave; /* gates: children post the first, the parent the others */
 static pid_t pids[PROCESSES];
 
 static int setup(void **state)
@@ -159,7 +159,7 @@ static void five_hundred_processes_attach_publish_and_read(void **state)
 
 /* --- readers ------------------------------------------------------------------------ */
 
-/* Read on until this number, sleeping for what is not there yet. Returns what was lost. */
+/* Read until this number, and sleep for what is not there yet: how many were lost. */
 static uint64_t read_until(babus_reader *reader, uint64_t last, uint64_t end)
 {
 	struct babus_message message;
@@ -199,7 +199,7 @@ static void follow(void *arg)
 		EXPECT_EQUAL(read_until(reader, end, end + DEPTH), 0);
 		gate_post(ready, 1);
 	}
-	/* Every tenth is late, and knows beforehand what it will have missed. */
+	/* Every tenth starts late, and knows beforehand what it will have missed. */
 	if ((uintptr_t)arg % 10 == 0)
 		gate_wait(go);
 	lost = read_until(reader, end, end + FLOOD);
@@ -230,7 +230,7 @@ static void two_hundred_readers_get_each_message_or_the_exact_loss(void **state)
 	babus_slot *slot;
 
 	(void)state;
-	/* So many work with what is default. */
+	/* As many as work with default options. */
 	babus_slot_options_init(&opts);
 	opts.depth = DEPTH;
 	opts.max_size = 64;
@@ -310,11 +310,11 @@ static void assert_slept(const struct watch_use before[READERS])
 	}
 	print_message("# %d blocked: %.2f wakes and %.0f us of processor time a second each\n",
 		      READERS, (double)switches / seconds, (double)cpu_ns / 1e3 / seconds);
-	/* One in a thousand, of which most is the kernel's to wake and look. */
+	/* One in a thousand; most of it is the kernel's work to wake and look. */
 	assert_true((double)cpu_ns / 1e9 < seconds / 1000 * SUPPORT_SLOWER);
 }
 
-static void whoever_is_blocked_wakes_once_a_second_whatever_others_publish(void **state)
+static void blocked_readers_wake_once_a_second_whatever_others_publish(void **state)
 {
 	struct watch_use before[READERS];
 	struct babus_slot_options opts;
@@ -349,7 +349,7 @@ static int run(void)
 	const struct CMUnitTest cases[] = {
 	    CROWD(five_hundred_processes_attach_publish_and_read),
 	    CROWD(two_hundred_readers_get_each_message_or_the_exact_loss),
-	    CROWD(whoever_is_blocked_wakes_once_a_second_whatever_others_publish),
+	    CROWD(blocked_readers_wake_once_a_second_whatever_others_publish),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Thousands of slots in a domain: all watched by one waiter; what opening one costs. */
+/* Thousands of slots in a domain: one waiter watches all; what opening one costs. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@ enum {
 	SLOTS = 2000
 };
 
-static int ready; /* gate: posted by children */
+static int ready; /* gate: children post it */
 
 static int setup(void **state)
 {
@@ -34,7 +34,7 @@ static const char *slot_name(unsigned number)
 	return name;
 }
 
-/* Those from `first` on to `end`; handles of this process. */
+/* Slots `first` to `end`; the handles of this process. */
 static void make_slots(babus_slot **slots, unsigned first, unsigned end)
 {
 	for (unsigned i = first; i < end; i++)
@@ -69,7 +69,7 @@ static void assert_all_listed(void)
 	assert_int_equal(report.slots, SLOTS);
 }
 
-/* Sleep for news on all slots, until there was one message on each. */
+/* Sleep for news on all slots, until each has had one message. */
 static void wait_for_each(void *arg)
 {
 	static babus_reader *readers[SLOTS];
@@ -105,7 +105,7 @@ static void wait_for_each(void *arg)
 	}
 }
 
-static void one_waiter_hears_each_of_2000_slots(void **state)
+static void one_waiter_reports_each_of_2000_slots(void **state)
 {
 	static babus_slot *slots[SLOTS];
 	pid_t pid;
@@ -120,7 +120,7 @@ static void one_waiter_hears_each_of_2000_slots(void **state)
 		struct babus_stamp stamp = {.tag = i};
 
 		assert_int_equal(babus_slot_publish(slots[i], "x", 1, &stamp, NULL), 0);
-		/* The first by one, asleep each time; the others as they come. */
+		/* The first one by one, asleep each time; the others as they come. */
 		if (n < 50)
 			gate_wait(ready);
 		if (n < 49)
@@ -150,7 +150,7 @@ static void use_slot(const char *name)
 static void prepare_to_open(void *arg)
 {
 	traced_domain = child_open_domain();
-	/* What only a process's first one costs: its allocator's memory, its guards. */
+	/* What only the first one of a process costs: its allocator's memory, its guards. */
 	use_slot(arg);
 }
 
@@ -159,7 +159,7 @@ static void open_one(void *arg)
 	use_slot(arg);
 }
 
-/* The least that opening one more takes while those that are open stay open. */
+/* The least that opening one more takes while the open ones stay open. */
 static int64_t time_of_opening(void)
 {
 	babus_slot *more[50];
@@ -201,20 +201,19 @@ static void opening_costs_the_same_among_10_slots_and_2000(void **state)
 	print_message("# open: %.1f us with 10 open, %.1f us with %d; %u system calls to open, "
 		      "publish, view, close\n",
 		      (double)time_few / 1e3, (double)time_many / 1e3, SLOTS, sum);
-	/* A step for each open one would take several times as long. */
+	/* One step for each open slot would take several times as long. */
 	assert_true(time_many < 3 * time_few);
 	if (traced)
 		assert_in_range(sum, 5, 60);
 	else
-		print_message(
-		    "# skipped: nobody may trace here, so system calls are not counted\n");
+		print_message("# skipped: no tracing here, so system calls are not counted\n");
 }
 
 static int run(void)
 {
 #define SCALE(claim) cmocka_unit_test_setup_teardown(claim, setup, teardown)
 	const struct CMUnitTest cases[] = {
-	    SCALE(one_waiter_hears_each_of_2000_slots),
+	    SCALE(one_waiter_reports_each_of_2000_slots),
 	    SCALE(opening_costs_the_same_among_10_slots_and_2000),
 	};
 
