@@ -117,7 +117,7 @@ struct neighbour {
 	atomic_bool stop;
 };
 
-static void *publish_until_told(void *arg)
+static void *publish_until_stopped(void *arg)
 {
 	struct neighbour *neighbour = arg;
 
@@ -144,7 +144,7 @@ static void wake_ups_for_others_do_not_move_the_deadline(void **state)
 	neighbour.slot = make_slot_with("neighbour", &opts);
 	reader = open_reader(mine);
 	assert_int_equal(babus_waiter_add(waiter, reader, NULL), 0);
-	assert_int_equal(pthread_create(&thread, NULL, publish_until_told, &neighbour), 0);
+	assert_int_equal(pthread_create(&thread, NULL, publish_until_stopped, &neighbour), 0);
 	for (int i = 0; i < 10; i++) {
 		deadline = babus_deadline(20 * MILLISECOND);
 		assert_int_equal(babus_waiter_wait(waiter, deadline, &event, 1), -ETIMEDOUT);

@@ -130,7 +130,7 @@ static int go;
 static _Atomic long changer;
 static atomic_bool changed, reached;
 
-static void *change_when_told(void *arg)
+static void *change_at_the_step(void *arg)
 {
 	(void)arg;
 	atomic_store(&changer, syscall(SYS_gettid));
@@ -289,7 +289,7 @@ static void end_round(void)
 		assert_int_equal(babus_domain_remove_slot(bus, "new"), 0);
 }
 
-static void assert_told(void)
+static void assert_reported(void)
 {
 	assert_true(sleeper.in_time);
 	assert_int_equal(sleeper.result, change->result);
@@ -311,7 +311,7 @@ static bool play_round(bool by_descriptor, bool quiet, unsigned step)
 		 by_descriptor ? ", by descriptor" : "", quiet ? ", quiet" : "");
 	begin_round(by_descriptor, quiet);
 	sleeper.step = step;
-	assert_int_equal(pthread_create(&changing, NULL, change_when_told, NULL), 0);
+	assert_int_equal(pthread_create(&changing, NULL, change_at_the_step, NULL), 0);
 	while (!atomic_load(&changer))
 		sched_yield();
 	assert_int_equal(pthread_create(&sleeping, NULL, go_to_sleep, NULL), 0);
@@ -326,7 +326,7 @@ static bool play_round(bool by_descriptor, bool quiet, unsigned step)
 		change->use();
 	pthread_join(sleeping, NULL);
 	pthread_join(changing, NULL);
-	assert_told();
+	assert_reported();
 	end_round();
 	*support_context = '\0';
 	return atomic_load(&reached);

@@ -19,7 +19,7 @@ enum {
 
 static const struct crash_scene one_small = {1, 64}, two_large = {2, 20000};
 
-static void assert_nobody_is_taken_for_dead(void)
+static void assert_no_live_client_is_taken_for_dead(void)
 {
 	struct babus_report report;
 
@@ -45,7 +45,7 @@ static void stop_at_every_step(const struct crash_op *op)
 			scene_victim_is_sound();
 		}
 		if (op->kind != OP_DEAD)
-			assert_nobody_is_taken_for_dead();
+			assert_no_live_client_is_taken_for_dead();
 		while (count) {
 			scene_revive(pids[--count]);
 			scene_goes_on();

@@ -31,7 +31,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments)
 
 /* --- the files ------------------------------------------------------------------ */
 
-/* Sizes that matter are near the right one; others are anywhere. */
+/* Sizes that matter are near the right one; others are anything. */
 static uint64_t choose_size(struct input *input, uint64_t right)
 {
 	uint16_t number = input_short(input);

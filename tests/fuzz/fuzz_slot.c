@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzzing of a slot in use: its files passed the attach, then anything is
- * written into the tables, marks and counters while handles work on them. An
- * input is a program of steps: damage, or one call.
+ * Fuzzing of a slot in use: its files passed the attach, then anything is written into the
+ * tables, marks and counters while handles work on them. An input is a program of steps: damage,
+ * or one call.
  *
- * Whatever is found in the tables, a call gives a documented error, and a
- * message lies within one buffer of the mapping.
+ * Whatever is in the tables, a call gives a documented error, and a message lies within one
+ * buffer of the mapping.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -169,7 +169,7 @@ static void damage_bytes(const struct bench *bench, struct input *input)
 	uint8_t bytes[16];
 
 	input_take(input, bytes, sizeof(bytes));
-	/* The size stays: this is about contents. */
+	/* The size stays: this fuzzer is about contents. */
 	if (offset + sizeof(bytes) <= scene_size(bench->kind, file))
 		scene_write(bench->kind, file, offset, bytes, sizeof(bytes));
 }
@@ -401,7 +401,7 @@ static void handle(struct bench *bench, struct input *input)
 	case 2:
 		CALL(babus_domain_remove_slot(bench->domain, SCENE_SLOT_NAME), -ENOENT, -EPERM);
 		break;
-	default: /* cut off, at a place that may be in use */
+	default: /* truncated, at a place that may be in use */
 		scene_resize(bench->kind, what / 4 % SCENE_FILES, what / 12 * UINT64_C(1024));
 	}
 }

@@ -17,7 +17,7 @@
 struct kept {
 	char name[256];
 	uint64_t size;
-	unsigned char *bytes; /* of the start, the rest is zeros or does not matter */
+	unsigned char *bytes; /* at the start; the rest is zeros or does not matter */
 	size_t start;
 };
 
@@ -42,7 +42,7 @@ _Noreturn void scene_fail(const char *what, const char *file, int line)
 
 /* --- calls ------------------------------------------------------------------- */
 
-/* Of the processor, so that a busy machine is not taken for an endless loop. */
+/* Processor time, so that a busy machine does not look like an endless loop. */
 int64_t scene_began(void)
 {
 	struct timespec now;
@@ -223,7 +223,7 @@ uint64_t scene_size(unsigned kind, enum scene_file file)
 	return scenes[kind].files[file].size;
 }
 
-/* --- putting back -------------------------------------------------------------- */
+/* --- restoring ----------------------------------------------------------------------- */
 
 static bool is_kept(const struct scene *scene, const char *name)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The checker. An execution is a graph: events, each one access of a thread; for each
- * read the write that it reads from; for each word the order of its writes. The search
- * adds one event at a time, of any thread, in each way that the memory model allows, and
- * drops graphs that it has seen. Every graph whose reads do not depend on themselves is
- * found so, and no other: the models are such that each prefix of an allowed graph is
- * allowed.
+ * The checker. An execution is a graph: events, each one access of a thread; for each read the
+ * write that it reads from; for each word the order of its writes. The search adds one event at a
+ * time, of any thread, in each way that the memory model allows, and drops graphs that it has
+ * seen. So it finds every graph whose reads do not depend on themselves, and no other: in these
+ * models each prefix of an allowed graph is allowed.
  */
 #include "c11.h"
 
@@ -39,7 +38,7 @@ struct event {
 	int source; /* READ, UPDATE: the write read from; CHOICE: what was chosen */
 	uint64_t read, written;
 	set before; /* that happen before it */
-	set passed; /* of a write: what happens before whoever acquires from it */
+	set passed; /* of a write: what happens before a thread that acquires from it */
 	const char *function;
 };
 
@@ -79,7 +78,7 @@ static struct {
 static int word_count;
 
 static struct operation pending[C11_THREADS];
-static int running, position; /* the thread that is run, and how far it is */
+static int running, position; /* the thread that runs, and its progress */
 static jmp_buf leave;
 
 struct c11_site c11_sites[SITES];
@@ -123,7 +122,7 @@ static uint8_t find_word(const volatile void *address, unsigned bytes)
 	return (uint8_t)i;
 }
 
-/* The order that the run takes for what the function names. */
+/* The order that the run uses for the one that the function names. */
 static memory_order site_order(const char *function, enum c11_access access, memory_order order)
 {
 	struct c11_site *site = c11_sites;
@@ -145,7 +144,10 @@ static memory_order site_order(const char *function, enum c11_access access, mem
 	return site->used;
 }
 
-/* The next event of the running thread, which has it behind it. Else it comes no further. */
+/*
+ * The next event of the running thread, if it has happened already. Otherwise the thread gets no
+ * further.
+ */
 static const struct event *step(struct operation operation)
 {
 	if (position < thread_length[running])
@@ -322,7 +324,7 @@ static int write_of(int event)
 }
 
 /*
- * Coherence: what happened before an access of a word binds it to that write's place in
+ * Coherence: what happened before an access of a word binds the access to that write's place in
  * the word's order, or a later one.
  */
 static int floor_of(uint8_t word, set before)
@@ -350,7 +352,7 @@ static bool is_taken(uint8_t word, int place)
 	return next != INITIAL && events[next].kind == UPDATE && events[next].source == source;
 }
 
-/* Two accesses of one word, one of them a plain one, one of them a write, in no order. */
+/* Two accesses of one word that are not ordered: one of them plain, one of them a write. */
 static bool races(const struct event *event)
 {
 	for (int i = 0; i < event_count; i++) {
@@ -443,10 +445,10 @@ static bool seq_cst_is_consistent(void)
 /* --- AArch64 -------------------------------------------------------------------------- */
 
 /*
- * Ordered-before, of the reads (2i) and writes (2i + 1) of the events. What is compiled
- * is: a load ldr, ldapr, ldar; a store str, stlr; an update ldxr or ldaxr, stxr or stlxr,
- * of the architecture's first version, which orders less than its later instructions.
- * Dependencies, which order more, are left out.
+ * Ordered-before, of the reads (2i) and writes (2i + 1) of the events. The compiled code is: a
+ * load ldr, ldapr, ldar; a store str, stlr; an update ldxr or ldaxr, stxr or stlxr, of the
+ * architecture's first version, which orders less than its later instructions. Dependencies,
+ * which order more, are left out.
  */
 static bool reads(int i)
 {
@@ -458,7 +460,7 @@ static bool writes(int i)
 	return events[i].kind == WRITE || events[i].kind == UPDATE;
 }
 
-/* In program order, x before y, and kept so: node x is a read or write of its event. */
+/* In program order, x before y, and preserved: node x is a read or write of its event. */
 static bool is_kept(int a, bool a_writes, int b, bool b_writes)
 {
 	const struct event *x = &events[a], *y = &events[b];
@@ -517,7 +519,7 @@ static bool aarch64_is_consistent(void)
 
 /* --- the search ----------------------------------------------------------------------- */
 
-/* Graphs seen: two hashes of 64 bits each, so that a chance meeting is out of question. */
+/* Graphs seen: two hashes of 64 bits each, so that a collision is out of the question. */
 static struct {
 	uint64_t *slots;
 	size_t count, room;
@@ -664,7 +666,7 @@ static void set_passed(struct event *event)
 	if (program->memory == C11_AARCH64 || event->plain)
 		return;
 	if (event->kind == UPDATE && event->source != INITIAL)
-		event->passed = events[event->source].passed; /* goes on a release sequence */
+		event->passed = events[event->source].passed; /* extends a release sequence */
 	if (releases(event->order))
 		event->passed |= event->before | itself;
 }
@@ -781,7 +783,7 @@ uint64_t last_value(const _Atomic uint64_t *word)
 			      : words[w].initial;
 }
 
-/* What `holds` looks at was stored by the threads' last runs: of this graph. */
+/* The threads' last runs, which are of this graph, stored what `holds` looks at. */
 static void check_property(bool complete)
 {
 	bool stuck = false;
@@ -807,7 +809,9 @@ static void explore(void)
 		run_thread(events[event_count - 1].thread);
 	for (int t = 0; t < C11_THREADS && !error; t++) {
 		complete = complete && (thread_finished(t) || thread_stuck(t));
-		/* Nothing that others do makes a difference for a store, nor for a choice. */
+		/*
+		 * Nothing that other threads do makes a difference for a store or for a choice.
+		 */
 		if (!program->anytime && only < 0 &&
 		    (pending[t].what == STORE || pending[t].what == CHOOSE))
 			only = t;

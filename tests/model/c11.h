@@ -2,13 +2,13 @@
 /*
  * An exhaustive checker of small concurrent programs under C11's memory model.
  *
- * A program is a few functions, one for each thread, in ordinary C. Their atomic
- * operations come here instead of to the processor: this header replaces the macros of
- * <stdatomic.h>, so that the inline functions of core/sync.h run as they are, with the
- * memory orders that they name. README.md says what is checked and what is not.
+ * A program is a few functions, one for each thread, in ordinary C. This header replaces the
+ * macros of <stdatomic.h>, so atomic operations come here and not to the processor. The inline
+ * functions of core/sync.h run as they are, with the memory orders that they name. README.md says
+ * what is checked and what is not.
  *
- * A thread function is run again and again from its start, so it keeps nothing between
- * runs but what it stores for `holds`; it must do the same if it reads the same.
+ * A thread function runs again and again from its start. Between runs it keeps only what it
+ * stores for `holds`, and it must do the same if it reads the same.
  */
 #ifndef BABUS_MODEL_C11_H
 #define BABUS_MODEL_C11_H
@@ -33,42 +33,42 @@ struct c11_program {
 	enum c11_memory memory;
 	void (*setup)(void); /* stores the words' first values; may be NULL */
 	void (*threads[C11_THREADS])(void);
-	/* The property, when no thread can go on; with `anytime` whenever one cannot. */
+	/* The property, when no thread can go on; with `anytime`, whenever one cannot. */
 	bool (*holds)(void);
 	bool anytime;
 	bool broken; /* the property does not hold: a program that shows it */
-	bool costly; /* not to be run for each order that is weakened */
-	bool large;  /* only to be run if there is time */
+	bool costly; /* does not run for each order that is weakened */
+	bool large;  /* runs only with --full */
 };
 
 /* --- for thread functions ----------------------------------------------------------- */
 
-/* Memory that is no atomic: a data race on it is an error. */
+/* Memory that is not atomic: a data race on it is an error. */
 uint64_t plain_read(const uint64_t *word);
 void plain_write(uint64_t *word, uint64_t value);
 
-/* Atomics that are not of sync.h: what the kernel or a lock does. Their orders stay. */
+/* Atomics that are not of sync.h: the kernel's, or a lock's. Their orders stay. */
 uint64_t model_load(const _Atomic uint64_t *word, memory_order order);
 void model_store(_Atomic uint64_t *word, uint64_t value, memory_order order);
 uint64_t model_swap(_Atomic uint64_t *word, uint64_t (*change)(uint64_t old, uint64_t operand),
 		    uint64_t operand, memory_order order);
 
-/* Wait, for ever if need be, until none of the bits is set; an acquire. */
+/* Wait, for ever if necessary, until none of the bits is set; an acquire. */
 void model_await(const _Atomic uint64_t *word, uint64_t bits);
 
 /* Each of 0 to count - 1 in turn. */
 unsigned choose(unsigned count);
 
-/* The thread that is run. */
+/* The thread that runs. */
 int this_thread(void);
 
-/* A claim of the thread itself. */
+/* An assertion of the thread itself. */
 void require(bool claim, const char *what);
 
 /* --- for `holds` -------------------------------------------------------------------- */
 
 bool thread_finished(int thread);
-/* In model_await(), and nothing that was stored lets it go on. */
+/* The thread is in model_await(), and no stored value lets it go on. */
 bool thread_stuck(int thread);
 /* The last value in the word's order of changes. */
 uint64_t last_value(const _Atomic uint64_t *word);
@@ -88,7 +88,7 @@ struct c11_site {
 	const char *function;
 	enum c11_access access;
 	memory_order order; /* as written */
-	memory_order used;  /* as the next run takes it */
+	memory_order used;  /* as the next run uses it */
 	bool met;           /* by the last run */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests of the checker: small programs of which it is known from the literature what
- * the memory models allow. Each must find that its property holds or, where one is
- * `broken`, that it does not.
+ * Tests of the checker: small programs from the literature, for which it is known what the memory
+ * models allow. Each must find that its property holds or, where one is `broken`, that it does
+ * not.
  */
 #include "litmus.h"
 
@@ -213,7 +213,7 @@ static void rwc_read(void)
 	b = model_load(&y, SC);
 }
 
-/* Since C++20 this is too little to tell that the store of x was before. */
+/* Since C++20 this does not order the store of x before. */
 static void rwc_read_acquire(void)
 {
 	a = model_load(&x, ACQ);

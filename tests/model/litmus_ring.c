@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The data path's orderings: what a reader, a publisher and a recoverer do, as core/ring.c
- * and core/lease.c have it, each with as few steps as show what its order is for.
+ * The orderings of the data path: what a reader, a publisher and a recoverer do, as in
+ * core/ring.c and core/lease.c, each with as few steps as show what its order is for.
  *
- * A message is in buffer 0, (1, 0) in the cell; the next one displaces it, and buffer 0
- * is used again. Payload is not atomic: that two threads' accesses, one of them a write,
- * are not ordered is the error that is looked for. Only a copy of a payload that others
- * may overwrite is read by relaxed loads.
+ * A message is in buffer 0, (1, 0) in the cell. The next one displaces it, and buffer 0 is used
+ * again. Payload is not atomic: the error to find is that two threads' accesses, one of them a
+ * write, are not ordered. Only a copy of a payload that others may overwrite reads with relaxed
+ * loads.
  */
 #include "litmus.h"
 
@@ -138,7 +138,7 @@ static void read_what_the_cell_names(void)
 	require(plain_read(&payload[1]) == 2, "another message's payload");
 }
 
-/* The one who publishes next has seen the cell; who reads its cell knows both. */
+/* The next publisher has seen the cell; a thread that reads its cell knows both. */
 static void publish_after(void)
 {
 	if (is_displaced())
@@ -184,7 +184,7 @@ static void reuse(void)
 		take_and_write();
 }
 
-/* Whoever publishes a number has looked at the cell of the one before; others look at his. */
+/* A publisher of a number has looked at the cell of the number before; others look at its own. */
 static void reuse_after_next(void)
 {
 	if (cell_get(&cells[1]) == word_cell(3, 0) && reclaim())
@@ -201,7 +201,7 @@ static void register_and_read(void)
 	pin_and_read();
 }
 
-/* One that uses an entry before the one that the extent was raised for. */
+/* A client that uses an entry before the one for which the extent was raised. */
 static void raise_extent(void)
 {
 	extent_raise(&extent, 1);
@@ -255,7 +255,7 @@ static void read_and_leave(void)
 	leave_table(READER);
 }
 
-/* The kernel drops a lock: what was done before is done. */
+/* The kernel drops a lock: all earlier writes are visible. */
 static void read_and_die(void)
 {
 	require(plain_read(&payload[0]) == 1, "another message's payload");
@@ -372,7 +372,7 @@ static void copy(void)
 		require(first == 1 && second == 1, "a copy of two messages is told to be whole");
 }
 
-/* Reuse of the buffer, when somebody hostile has cleared the pin. */
+/* Reuse of the buffer, after a hostile process has cleared the pin. */
 static bool take_in_spite_of_pin(void)
 {
 	return state_swap(&states[0], word_state(STATE_HISTORY, 1), STATE_FREE) &&

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The orderings of waiting and waking. The publisher's side, sleeping and turns are
- * core/wait.c itself, compiled against a model of the futex call; the waiter's side has
- * the steps of prepare() in core/waiter.c and interest_look() in core/interest.c.
+ * The orderings of waiting and waking. The publisher's side, sleeping and the lock of removals
+ * are core/wait.c itself, compiled against a model of the futex call. The waiter's side has the
+ * steps of prepare() in core/waiter.c and interest_look() in core/interest.c.
  *
- * The property is that no waiter sleeps for ever though a publish has returned whose
- * message it did not see. It must hold after every step of everybody, so also if each of
- * the other publishers is stopped for ever, anywhere.
+ * The property: no waiter sleeps for ever though a publish has returned whose message it did not
+ * see. It must hold after every step of every thread, so also if each of the other publishers is
+ * stopped for ever, anywhere.
  */
 #include "litmus.h"
 
@@ -23,12 +23,12 @@
 /* --- the kernel ---------------------------------------------------------------------------- */
 
 /*
- * A futex's queue, in one word: who sleeps, for which channels; half of it is thread 0's,
- * half thread 1's. The kernel holds a lock while it compares and sleeps, or wakes: each
- * is one update of the queue, and what is read is read after it.
+ * A futex's queue, in one word: which threads sleep, for which channels; half of it is thread
+ * 0's, half thread 1's. The kernel holds a lock while it compares and sleeps, or wakes: each is
+ * one update of the queue, and reads come after it.
  */
 static _Atomic uint64_t event_queue, turn_queue;
-static bool spurious; /* sleeps may end for reasons of their own */
+static bool spurious; /* sleeps may end without a wake-up */
 
 static int half(void)
 {
@@ -105,7 +105,7 @@ int64_t babus_deadline(int64_t timeout_ns)
 	return timeout_ns;
 }
 
-/* --- what is waited for ---------------------------------------------------------------------- */
+/* --- what a waiter waits for --------------------------------------------------------- */
 
 static shared64 cells[2], cursor, changes, lock;
 static shared32 removed;
@@ -229,7 +229,7 @@ static uint32_t bits_of(uint64_t slots)
 	       (slots & 2 ? 1u << place_of[1].channel : 0);
 }
 
-/* sleep_once(), a few times. Who comes to the end does not sleep. */
+/* sleep_once(), a few times. A thread that comes to the end does not sleep. */
 static void wait_for(uint64_t slots, int rounds)
 {
 	struct channel channels[2] = {0};
@@ -321,7 +321,7 @@ static void unlock(void)
 	model_store(&lock, 0, memory_order_release);
 }
 
-/* sleep_once(): what is changed after the critical section makes it look again. */
+/* sleep_once(): a change after the critical section makes it look again. */
 static void wait_with_lock(void)
 {
 	struct channel channels[2] = {0};

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which memory orders of core/sync.h are needed. Every program must hold with the orders
- * that are written there. Then each order is weakened, alone: some program must fail, or
- * the order must be in the table below of those that are stronger than they need be.
- *
- *     orders [--full]
+ * Which memory orders of core/sync.h are needed. Every program must hold with the orders that are
+ * written there. Then each order is weakened, alone: some program must fail, or the order must be
+ * in the table below of orders that are stronger than needed. Usage: orders [--full]
  */
 #include <stdio.h>
 #include <string.h>
@@ -31,8 +29,8 @@ struct change {
 };
 
 /*
- * What is enough for an access where sync.h names more. README.md has the arguments.
- * A line that is not true any more is an error, as is one that is missing.
+ * The order that is enough for an access for which sync.h names more. README.md has the
+ * arguments. A line that is no longer true is an error, and so is a missing one.
  */
 static const struct change stronger[] = {
     {NULL, C11_LOAD, memory_order_relaxed}, /* the end */
@@ -44,7 +42,7 @@ enum {
 };
 
 static const struct c11_program *programs[PROGRAMS];
-static bool meets[PROGRAMS][SITES]; /* which sites a program comes to */
+static bool meets[PROGRAMS][SITES]; /* which sites a program reaches */
 static int program_count;
 static bool used_stronger[sizeof(stronger) / sizeof(*stronger)];
 static memory_order base[SITES]; /* a site's order when no other is tried */
@@ -70,7 +68,7 @@ static int find_site(const char *function, enum c11_access access)
 	return site;
 }
 
-/* Which sites there are, and the orders to start from. A run finds its sites as it goes. */
+/* Which sites there are, and the orders to start from. A run finds its sites on the way. */
 static void find_sites(void)
 {
 	for (int p = 0; p < program_count; p++) {
@@ -103,7 +101,7 @@ static void check(const struct c11_program *program)
 	fflush(stdout);
 }
 
-/* The first program that fails with the orders of this moment, of those that come to the site. */
+/* The first program that fails with the current orders, of those that reach the site. */
 static const struct c11_program *first_failure(int site)
 {
 	for (int p = 0; p < program_count; p++)
@@ -155,7 +153,7 @@ static void report(int site, memory_order order, const struct c11_program *faile
 	fflush(stdout);
 }
 
-/* Whether something weaker holds too; what is the weakest that does must be listed. */
+/* Whether something weaker holds too; the weakest order that does must be listed. */
 static bool weaken_site(int at, memory_order order)
 {
 	struct c11_site *site = &c11_sites[at];
@@ -183,8 +181,8 @@ static bool weaken_site(int at, memory_order order)
 }
 
 /*
- * What is listed must be true, and hold together: what holds with weaker orders holds with
- * stronger ones, so this is also each of them alone, in the costly programs too.
+ * All listed orders must hold together. What holds with weaker orders holds with stronger ones,
+ * so this covers each of them alone, in the costly programs too.
  */
 static void check_listed(void)
 {
@@ -210,7 +208,7 @@ static void check_listed(void)
 	printf("ok    orders   all orders that are listed as enough, together\n");
 }
 
-/* For `check`, which compares it with what is in sync.h. */
+/* For `check`, which compares it with sync.h. */
 static void list_functions(void)
 {
 	for (int site = 0; site < c11_site_count; site++)

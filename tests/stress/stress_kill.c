@@ -279,7 +279,7 @@ static void report(int64_t began)
 	printf("\n");
 }
 
-static void nobody_was_delayed(void)
+static void assert_no_witness_was_delayed(void)
 {
 	assert_true(kill_stage->calls > 1000);
 	/* The kernel may make a process sleep for its own reasons, at times. */
@@ -319,7 +319,7 @@ static void deaths_at_random_moments_leave_the_slots_as_good_as_new(void **state
 	report(began);
 	snprintf(support_context, sizeof(support_context), "seed %" PRIu64 ", the audit",
 		 kill_stage->seed);
-	nobody_was_delayed();
+	assert_no_witness_was_delayed();
 	kill_audit();
 	every_op_was_done();
 	*support_context = '\0';
