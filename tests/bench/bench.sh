@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # babus-bench still does all that it can: every work with every peer that is
-# built, a moment each, with the contents of every message checked. What cannot
-# be run on this machine is told. Arguments: source, build.
+# built, a moment each, with the contents of every message checked. It prints
+# what cannot run on this machine. Arguments: source, build.
 set -u
 bench=$2/tools/bench/babus-bench
 work=$(mktemp -d /dev/shm/babus-test."${BABUS_TEST_MARK:-0}"-XXXXXX) || exit 1
@@ -62,7 +62,7 @@ for repeats in '[1.1,2.2,1.1] [1,2,1] met' '[9,2,1] [1,2,1] noisy' '[9,9,9] [1,2
 	printf '{"noisy":[],"cases":[{"work":"crowd","name":"attached-200","metrics":{"typical":{"median":1,"repeats":%s}}},{"work":"crowd","name":"alone","metrics":{"typical":{"median":1,"repeats":%s}}}]}' \
 		"$3" "$4" >"$work/made"
 	"$bench" goals "$work/made" | grep -q "^$5 .* idle readers, to none" ||
-		fail "goals: $3 to $4 is not told as $5"
+		fail "goals: $3 to $4 is not reported as $5"
 done
 # Two builds are compared, here one with itself; floors and babus are both there.
 "$1/tools/bench/compare" --extent smoke --rounds 2 --work call,trip --size 64 "$2" "$2" \
@@ -118,7 +118,7 @@ fi
 
 left=$(ls -A "$work/root")
 [ -z "$left" ] || fail "left behind: $left"
-for name in usage --size=0 --work=nothing --peer=nobody; do
+for name in usage --size=0 --work=nothing --peer=nothing; do
 	"$bench" "$name" >/dev/null 2>"$work/said"
 	[ $? = 2 ] && [ -s "$work/said" ] || fail "$name is not refused"
 done

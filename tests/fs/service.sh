@@ -27,7 +27,7 @@ if grep -F babusfs@ "$work/said"; then
 	exit 1
 fi
 
-# What would hide the mount from everybody else.
+# What would hide the mount from other processes.
 if grep -nE '^(Private(Tmp|Devices|Mounts|Users)|Protect[A-Za-z]*|ReadOnlyPaths|ReadWritePaths|InaccessiblePaths|Temporary|Bind[A-Za-z]*|Root[A-Z][a-z]*|MountAPIVFS|DynamicUser)=' "$unit"; then
 	echo 'this gives the service a mount namespace of its own'
 	exit 1

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies where pins are not honoured: somebody hostile clears each pin at once, so that
+ * Copies where pins are not honoured: a hostile process clears each pin at once, so
  * allocators never see one. A copy looks again when it is done (ring_still_holds() in
- * core/ring.c); what that tells to be whole must be whole. Two publishers, a trimmer, a
+ * core/ring.c); if that says that the copy is whole, it must be. Two publishers, a trimmer, a
  * recoverer, and a reader that copies; publisher 0 and the trimmer may die at any step.
  *
  * One statement or d_step is one access to a shared word. A payload is two words, as it is

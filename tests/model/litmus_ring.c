@@ -369,7 +369,7 @@ static void copy(void)
 	pin_settle(&hold);
 	/* ring_still_holds() */
 	if (cell_get(&cells[0]) == cell || state_get(&states[0]) == word_state(STATE_HISTORY, 1))
-		require(first == 1 && second == 1, "a copy of two messages is told to be whole");
+		require(first == 1 && second == 1, "a copy of two messages counts as whole");
 }
 
 /* Reuse of the buffer, after a hostile process has cleared the pin. */
@@ -436,7 +436,7 @@ static void recover_overwriter(void)
 	}
 
 const struct c11_program ring_programs[] = {
-    RING("CONTENT", "whoever reads a cell sees its message", first_message, publish,
+    RING("CONTENT", "a reader of a cell sees its message", first_message, publish,
 	 read_what_the_cell_names),
     RING("CONTENT", "and the messages before it", first_message, publish, publish_after,
 	 read_the_one_before),
@@ -466,11 +466,10 @@ const struct c11_program ring_programs[] = {
     RING("OWN", "a loan given back is the next owner's", owned, write_and_discard,
 	 take_what_is_free),
     RING("OWN", "a trimmer is an owner", unpinned_message, trim, reuse),
-    RING("OWN", "who reclaims need not be who takes", pinned_message, read_pinned,
+    RING("OWN", "the one that reclaims need not be the one that takes", pinned_message, read_pinned,
 	 reclaim_for_others, take_what_is_free),
     RING("OWN", "a dead owner is one", owned, write_and_die, recover_owner, take_what_is_free),
-    COPY("a copy that is told to be whole is whole", C11_AARCH64, false, copy,
-	 displace_and_overwrite),
+    COPY("a copy that counts as whole is whole", C11_AARCH64, false, copy, displace_and_overwrite),
     COPY("also if one displaces and another overwrites", C11_AARCH64, false, copy, displace_only,
 	 overwrite_displaced),
     COPY("also if that one dies and is recovered", C11_AARCH64, false, copy, overwrite_and_die,

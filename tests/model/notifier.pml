@@ -47,12 +47,12 @@ bool armed, readable = true;
 byte seen[2];		/* the readers' cursors */
 
 bool alive[2], dead[2];
-byte told[2];		/* messages whose publish has returned */
+byte out[2];		/* messages whose publish has returned */
 byte finished;
 bool rechecked;		/* and nothing was found since */
 
 #define NEWS(slot) ((channels >> (slot) & 1) && count[slot] > seen[slot])
-#define MISSES(slot) (told[slot] > seen[slot])
+#define MISSES(slot) (out[slot] > seen[slot])
 
 inline kill_process(id)
 {
@@ -122,7 +122,7 @@ proctype publisher(byte p)
 			fi;
 			if
 			:: d_step {
-					told[p]++;
+					out[p]++;
 					n++;
 					if
 					:: n == PUBS ->
@@ -272,7 +272,7 @@ inline waiter_add()
 }
 
 /*
- * babus_waiter_wait(BABUS_NOW), and the caller, who reads one message of a reader that has
+ * babus_waiter_wait(BABUS_NOW), and the caller, which reads one message of a reader that has
  * news. The look that comes before it may find news, and else changes nothing.
  */
 inline arm()

@@ -234,7 +234,7 @@ inline ring_newest(seq)
 #define SET_NEWEST(seq) seq = IN_CELLS;
 #endif
 
-/* A state becomes FREE: nobody may have any use for the buffer. */
+/* A state becomes FREE: no process may use the buffer. */
 inline set_free(b)
 {
 	assert(!IN_CELL(b));
@@ -273,8 +273,8 @@ inline find_pinned(i)
 	skip
 
 /*
- * ring_reclaim(), and with it whatever the caller does when it has come to its
- * end: that is told by !ANY(RECLAIMABLE, p). state_get and state_swap are one
+ * ring_reclaim(), and what the caller does when it has come to the end,
+ * which !ANY(RECLAIMABLE, p) says. state_get and state_swap are one
  * step: whether to swap depends on the value and on what this process knew
  * before, so a swap that succeeds might as well have read it just then.
  */
@@ -504,13 +504,13 @@ inline register_pin()
 #define TOP IN_CELLS
 #endif
 
-/* The look-again was passed: what describe() checks, and what the user is told. */
+/* The look-again passed: what describe() checks, and what the user gets. */
 inline begin_reading()
 {
 	reading[r] = BUF(cell) + 1;
 	assert(recs[BUF(cell)] == SEQ(cell));	/* describe() */
 	assert(SEQ(cell) > cursor || r == 1);
-	/* The loss told is SEQ(cell) - cursor - 1. It is exact if the one before is gone. */
+	/* The reported loss is SEQ(cell) - cursor - 1. It is exact if the one before is gone. */
 	assert(r == 1 || SEQ(cell) == cursor + 1 || SEQ(cell) - 1 + DEPTH <= published);
 	cursor = (r == 0 -> SEQ(cell) : 0)
 }
@@ -691,7 +691,7 @@ taken:	skip
 
 /*
  * ring_commit(). Payload and record are written in the step in which the number
- * is: nobody else reads or writes them before or after in a correct protocol,
+ * is: no other process reads or writes them before or after in a correct protocol,
  * and a reader that has the buffer pinned still has it then. ring_newest() and
  * cell_get are in the same step: a cell that is still the predecessor's says
  * that the newest is still the newest, and one that changes after it makes the

@@ -48,9 +48,9 @@
 
 byte count[2];		/* messages in each slot: the cells */
 /*
- * layout_channel.news, .marks and layout_domain.event. Their counters are only ever
- * compared with what they were, so of each pair that is compared there is a bit that tells
- * whether they differ. It is set for all who have read the counter when it moves on.
+ * layout_channel.news, .marks and layout_domain.event. Counters are only compared with
+ * earlier values of theirs, so each pair that is compared has a bit that says whether they
+ * differ. When the counter changes, the bit is set for all processes that have read it.
  */
 bool marked[2];		/* the mark's epoch is odd */
 bool stale[3];		/* it is another one than the publisher (or seeker) saw */
@@ -81,7 +81,7 @@ byte late_mark[2];	/* waiters' */
 
 /* For the property and the killer; nothing in the protocol reads these. */
 bool alive[4], dead[4];
-byte told[2];		/* messages whose publish has returned */
+byte out[2];		/* messages whose publish has returned */
 byte finished;		/* bringers that are done, or dead */
 
 #if PLACES == 1
@@ -97,7 +97,7 @@ byte finished;		/* bringers that are done, or dead */
 #define BIT(slot) (1 << CHANNEL(slot))
 #define LOOKS_AT(w, slot) (w == 0 && (slots0 >> (slot) & 1) || w == 1 && slot == 1)
 #define NEWS(w, slot) (LOOKS_AT(w, slot) && count[slot] > CURSOR(w, slot))
-#define MISSES(w, slot) (LOOKS_AT(w, slot) && told[slot] > CURSOR(w, slot))
+#define MISSES(w, slot) (LOOKS_AT(w, slot) && out[slot] > CURSOR(w, slot))
 
 #ifdef SEEK
 #define ALL_STALE stale[0] = true; stale[1] = true; stale[2] = true
@@ -299,7 +299,7 @@ proctype publisher(byte p)
 			if
 			:: d_step {
 					late_count[p] == 0 ->
-					told[p]++;
+					out[p]++;
 					n++;
 					if
 					:: n == PUBS ->
