@@ -17,7 +17,6 @@
 
 #include "common/json.h"
 #include "out.h"
-#include "ending.h"
 
 enum {
 	KEY_LINES = 256,
@@ -94,7 +93,7 @@ static ssize_t read_full(int fd, char *data, size_t size)
 			break;
 		if (n > 0)
 			got += (size_t)n;
-		else if (errno != EINTR || ending_due())
+		else if (errno != EINTR)
 			return -1;
 	}
 	return (ssize_t)got;
@@ -148,7 +147,7 @@ static int publish_sized(const struct job *job)
 		return fail_on("slot", job->slot_name, error);
 	got = read_full(source->fd, loan.data, (size_t)source->size);
 	if (got < 0) {
-		status = ending_due() ? STATUS_FAILED : fail_source(source);
+		status = fail_source(source);
 		goto discard;
 	}
 	if ((uint64_t)got < source->size || read(source->fd, &more, 1) > 0) {
@@ -202,7 +201,7 @@ static int publish_stream(const struct job *job, struct buffer *buffer)
 		got = read_full(job->source.fd, buffer->data + buffer->used,
 				buffer->size - buffer->used);
 		if (got < 0)
-			return ending_due() ? STATUS_FAILED : fail_source(&job->source);
+			return fail_source(&job->source);
 		buffer->used += (size_t)got;
 		if (buffer->used > job->limit)
 			return too_large(job, job->source.name);
@@ -237,7 +236,7 @@ static int publish_lines(const struct job *job, struct buffer *buffer)
 	ssize_t got;
 	int status = 0;
 
-	while (!status && !ending_due() && out_ok()) {
+	while (!status && out_ok()) {
 		if (buffer_grow(buffer, job->limit))
 			return fail_memory();
 		before = buffer->used;
@@ -298,7 +297,6 @@ static int run_job(struct tool *tool, struct job *job)
 	status = open_slot(tool, job, domain);
 	if (status)
 		goto close;
-	ending_watch(NULL);
 	if (job->lines)
 		status = publish_lines(job, &buffer);
 	else if (job->source.sized)

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "out.h"
-#include "ending.h"
 
 enum {
 	BATCH = 64,      /* messages of one slot in a row before the others get their turn */
@@ -151,6 +150,7 @@ static void deliver(struct session *s, struct subscription *sub)
 			return;
 		}
 		format_message(s->follow->format, sub->name, &message);
+		out_end_message();
 		babus_message_release(&message);
 		if (++s->written == s->follow->count)
 			stop(s, s->status);
@@ -176,6 +176,24 @@ static void handle_event(struct session *s, const struct babus_event *event)
 		deliver(s, event->user);
 }
 
+/*
+ * Returns as babus_waiter_wait() does, or 0: the reader of the output went away, or
+ * there may be news.
+ */
+static int wait_for_events(struct session *s, int64_t deadline, struct babus_event *events)
+{
+	int fd, count = babus_waiter_wait(s->waiter, BABUS_NOW, events, EVENTS_MAX);
+
+	if (count != -ETIMEDOUT)
+		return count;
+	out_flush();
+	if (!out_has_reader() || babus_waiter_fd(s->waiter, &fd))
+		return babus_waiter_wait(s->waiter, deadline, events, EVENTS_MAX);
+	if (out_wait(fd, deadline))
+		return 0;
+	return babus_waiter_wait(s->waiter, BABUS_NOW, events, EVENTS_MAX);
+}
+
 static void follow_events(struct session *s)
 {
 	int64_t timeout_ns = s->follow->timeout_ns ? (int64_t)s->follow->timeout_ns : -1;
@@ -185,11 +203,7 @@ static void follow_events(struct session *s)
 	int count;
 
 	while (!s->done && out_ok()) {
-		count = babus_waiter_wait(s->waiter, BABUS_NOW, events, EVENTS_MAX);
-		if (count == -ETIMEDOUT) {
-			out_flush();
-			count = babus_waiter_wait(s->waiter, deadline, events, EVENTS_MAX);
-		}
+		count = wait_for_events(s, deadline, events);
 		before = s->written;
 		for (int i = 0; i < count && !s->done && out_ok(); i++)
 			handle_event(s, &events[i]);
@@ -197,7 +211,7 @@ static void follow_events(struct session *s)
 			deadline = babus_deadline(timeout_ns);
 		if (count == -ETIMEDOUT)
 			timed_out(s);
-		else if (count < 0 && count != -EINTR && count != -ECANCELED)
+		else if (count < 0)
 			stop(s, fail_on("domain", babus_domain_name(s->domain), count));
 	}
 }
@@ -220,7 +234,6 @@ static int open_session(struct session *s, struct tool *tool, char **names)
 	s->subs = calloc((size_t)s->count, sizeof(s->subs[0]));
 	if (!s->subs)
 		return fail_memory();
-	ending_watch(s->waiter);
 	for (int i = 0; i < s->count && !status; i++) {
 		s->subs[i].name = names[i];
 		s->subs[i].start = s->follow->start;
@@ -233,10 +246,10 @@ int follow_slots(struct tool *tool, const struct follow *follow, int count, char
 {
 	struct session s = {.follow = follow, .count = count};
 
+	out_keep_whole();
 	s.status = open_session(&s, tool, names);
 	if (!s.status)
 		follow_events(&s);
-	ending_release();
 	for (int i = 0; s.subs && i < count; i++)
 		close_subscription(&s, &s.subs[i]);
 	free(s.subs);

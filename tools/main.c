@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "out.h"
-#include "ending.h"
 #include "verbs.h"
 
 static const struct verb *const verbs[] = {
@@ -89,15 +88,18 @@ static int run(struct tool *tool, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct tool tool = {0};
+	sigset_t none;
 	int status;
 
-	/* A reader that has gone is an error of write(2), not our death. */
+	/* SIGINT ends it, also if the caller blocks signals. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* A reader that went away is an error of write(2). */
 	signal(SIGPIPE, SIG_IGN);
-	/* waitpid() finds no child where our caller ignores this. */
+	/* waitpid() finds no child if the caller ignores this. */
 	signal(SIGCHLD, SIG_DFL);
 	babus_guard_install();
 	status = out_finish(run(&tool, argc, argv));
 	babus_config_free(tool.config);
-	ending_deliver();
 	return status;
 }

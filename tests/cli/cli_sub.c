@@ -264,7 +264,10 @@ static void signals_end_it_and_it_dies_of_them(void **state)
 		kill(job.pid, numbers[i]);
 		cli_finish(&job, -numbers[i], "", "");
 	}
-	/* It returned what it held. */
+	/* What it held is free, as what any dead client held. */
+	cli_gives_json("babus info --json s",
+		       "assert not any(c[\"alive\"] for c in one[\"clients\"])");
+	cli_ends(0, "babus doctor", NULL, "");
 	cli_gives_json("babus info --json s", "assert one[\"clients\"] == []");
 }
 
@@ -301,6 +304,18 @@ static void what_is_blocked_ends_it_too(void **state)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	kill(job.pid, SIGINT);
 	cli_finish(&job, -SIGINT, "", "");
+}
+
+static void a_signal_leaves_no_half_line_in_the_output(void **state)
+{
+	(void)state;
+	/* More than a pipe holds; what the pipe took is read after the end. */
+	cli_gives("babus create --depth 512 --size 4096 s; "
+		  "yes \"$(printf '%0300d' 0)\" | head -n 512 | babus pub --lines s; "
+		  "{ timeout -s INT 0.3 babus sub --json --from oldest s; touch ended; } | "
+		  "{ until test -e ended; do sleep 0.01; done; cat >out; }; "
+		  "test $(wc -c <out) -gt 60000; tail -c 1 out",
+		  "\n");
 }
 
 static void it_ends_when_its_reader_has_gone_without_a_message(void **state)
@@ -349,6 +364,7 @@ static int run(void)
 	    CLI(signals_end_it_and_it_dies_of_them),
 	    CLI(what_is_ignored_stays_ignored),
 	    CLI(what_is_blocked_ends_it_too),
+	    CLI(a_signal_leaves_no_half_line_in_the_output),
 	    CLI(it_ends_when_its_reader_has_gone_without_a_message),
 	    CLI(a_reader_that_does_not_read_is_waited_for),
 	};

@@ -190,7 +190,7 @@ void cli_start_waiting(struct job *job, const char *verb, ...)
 	va_start(list, verb);
 	start(job, verb, list);
 	va_end(list);
-	await_sleep(job->pid, "futex");
+	await_sleep(job->pid, "poll");
 }
 
 void cli_finish(struct job *job, int status, const char *out, const char *err)
