@@ -1,77 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Verbs and their options as tables: parsing, usage errors and --help all come
- * from the same rows.
+ * The arguments of a verb, by its table of options: parsing, usage errors and
+ * --help come from the same rows. Every verb takes the global options too.
  */
 #ifndef TOOLS_ARGS_H
 #define TOOLS_ARGS_H
 
 #include <stdbool.h>
-#include <stdint.h>
+
+#include "option.h"
 
 struct tool;
-
-struct option_row {
-	int key;          /* the short option, or above 255: none */
-	const char *name; /* the long option; NULL: none */
-	const char *arg;  /* what its argument is called; NULL: it takes none */
-	const char *help;
-};
 
 struct verb {
 	const char *name;
 	const char *operands;             /* such as "SLOT [FILE]" */
 	const char *summary;              /* one line */
-	const char *details;              /* paragraphs for --help */
-	void (*more)(void);               /* prints what follows the options there; NULL: nothing */
-	const struct option_row *options; /* the last has key 0; NULL: none */
+	const char *details;              /* paragraphs for --help; NULL: none */
+	void (*more)(void);               /* prints the end of --help; NULL: nothing */
+	const struct option_row *options; /* the last is {0}; NULL: none */
 	int min, max;                     /* how many operands; max -1: any number */
+	/* Returns the exit status. NULL: the program itself. */
 	int (*run)(struct tool *tool, int argc, char **argv);
 };
 
-/* Exit statuses of the program. */
+/* Exit statuses. */
 enum {
 	STATUS_DONE = 0,
 	STATUS_FAILED = 1,
 	STATUS_USAGE = 2
 };
 
-/* One pass over a verb's arguments. */
 struct args {
-	int status;      /* what to exit with when stopped */
-	bool stopped;    /* by --help or something wrong: nothing is left to do */
-	char *value;     /* of the option just given */
-	int count;       /* operands, after args_next() gave 0 */
+	int count;       /* operands */
 	char **operands; /* ends with NULL */
-	/* private */
-	const struct verb *verb;
-	struct tool *tool;
-	int argc;
-	char **argv;
-	struct option *longs;
-	char *shorts;
+	int status;      /* to exit with, if there is nothing left to do */
 };
 
-/* `argv[0]` is the verb, or the program for its global options. */
-void args_init(struct args *args, struct tool *tool, const struct verb *verb, int argc,
-	       char **argv);
-
 /*
- * The key of the next option, 0 after the last, or -1: stop and exit with
- * args->status, everything is said. Global options and --help are taken here.
- * When it has given 0 or -1 nothing is left to free.
+ * Parse `argv`, where argv[0] is the verb, and store the options' values in
+ * `values`, the struct that the rows describe. False: the help is printed, or the
+ * usage was wrong, which is reported: exit with args->status.
  */
-int args_next(struct args *args);
+bool args_parse(struct args *args, struct tool *tool, const struct verb *verb, int argc,
+		char **argv, void *values);
 
-/* Stop in the middle; gives `status`. */
-int args_stop(struct args *args, int status);
-
-/* The number in args->value or an operand; if it is none, say so and return STATUS_USAGE. */
-int args_number(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value);
-int args_size(const char *what, const char *text, uint64_t *bytes);
-int args_duration(const char *what, const char *text, uint64_t *ns);
-
-/* Say what is wrong with the usage; gives STATUS_USAGE. */
+/* Report wrong usage; returns STATUS_USAGE. */
 int args_wrong(const struct verb *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

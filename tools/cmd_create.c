@@ -9,153 +9,89 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	KEY_DEPTH = 256,
-	KEY_SIZE,
-	KEY_LOANS,
-	KEY_PINS,
-	KEY_CHANNEL,
-	KEY_MODE,
-	KEY_OWNER,
-	KEY_GROUP,
-	KEY_TYPE,
-	KEY_DESCRIPTION,
-	KEY_FIRST_SEQ,
-	KEY_EXCLUSIVE,
-};
-
-static const struct option_row options[] = {
-    {KEY_DEPTH, "depth", "N", "messages kept"},
-    {KEY_SIZE, "size", "BYTES", "largest message, such as 4096, 64KiB or 16MiB"},
-    {KEY_LOANS, "loans", "N", "messages being filled at once, by all publishers"},
-    {KEY_PINS, "pins", "N", "readers and messages held by them at once"},
-    {KEY_CHANNEL, "channel", "N", "wake-up channel: auto, or 0 to 31"},
-    {KEY_MODE, "mode", "OCTAL", "permissions: read is subscribe, write is publish"},
-    {KEY_OWNER, "owner", "USER", "its owner, a name or number"},
-    {KEY_GROUP, "group", "GROUP", "its group, a name or number"},
-    {KEY_TYPE, "type", "LABEL", "a label for programs, such as rgb24"},
-    {KEY_DESCRIPTION, "description", "TEXT", "a text for people"},
-    {KEY_FIRST_SEQ, "first-seq", "SEQ", "sequence number of the first message"},
-    {KEY_EXCLUSIVE, "exclusive", NULL, "fail if the slot exists"},
-    {0},
-};
-
-static int take_number(const char *what, const char *text, uint64_t max, uint32_t *out)
+static int take_channel(const struct option_row *row, const char *text, void *value)
 {
-	uint64_t value;
-	int status = args_number(what, text, 1, max, &value);
-
-	if (!status)
-		*out = (uint32_t)value;
-	return status;
-}
-
-static int take_channel(const char *text, int32_t *channel)
-{
-	uint64_t value;
-	int status;
+	uint64_t channel;
+	int status = 0;
 
 	if (strcmp(text, "auto") == 0) {
-		*channel = -1;
+		*(int32_t *)value = -1;
 		return 0;
 	}
-	status = args_number("--channel", text, 0, BABUS_CHANNELS - 1, &value);
+	status = take_number(row, text, &channel);
 	if (!status)
-		*channel = (int32_t)value;
+		*(int32_t *)value = (int32_t)channel;
 	return status;
 }
 
-static int take_mode(const char *text, mode_t *mode)
+static int take_mode(const struct option_row *row, const char *text, void *value)
 {
 	char *end;
-	unsigned long value = strtoul(text, &end, 8);
+	unsigned long mode = strtoul(text, &end, 8);
 
-	if (text[0] < '0' || text[0] > '7' || *end || value == 0 || value > 0777) {
-		complain("--mode: '%s', expected octal permissions such as 0600 or 0640", text);
-		return STATUS_USAGE;
-	}
-	*mode = (mode_t)value;
+	if (text[0] < '0' || text[0] > '7' || *end || mode == 0 || mode > 0777)
+		return option_wrong(row, text, "octal permissions such as 0600 or 0640");
+	*(mode_t *)value = (mode_t)mode;
 	return 0;
 }
 
-/* A user or group: `known` if it has that name, `id` its number then. */
-static int take_id(const char *what, const char *text, bool known, uint32_t id, uint32_t *out)
+/* A user or group that has no name here may be given as a number. */
+static int take_id(const struct option_row *row, const char *text, void *value)
 {
-	uint64_t value = id;
-	int status = 0;
-
-	if (!known && strspn(text, "0123456789") != strlen(text)) {
-		complain("%s: there is no '%s' here", what, text);
-		return STATUS_USAGE;
-	}
-	if (!known)
-		status = args_number(what, text, 0, UINT32_MAX - 1, &value);
-	if (!status)
-		*out = (uint32_t)value;
-	return status;
+	if (strspn(text, "0123456789") == strlen(text))
+		return take_number32(row, text, value);
+	complain("--%s: there is no '%s' here", row->name, text);
+	return STATUS_USAGE;
 }
 
-static int take_owner(const char *text, uid_t *uid)
+static int take_owner(const struct option_row *row, const char *text, void *value)
 {
 	const struct passwd *entry = getpwnam(text);
 
-	return take_id("--owner", text, entry, entry ? entry->pw_uid : 0, uid);
-}
-
-static int take_group(const char *text, gid_t *gid)
-{
-	const struct group *entry = getgrnam(text);
-
-	return take_id("--group", text, entry, entry ? entry->gr_gid : 0, gid);
-}
-
-static int take_option(int key, const char *text, struct babus_slot_options *opts)
-{
-	switch (key) {
-	case KEY_DEPTH:
-		return take_number("--depth", text, BABUS_BUFFERS_MAX, &opts->depth);
-	case KEY_SIZE:
-		return args_size("--size", text, &opts->max_size);
-	case KEY_LOANS:
-		return take_number("--loans", text, BABUS_LOANS_MAX, &opts->loans);
-	case KEY_PINS:
-		return take_number("--pins", text, BABUS_BUFFERS_MAX, &opts->pins);
-	case KEY_CHANNEL:
-		return take_channel(text, &opts->channel);
-	case KEY_MODE:
-		return take_mode(text, &opts->mode);
-	case KEY_OWNER:
-		return take_owner(text, &opts->uid);
-	case KEY_GROUP:
-		return take_group(text, &opts->gid);
-	case KEY_TYPE:
-		opts->type = text;
-		return 0;
-	case KEY_DESCRIPTION:
-		opts->description = text;
-		return 0;
-	case KEY_FIRST_SEQ:
-		return args_number("--first-seq", text, 1, BABUS_SEQ_MAX, &opts->first_seq);
-	}
+	if (!entry)
+		return take_id(row, text, value);
+	*(uid_t *)value = entry->pw_uid;
 	return 0;
 }
 
-/* One pass over the options: what is given goes over `opts`. */
-static int take_options(struct args *args, struct tool *tool, int argc, char **argv,
-			struct babus_slot_options *opts, bool *exclusive)
+static int take_group(const struct option_row *row, const char *text, void *value)
 {
-	int key, status;
+	const struct group *entry = getgrnam(text);
 
-	args_init(args, tool, &verb_create, argc, argv);
-	while ((key = args_next(args)) > 0) {
-		if (key == KEY_EXCLUSIVE)
-			*exclusive = true;
-		status = take_option(key, args->value, opts);
-		if (status)
-			return args_stop(args, status);
-	}
-	return key < 0 ? args->status : 0;
+	if (!entry)
+		return take_id(row, text, value);
+	*(gid_t *)value = entry->gr_gid;
+	return 0;
 }
+
+struct options {
+	struct babus_slot_options slot;
+	bool exclusive;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct option_row rows[] = {
+    {0, "depth", "N", "messages kept", take_number32, AT(slot.depth), 1, BABUS_BUFFERS_MAX},
+    {0, "size", "BYTES", "largest message, such as 4096, 64KiB or 16MiB", take_size,
+     AT(slot.max_size), 0, 0},
+    {0, "loans", "N", "messages that all publishers can fill at once", take_number32,
+     AT(slot.loans), 1, BABUS_LOANS_MAX},
+    {0, "pins", "N", "readers and messages that they hold at once", take_number32, AT(slot.pins), 1,
+     BABUS_BUFFERS_MAX},
+    {0, "channel", "N", "wake-up channel: auto, or 0 to 31", take_channel, AT(slot.channel), 0,
+     BABUS_CHANNELS - 1},
+    {0, "mode", "OCTAL", "permissions: read to subscribe, write to publish", take_mode,
+     AT(slot.mode), 0, 0},
+    {0, "owner", "USER", "owner, a name or number", take_owner, AT(slot.uid), 0, UINT32_MAX - 1},
+    {0, "group", "GROUP", "group, a name or number", take_group, AT(slot.gid), 0, UINT32_MAX - 1},
+    {0, "type", "LABEL", "a label for programs, such as rgb24", take_text, AT(slot.type), 0, 0},
+    {0, "description", "TEXT", "a text for people", take_text, AT(slot.description), 0, 0},
+    {0, "first-seq", "SEQ", "sequence number of the first message", take_number, AT(slot.first_seq),
+     1, BABUS_SEQ_MAX},
+    {0, "exclusive", NULL, "fail if the slot exists", take_flag, AT(exclusive), 0, 0},
+    {0},
+};
 
 static int create(struct tool *tool, const char *name, unsigned flags,
 		  const struct babus_slot_options *opts)
@@ -175,29 +111,26 @@ static int create(struct tool *tool, const char *name, unsigned flags,
 
 static int run(struct tool *tool, int argc, char **argv)
 {
-	struct babus_slot_options opts;
+	struct options options = {0};
 	struct args args;
-	bool exclusive = false;
 	const char *name;
 	int status;
 
-	/* Which defaults the options go over depends on options and operand. */
-	babus_slot_options_init(&opts);
-	status = take_options(&args, tool, argc, argv, &opts, &exclusive);
-	if (args.stopped)
-		return status;
+	/* The first pass finds the slot, whose name chooses the defaults. */
+	if (!args_parse(&args, tool, &verb_create, argc, argv, &options))
+		return args.status;
 	name = args.operands[0];
 	status = tool_check_slot(name);
 	if (!status)
 		status = tool_load(tool);
 	if (status)
 		return status;
-	babus_config_slot(tool->config, name, &opts);
-	status = take_options(&args, tool, argc, argv, &opts, &exclusive);
-	if (args.stopped)
-		return status;
-	return create(tool, name, BABUS_CREATE | BABUS_EXACT | (exclusive ? BABUS_EXCLUSIVE : 0),
-		      &opts);
+	babus_config_slot(tool->config, name, &options.slot);
+	if (!args_parse(&args, tool, &verb_create, argc, argv, &options))
+		return args.status;
+	return create(tool, name,
+		      BABUS_CREATE | BABUS_EXACT | (options.exclusive ? BABUS_EXCLUSIVE : 0),
+		      &options.slot);
 }
 
 const struct verb verb_create = {
@@ -207,7 +140,7 @@ const struct verb verb_create = {
     .details = "What is not given is as configured (babus.ini, [defaults] and [slot PATTERN]).\n"
 	       "A slot that exists with the same depth, size, loans and pins, and with the\n"
 	       "type if one is given, is left as it is; one that differs is a failure.",
-    .options = options,
+    .options = rows,
     .min = 1,
     .max = 1,
     .run = run,

@@ -12,13 +12,15 @@
 #include "common/mounts.h"
 #include "names.h"
 
-enum {
-	KEY_JSON = 256
+struct options {
+	bool dry_run, json;
 };
 
-static const struct option_row options[] = {
-    {'n', "dry-run", NULL, "only list, repair nothing"},
-    {KEY_JSON, "json", NULL, "one JSON object"},
+#define AT(field) offsetof(struct options, field)
+
+static const struct option_row rows[] = {
+    {'n', "dry-run", NULL, "only list, repair nothing", take_flag, AT(dry_run), 0, 0},
+    {0, "json", NULL, "one JSON object", take_flag, AT(json), 0, 0},
     {0},
 };
 
@@ -283,18 +285,15 @@ static int check_up(struct tool *tool, struct checkup *checkup)
 
 static int run(struct tool *tool, int argc, char **argv)
 {
-	struct checkup checkup = {.repair = true, .out = {.out = stdout}};
+	struct options options = {0};
+	struct checkup checkup = {.out = {.out = stdout}};
 	struct args args;
-	int key;
 
-	args_init(&args, tool, &verb_doctor, argc, argv);
-	while ((key = args_next(&args)) > 0) {
-		if (key == KEY_JSON)
-			checkup.json = true;
-		else
-			checkup.repair = false;
-	}
-	return key < 0 ? args.status : check_up(tool, &checkup);
+	if (!args_parse(&args, tool, &verb_doctor, argc, argv, &options))
+		return args.status;
+	checkup.repair = !options.dry_run;
+	checkup.json = options.json;
+	return check_up(tool, &checkup);
 }
 
 const struct verb verb_doctor = {
@@ -304,7 +303,7 @@ const struct verb verb_doctor = {
     .details = "Nothing that lives is touched. The bus never needs it: whoever runs short takes\n"
 	       "back what the dead held. Damaged slots and mounts that do not answer are told\n"
 	       "and left alone; the former are a failure.",
-    .options = options,
+    .options = rows,
     .min = 0,
     .max = 0,
     .run = run,

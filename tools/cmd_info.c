@@ -15,12 +15,12 @@
 #include "table.h"
 #include "text.h"
 
-enum {
-	KEY_JSON = 256
+struct options {
+	bool json;
 };
 
-static const struct option_row options[] = {
-    {KEY_JSON, "json", NULL, "one JSON object a line"},
+static const struct option_row rows[] = {
+    {0, "json", NULL, "one JSON object per line", take_flag, offsetof(struct options, json), 0, 0},
     {0},
 };
 
@@ -120,7 +120,7 @@ static int slot_clients(babus_slot *slot)
 	error = babus_slot_clients(slot, client_row, &table);
 	if (!error && table.cells > CLIENT_COLUMNS) {
 		putchar('\n');
-		table_print(&table, right);
+		error = table_print(&table, right);
 	}
 	table_finish(&table);
 	return error;
@@ -277,25 +277,22 @@ static int show_domain(const struct tool *tool, babus_domain *domain, bool json)
 
 static int run(struct tool *tool, int argc, char **argv)
 {
+	struct options options = {0};
 	babus_domain *domain;
 	struct args args;
-	bool json = false;
-	int key, status, one;
+	int status, one;
 
-	args_init(&args, tool, &verb_info, argc, argv);
-	while ((key = args_next(&args)) > 0)
-		json = true;
-	if (key < 0)
+	if (!args_parse(&args, tool, &verb_info, argc, argv, &options))
 		return args.status;
 	status = tool_open(tool, BABUS_READ, &domain);
 	if (status)
 		return status;
 	if (!args.count)
-		status = show_domain(tool, domain, json);
+		status = show_domain(tool, domain, options.json);
 	for (int i = 0; i < args.count && out_ok(); i++) {
-		if (i && !json)
+		if (i && !options.json)
 			putchar('\n');
-		one = show_slot(domain, args.operands[i], json);
+		one = show_slot(domain, args.operands[i], options.json);
 		status = one ? one : status;
 	}
 	babus_domain_close(domain);
@@ -306,7 +303,7 @@ const struct verb verb_info = {
     .name = "info",
     .operands = "[SLOT...]",
     .summary = "Tell all about slots and who uses them, or about the domain",
-    .options = options,
+    .options = rows,
     .min = 0,
     .max = -1,
     .run = run,

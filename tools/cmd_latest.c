@@ -7,35 +7,56 @@
 
 #include "follow.h"
 
-enum {
-	KEY_AGE = 256,
-	KEY_SEQ,
-	KEY_WAIT
+struct choice {
+	enum babus_which which;
+	uint64_t n;
 };
 
-static const struct option_row options[] = {
-    {KEY_AGE, "age", "K", "the message published K before the newest"},
-    {KEY_SEQ, "seq", "S", "the message with sequence number S"},
-    {KEY_WAIT, "wait", NULL, "wait for the slot and its first message, or for message S"},
-    FORMAT_OPTIONS,
+struct options {
+	struct choice choice;
+	bool wait;
+	enum format format;
+};
+
+static int take_age(const struct option_row *row, const char *text, void *value)
+{
+	struct choice *choice = value;
+
+	choice->which = BABUS_AGE;
+	return take_number(row, text, &choice->n);
+}
+
+static int take_seq(const struct option_row *row, const char *text, void *value)
+{
+	struct choice *choice = value;
+
+	choice->which = BABUS_SEQ;
+	return take_number(row, text, &choice->n);
+}
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct option_row rows[] = {
+    {0, "age", "K", "the message published K before the newest", take_age, AT(choice), 0,
+     UINT32_MAX},
+    {0, "seq", "S", "the message with sequence number S", take_seq, AT(choice), 1, BABUS_SEQ_MAX},
+    {0, "wait", NULL, "wait for the slot and its first message, or for message S", take_flag,
+     AT(wait), 0, 0},
+    FORMAT_OPTIONS(AT(format)),
     {0},
 };
 
-static int fail(const char *name, enum babus_which which, uint64_t n, int error)
+static int fail(const char *name, const struct choice *choice, int error)
 {
-	const char *text = babus_strerror(error);
+	const char *what = choice->which == BABUS_AGE ? "age" : "sequence number";
 
-	if (which == BABUS_LATEST || (error != -ESTALE && error != -EAGAIN))
+	if (choice->which == BABUS_LATEST || (error != -ESTALE && error != -EAGAIN))
 		return fail_on("slot", name, error);
-	if (which == BABUS_AGE)
-		complain("slot '%s': age %" PRIu64 ": %s", name, n, text);
-	else
-		complain("slot '%s': sequence number %" PRIu64 ": %s", name, n, text);
+	complain("slot '%s': %s %" PRIu64 ": %s", name, what, choice->n, babus_strerror(error));
 	return STATUS_FAILED;
 }
 
-static int show(struct tool *tool, const char *name, enum babus_which which, uint64_t n,
-		enum format format)
+static int show(struct tool *tool, const char *name, const struct options *options)
 {
 	struct babus_message message;
 	babus_domain *domain;
@@ -50,11 +71,11 @@ static int show(struct tool *tool, const char *name, enum babus_which which, uin
 	status = tool_open_slot(domain, name, BABUS_READ, NULL, &slot);
 	if (status)
 		goto close_domain;
-	error = babus_slot_view(slot, which, n, &message);
+	error = babus_slot_view(slot, options->choice.which, options->choice.n, &message);
 	if (error) {
-		status = fail(name, which, n, error);
+		status = fail(name, &options->choice, error);
 	} else {
-		format_message(format, name, &message);
+		format_message(options->format, name, &message);
 		babus_message_release(&message);
 	}
 	babus_slot_close(slot);
@@ -63,55 +84,33 @@ close_domain:
 	return status;
 }
 
-static int wait_for(struct tool *tool, char **names, enum babus_which which, uint64_t n,
-		    enum format format)
+static int wait_for(struct tool *tool, char **names, const struct options *options)
 {
-	struct follow follow = {.format = format, .count = 1, .wait = true};
+	bool exact = options->choice.which == BABUS_SEQ;
+	struct follow follow = {
+	    .format = options->format,
+	    .start = {exact ? BABUS_START_SEQ : BABUS_START_OLDEST, options->choice.n},
+	    .count = 1,
+	    .wait = true,
+	    .newest = !exact,
+	    .exact = exact,
+	};
 
-	follow.start = which == BABUS_SEQ ? BABUS_START_SEQ : BABUS_START_OLDEST;
-	follow.start_seq = n;
-	follow.exact = which == BABUS_SEQ;
-	follow.newest = which == BABUS_LATEST;
 	return follow_slots(tool, &follow, 1, names);
 }
 
 static int run(struct tool *tool, int argc, char **argv)
 {
-	enum babus_which which = BABUS_LATEST;
-	enum format format = FORMAT_RAW;
+	struct options options = {.choice = {.which = BABUS_LATEST}};
 	struct args args;
-	bool wait = false;
-	uint64_t n = 0;
-	int key, status;
 
-	args_init(&args, tool, &verb_latest, argc, argv);
-	while ((key = args_next(&args)) > 0) {
-		status = 0;
-		switch (key) {
-		case KEY_AGE:
-			which = BABUS_AGE;
-			status = args_number("--age", args.value, 0, UINT32_MAX, &n);
-			break;
-		case KEY_SEQ:
-			which = BABUS_SEQ;
-			status = args_number("--seq", args.value, 1, BABUS_SEQ_MAX, &n);
-			break;
-		case KEY_WAIT:
-			wait = true;
-			break;
-		default:
-			format = format_of_key(key);
-		}
-		if (status)
-			return args_stop(&args, status);
-	}
-	if (key < 0)
+	if (!args_parse(&args, tool, &verb_latest, argc, argv, &options))
 		return args.status;
-	if (wait && which == BABUS_AGE)
-		return args_wrong(&verb_latest, "--wait goes with --seq or no choice of a message");
-	if (wait)
-		return wait_for(tool, args.operands, which, n, format);
-	return show(tool, args.operands[0], which, n, format);
+	if (options.wait && options.choice.which == BABUS_AGE)
+		return args_wrong(&verb_latest, "--wait cannot be used with --age");
+	if (options.wait)
+		return wait_for(tool, args.operands, &options);
+	return show(tool, args.operands[0], &options);
 }
 
 const struct verb verb_latest = {
@@ -120,7 +119,7 @@ const struct verb verb_latest = {
     .summary = "Write the newest message of a slot, or another one that is kept",
     .details = "The message is written whole, straight from shared memory, however fast the\n"
 	       "slot moves on. An empty or missing slot is a failure unless --wait is given.",
-    .options = options,
+    .options = rows,
     .min = 1,
     .max = 1,
     .run = run,

@@ -18,23 +18,6 @@
 #include "common/json.h"
 #include "out.h"
 
-enum {
-	KEY_LINES = 256,
-	KEY_TAG,
-	KEY_SOURCE_TIME,
-	KEY_ORIGIN,
-	KEY_JSON
-};
-
-static const struct option_row options[] = {
-    {KEY_LINES, "lines", NULL, "each line, with its newline, is a message, as it comes"},
-    {KEY_TAG, "tag", "N", "a number for the subscribers, with each message"},
-    {KEY_SOURCE_TIME, "source-time", "NS", "when the data was captured, ns since 1970"},
-    {KEY_ORIGIN, "origin", "N", "the machine on whose behalf, for bridges; 0: this one"},
-    {KEY_JSON, "json", NULL, "tell about each message on standard output, an object a line"},
-    {0},
-};
-
 struct source {
 	const char *name; /* for messages */
 	int fd;
@@ -49,6 +32,22 @@ struct job {
 	struct source source;
 	struct babus_stamp stamp;
 	bool lines, json;
+};
+
+#define AT(field) offsetof(struct job, field)
+
+static const struct option_row rows[] = {
+    {0, "lines", NULL, "each line, with its newline, is a message, as it comes", take_flag,
+     AT(lines), 0, 0},
+    {0, "tag", "N", "a number for the subscribers, with each message", take_number, AT(stamp.tag),
+     0, UINT64_MAX},
+    {0, "source-time", "NS", "when the data was captured, ns since 1970", take_number,
+     AT(stamp.source_time_ns), 0, UINT64_MAX},
+    {0, "origin", "N", "the machine that the message comes from, for bridges; 0: this one",
+     take_number, AT(stamp.origin), 0, UINT64_MAX},
+    {0, "json", NULL, "report each message on standard output, one JSON object per line", take_flag,
+     AT(json), 0, 0},
+    {0},
 };
 
 /* ------------------------------------------------------------ input */
@@ -315,27 +314,9 @@ static int run(struct tool *tool, int argc, char **argv)
 	struct job job = {0};
 	struct args args;
 	const char *path;
-	int key, status;
+	int status;
 
-	args_init(&args, tool, &verb_pub, argc, argv);
-	while ((key = args_next(&args)) > 0) {
-		status = 0;
-		if (key == KEY_LINES)
-			job.lines = true;
-		else if (key == KEY_JSON)
-			job.json = true;
-		else if (key == KEY_TAG)
-			status = args_number("--tag", args.value, 0, UINT64_MAX, &job.stamp.tag);
-		else if (key == KEY_ORIGIN)
-			status = args_number("--origin", args.value, 0, UINT64_MAX,
-					     &job.stamp.origin);
-		else
-			status = args_number("--source-time", args.value, 0, UINT64_MAX,
-					     &job.stamp.source_time_ns);
-		if (status)
-			return args_stop(&args, status);
-	}
-	if (key < 0)
+	if (!args_parse(&args, tool, &verb_pub, argc, argv, &job))
 		return args.status;
 	job.slot_name = args.operands[0];
 	path = args.count > 1 && strcmp(args.operands[1], "-") != 0 ? args.operands[1] : NULL;
@@ -355,7 +336,7 @@ const struct verb verb_pub = {
     .summary = "Publish a file or standard input as one message, or each of its lines",
     .details = "A slot that does not exist is created as configured (babus.ini). What is larger\n"
 	       "than the slot's limit is a failure, and nothing is published.",
-    .options = options,
+    .options = rows,
     .min = 1,
     .max = 2,
     .run = run,

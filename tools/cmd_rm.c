@@ -5,13 +5,16 @@
 #include <errno.h>
 #include <stdbool.h>
 
-enum {
-	KEY_DOMAIN = 256
+struct options {
+	bool force, domain;
 };
 
-static const struct option_row options[] = {
-    {'f', "force", NULL, "what does not exist is no failure"},
-    {KEY_DOMAIN, "domain", NULL, "remove the whole domain; no SLOT then"},
+#define AT(field) offsetof(struct options, field)
+
+static const struct option_row rows[] = {
+    {'f', "force", NULL, "a slot or domain that does not exist is no failure", take_flag, AT(force),
+     0, 0},
+    {0, "domain", NULL, "remove the whole domain; takes no SLOT", take_flag, AT(domain), 0, 0},
     {0},
 };
 
@@ -57,25 +60,19 @@ static int remove_slots(struct tool *tool, bool force, char **names)
 
 static int run(struct tool *tool, int argc, char **argv)
 {
-	bool force = false, whole = false;
+	struct options options = {0};
 	struct args args;
-	int key;
 
-	args_init(&args, tool, &verb_rm, argc, argv);
-	while ((key = args_next(&args)) > 0) {
-		if (key == 'f')
-			force = true;
-		else
-			whole = true;
-	}
-	if (key < 0)
+	if (!args_parse(&args, tool, &verb_rm, argc, argv, &options))
 		return args.status;
-	if (whole && args.count)
+	if (options.domain && args.count)
 		return args_wrong(&verb_rm, "--domain removes all slots, expected no '%s'",
 				  args.operands[0]);
-	if (!whole && !args.count)
+	if (options.domain)
+		return remove_domain(tool, options.force);
+	if (!args.count)
 		return args_wrong(&verb_rm, "expected %s", verb_rm.operands);
-	return whole ? remove_domain(tool, force) : remove_slots(tool, force, args.operands);
+	return remove_slots(tool, options.force, args.operands);
 }
 
 const struct verb verb_rm = {
@@ -84,7 +81,7 @@ const struct verb verb_rm = {
     .summary = "Remove slots, or the whole domain",
     .details = "Whoever uses what is removed gets an error; messages that are held stay\n"
 	       "readable until they are released.",
-    .options = options,
+    .options = rows,
     .min = 0,
     .max = -1,
     .run = run,

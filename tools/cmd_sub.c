@@ -2,47 +2,47 @@
 /* babus sub: follow slots in order. */
 #include "verbs.h"
 
+#include <string.h>
+
 #include "follow.h"
 
-enum {
-	KEY_FROM = 256,
-	KEY_WAIT
-};
+static int take_from(const struct option_row *row, const char *text, void *value)
+{
+	struct follow_start *start = value;
 
-static const struct option_row options[] = {
-    {'n', "count", "N", "end after N messages"},
-    {KEY_FROM, "from", "WHERE", "start at: next (default), oldest, or a sequence number"},
-    {KEY_WAIT, "wait", NULL, "wait for slots that do not exist, or not any more"},
-    FORMAT_OPTIONS,
+	if (text[0] >= '0' && text[0] <= '9') {
+		start->where = BABUS_START_SEQ;
+		return take_number(row, text, &start->seq);
+	}
+	if (strcmp(text, "next") == 0)
+		start->where = BABUS_START_NEXT;
+	else if (strcmp(text, "oldest") == 0)
+		start->where = BABUS_START_OLDEST;
+	else
+		return option_wrong(row, text, "oldest, next or a sequence number");
+	return 0;
+}
+
+#define AT(field) offsetof(struct follow, field)
+
+static const struct option_row rows[] = {
+    {'n', "count", "N", "end after N messages", take_number, AT(count), 1, UINT64_MAX},
+    {0, "from", "WHERE", "start at: next (default), oldest, or a sequence number", take_from,
+     AT(start), 1, BABUS_SEQ_MAX},
+    {0, "wait", NULL, "wait for slots that do not exist, or are removed", take_flag, AT(wait), 0,
+     0},
+    FORMAT_OPTIONS(AT(format)),
     {0},
 };
 
 static int run(struct tool *tool, int argc, char **argv)
 {
-	struct follow follow = {.start = BABUS_START_NEXT};
+	struct follow follow = {.start = {.where = BABUS_START_NEXT}};
 	struct args args;
-	int key, status;
 
-	args_init(&args, tool, &verb_sub, argc, argv);
-	while ((key = args_next(&args)) > 0) {
-		status = 0;
-		switch (key) {
-		case 'n':
-			status = args_number("--count", args.value, 1, UINT64_MAX, &follow.count);
-			break;
-		case KEY_FROM:
-			status = follow_parse_start("--from", args.value, &follow);
-			break;
-		case KEY_WAIT:
-			follow.wait = true;
-			break;
-		default:
-			follow.format = format_of_key(key);
-		}
-		if (status)
-			return args_stop(&args, status);
-	}
-	return key < 0 ? args.status : follow_slots(tool, &follow, args.count, args.operands);
+	if (!args_parse(&args, tool, &verb_sub, argc, argv, &follow))
+		return args.status;
+	return follow_slots(tool, &follow, args.count, args.operands);
 }
 
 const struct verb verb_sub = {
@@ -52,7 +52,7 @@ const struct verb verb_sub = {
     .details = "Messages are written as they are, one after the other, unless an option asks\n"
 	       "for another form. Messages of one slot come in order; if the publishers have\n"
 	       "lapped us, standard error tells how many were lost (--json: \"lost\").",
-    .options = options,
+    .options = rows,
     .min = 1,
     .max = -1,
     .run = run,

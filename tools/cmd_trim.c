@@ -9,12 +9,12 @@
 #include "common/json.h"
 #include "out.h"
 
-enum {
-	KEY_JSON = 256
+struct options {
+	bool json;
 };
 
-static const struct option_row options[] = {
-    {KEY_JSON, "json", NULL, "one JSON object a line"},
+static const struct option_row rows[] = {
+    {0, "json", NULL, "one JSON object per line", take_flag, offsetof(struct options, json), 0, 0},
     {0},
 };
 
@@ -52,21 +52,18 @@ static int trim(babus_domain *domain, const char *name, bool as_json)
 
 static int run(struct tool *tool, int argc, char **argv)
 {
+	struct options options = {0};
 	babus_domain *domain;
 	struct args args;
-	bool as_json = false;
-	int key, status, one;
+	int status, one;
 
-	args_init(&args, tool, &verb_trim, argc, argv);
-	while ((key = args_next(&args)) > 0)
-		as_json = true;
-	if (key < 0)
+	if (!args_parse(&args, tool, &verb_trim, argc, argv, &options))
 		return args.status;
 	status = tool_open(tool, 0, &domain);
 	if (status)
 		return status;
 	for (int i = 0; i < args.count && out_ok(); i++) {
-		one = trim(domain, args.operands[i], as_json);
+		one = trim(domain, args.operands[i], options.json);
 		status = one ? one : status;
 	}
 	babus_domain_close(domain);
@@ -80,7 +77,7 @@ const struct verb verb_trim = {
     .details = "For after a burst of large messages. Nothing that is kept or held is lost, and\n"
 	       "nobody waits; later messages pay for new memory. Needs permission to publish.\n"
 	       "Slots for messages of less than a page (4096 bytes) have nothing to give.",
-    .options = options,
+    .options = rows,
     .min = 1,
     .max = -1,
     .run = run,

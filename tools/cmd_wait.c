@@ -4,50 +4,47 @@
 
 #include "follow.h"
 
-enum {
-	KEY_AFTER = 256,
-	KEY_WAIT
-};
+/* 0 means a check without waiting, and not "never". */
+static int take_timeout(const struct option_row *row, const char *text, void *value)
+{
+	uint64_t *timeout_ns = value;
+	int status = take_duration(row, text, timeout_ns);
 
-static const struct option_row options[] = {
-    {'t', "timeout", "DURATION", "fail after that long, such as 500ms or 2s; default: never"},
-    {KEY_AFTER, "after", "SEQ", "the first message after this one, which may be there already"},
-    {KEY_WAIT, "wait", NULL, "wait for the slot too if it does not exist"},
-    FORMAT_OPTIONS,
+	if (!status && *timeout_ns == 0)
+		*timeout_ns = 1;
+	return status;
+}
+
+static int take_after(const struct option_row *row, const char *text, void *value)
+{
+	struct follow_start *start = value;
+	int status = take_number(row, text, &start->seq);
+
+	start->where = BABUS_START_SEQ;
+	start->seq++;
+	return status;
+}
+
+#define AT(field) offsetof(struct follow, field)
+
+static const struct option_row rows[] = {
+    {'t', "timeout", "DURATION", "fail after that long, such as 500ms or 2s; default: never",
+     take_timeout, AT(timeout_ns), 0, 0},
+    {0, "after", "SEQ", "the first message after this one, which may be there already", take_after,
+     AT(start), 0, BABUS_SEQ_MAX - 1},
+    {0, "wait", NULL, "wait for the slot too if it does not exist", take_flag, AT(wait), 0, 0},
+    FORMAT_OPTIONS(AT(format)),
     {0},
 };
 
 static int run(struct tool *tool, int argc, char **argv)
 {
-	struct follow follow = {.start = BABUS_START_NEXT, .count = 1};
+	struct follow follow = {.start = {.where = BABUS_START_NEXT}, .count = 1};
 	struct args args;
-	int key, status;
 
-	args_init(&args, tool, &verb_wait, argc, argv);
-	while ((key = args_next(&args)) > 0) {
-		status = 0;
-		switch (key) {
-		case 't':
-			status = args_duration("--timeout", args.value, &follow.timeout_ns);
-			/* 0 asks for a look without waiting. */
-			follow.timeout_ns += follow.timeout_ns == 0;
-			break;
-		case KEY_AFTER:
-			status = args_number("--after", args.value, 0, BABUS_SEQ_MAX - 1,
-					     &follow.start_seq);
-			follow.start = BABUS_START_SEQ;
-			follow.start_seq++;
-			break;
-		case KEY_WAIT:
-			follow.wait = true;
-			break;
-		default:
-			follow.format = format_of_key(key);
-		}
-		if (status)
-			return args_stop(&args, status);
-	}
-	return key < 0 ? args.status : follow_slots(tool, &follow, 1, args.operands);
+	if (!args_parse(&args, tool, &verb_wait, argc, argv, &follow))
+		return args.status;
+	return follow_slots(tool, &follow, 1, args.operands);
 }
 
 const struct verb verb_wait = {
@@ -56,7 +53,7 @@ const struct verb verb_wait = {
     .summary = "Write the next message of a slot, when it comes",
     .details = "With --after a loop misses nothing that is kept: give it the \"seq\" that --json\n"
 	       "told for the message before.",
-    .options = options,
+    .options = rows,
     .min = 1,
     .max = 1,
     .run = run,

@@ -70,7 +70,7 @@ static int open_subscription(struct session *s, struct subscription *sub)
 			return 0;
 		return fail_on("slot", sub->name, error);
 	}
-	error = babus_reader_open(slot, sub->start, follow->start_seq, &reader);
+	error = babus_reader_open(slot, sub->start, follow->start.seq, &reader);
 	if (error)
 		goto close_slot;
 	error = babus_waiter_add(s->waiter, reader, sub);
@@ -142,10 +142,10 @@ static void deliver(struct session *s, struct subscription *sub)
 		if (message.lost && !s->follow->newest && !s->follow->exact)
 			complain("slot '%s': lost %" PRIu64 " message%s before %" PRIu64, sub->name,
 				 message.lost, message.lost == 1 ? "" : "s", message.seq);
-		if (s->follow->exact && message.seq != s->follow->start_seq) {
+		if (s->follow->exact && message.seq != s->follow->start.seq) {
 			babus_message_release(&message);
 			complain("slot '%s': sequence number %" PRIu64 ": %s", sub->name,
-				 s->follow->start_seq, babus_strerror(-ESTALE));
+				 s->follow->start.seq, babus_strerror(-ESTALE));
 			stop(s, STATUS_FAILED);
 			return;
 		}
@@ -236,7 +236,7 @@ static int open_session(struct session *s, struct tool *tool, char **names)
 		return fail_memory();
 	for (int i = 0; i < s->count && !status; i++) {
 		s->subs[i].name = names[i];
-		s->subs[i].start = s->follow->start;
+		s->subs[i].start = s->follow->start.where;
 		status = open_subscription(s, &s->subs[i]);
 	}
 	return status;
@@ -256,20 +256,4 @@ int follow_slots(struct tool *tool, const struct follow *follow, int count, char
 	babus_waiter_close(s.waiter);
 	babus_domain_close(s.domain);
 	return s.status;
-}
-
-int follow_parse_start(const char *what, const char *text, struct follow *follow)
-{
-	if (strcmp(text, "next") == 0) {
-		follow->start = BABUS_START_NEXT;
-	} else if (strcmp(text, "oldest") == 0) {
-		follow->start = BABUS_START_OLDEST;
-	} else if (text[0] >= '0' && text[0] <= '9') {
-		follow->start = BABUS_START_SEQ;
-		return args_number(what, text, 1, BABUS_SEQ_MAX, &follow->start_seq);
-	} else {
-		complain("%s: '%s', expected oldest, next or a sequence number", what, text);
-		return STATUS_USAGE;
-	}
-	return 0;
 }

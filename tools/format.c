@@ -8,20 +8,6 @@
 #include "common/json.h"
 #include "out.h"
 
-enum format format_of_key(int key)
-{
-	switch (key) {
-	case KEY_LINES:
-		return FORMAT_LINES;
-	case KEY_HEX:
-		return FORMAT_HEX;
-	case KEY_JSON:
-		return FORMAT_JSON;
-	default:
-		return FORMAT_RAW;
-	}
-}
-
 static void format_lines(const struct babus_message *message)
 {
 	const char *data = message->data;

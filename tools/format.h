@@ -12,21 +12,16 @@ enum format {
 	FORMAT_JSON,  /* one object on a line */
 };
 
-/* Rows for a verb's option table, and what to do with their keys. */
-enum {
-	KEY_LINES = 2000,
-	KEY_HEX,
-	KEY_JSON
-};
-
-#define FORMAT_OPTIONS                                                            \
-	{KEY_LINES, "lines", NULL, "end each message with a newline"},            \
-	    {KEY_HEX, "hex", NULL, "a dump of each message"},                     \
-	{                                                                         \
-		KEY_JSON, "json", NULL, "one JSON object a line for each message" \
+/* Rows for a verb's options; `offset` is that of an enum format. */
+#define FORMAT_OPTIONS(offset)                                                                     \
+	{                                                                                          \
+	    0,           "lines", NULL,         "end each message with a newline",                 \
+	    take_choice, offset,  FORMAT_LINES, 0},                                                \
+	    {0, "hex", NULL, "a dump of each message", take_choice, offset, FORMAT_HEX, 0},        \
+	{                                                                                          \
+		0, "json", NULL, "each message as one JSON object on a line", take_choice, offset, \
+		    FORMAT_JSON, 0                                                                 \
 	}
-
-enum format format_of_key(int key);
 
 /* Write the message straight from where it is pinned. */
 void format_message(enum format format, const char *slot, const struct babus_message *message);

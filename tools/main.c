@@ -7,10 +7,8 @@
 #include "out.h"
 #include "verbs.h"
 
-static const struct verb *const verbs[] = {
-    &verb_ls,     &verb_info, &verb_create, &verb_rm,   &verb_pub,
-    &verb_latest, &verb_wait, &verb_sub,    &verb_trim, &verb_doctor,
-};
+#define VERB_ADDRESS(name) &verb_##name,
+static const struct verb *const verbs[] = {VERBS(VERB_ADDRESS)};
 
 enum {
 	VERBS = sizeof(verbs) / sizeof(verbs[0])
@@ -27,12 +25,12 @@ static void help_verbs(void)
 	}
 }
 
-enum {
-	KEY_VERSION = 'V'
+struct options {
+	bool version;
 };
 
-static const struct option_row options[] = {
-    {KEY_VERSION, "version", NULL, "the version"},
+static const struct option_row rows[] = {
+    {'V', "version", NULL, "print the version", take_flag, offsetof(struct options, version), 0, 0},
     {0},
 };
 
@@ -41,7 +39,7 @@ static const struct verb program = {
     .operands = "VERB",
     .summary = "Publish and subscribe through shared memory",
     .more = help_verbs,
-    .options = options,
+    .options = rows,
 };
 
 static const struct verb *find_verb(const char *name)
@@ -64,17 +62,16 @@ static int help(int argc, char **argv)
 
 static int run(struct tool *tool, int argc, char **argv)
 {
+	struct options options = {0};
 	const struct verb *verb;
 	struct args args;
-	int key;
 
-	args_init(&args, tool, &program, argc, argv);
-	while ((key = args_next(&args)) > 0) {
-		printf("babus %s\n", babus_version());
-		return args_stop(&args, STATUS_DONE);
-	}
-	if (key < 0)
+	if (!args_parse(&args, tool, &program, argc, argv, &options))
 		return args.status;
+	if (options.version) {
+		printf("babus %s\n", babus_version());
+		return STATUS_DONE;
+	}
 	if (args.count == 0)
 		return args_wrong(&program, "expected a verb");
 	if (strcmp(args.operands[0], "help") == 0)

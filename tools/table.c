@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "table.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,13 +66,15 @@ static void print_cell(const char *text, size_t room, bool right, bool last)
 	fputs(last ? "\n" : "  ", stdout);
 }
 
-void table_print(const struct table *table, const bool *right)
+int table_print(const struct table *table, const bool *right)
 {
 	size_t rows = table->cells / table->columns;
 	size_t *widths = calloc(table->columns, sizeof(widths[0]));
 
-	if (!widths)
-		return;
+	if (!widths || table->failed) {
+		free(widths);
+		return -ENOMEM;
+	}
 	for (size_t i = 0; i < rows * table->columns; i++)
 		if (width(table->cell[i]) > widths[i % table->columns])
 			widths[i % table->columns] = width(table->cell[i]);
@@ -82,4 +85,5 @@ void table_print(const struct table *table, const bool *right)
 			   column + 1 == table->columns);
 	}
 	free(widths);
+	return 0;
 }

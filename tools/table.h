@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Columns as wide as what they hold; for people, so control characters go. */
+/* Rows of cells, printed in columns as wide as needed, control characters as '?'. */
 #ifndef TOOLS_TABLE_H
 #define TOOLS_TABLE_H
 
@@ -9,16 +9,16 @@
 struct table {
 	size_t columns, cells, room;
 	char **cell; /* row after row */
-	bool failed; /* out of memory */
+	bool failed; /* out of memory, which table_print() reports */
 };
 
 void table_init(struct table *table, size_t columns);
 
-/* Add the next cell; `columns` of them are a row. */
+/* Add the next cell; `columns` of them are a row. "" is shown as "-". */
 void table_add(struct table *table, const char *text);
 
-/* Print all rows; `right` has a flag for each column: numbers. */
-void table_print(const struct table *table, const bool *right);
+/* Print all rows; `right` has a flag for each column: aligned right. 0 or -ENOMEM. */
+int table_print(const struct table *table, const bool *right);
 void table_finish(struct table *table);
 
 #endif

@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* One verb a file, cmd_NAME.c. */
+/*
+ * The list of verbs, in the order of --help. A new verb is one more word here,
+ * and a file cmd_NAME.c with its `struct verb verb_NAME`.
+ */
 #ifndef TOOLS_VERBS_H
 #define TOOLS_VERBS_H
 
 #include "args.h"
 #include "tool.h"
 
-extern const struct verb verb_create;
-extern const struct verb verb_doctor;
-extern const struct verb verb_info;
-extern const struct verb verb_latest;
-extern const struct verb verb_ls;
-extern const struct verb verb_pub;
-extern const struct verb verb_rm;
-extern const struct verb verb_sub;
-extern const struct verb verb_trim;
-extern const struct verb verb_wait;
+/* clang-format off */
+#define VERBS(VERB) \
+	VERB(ls) \
+	VERB(info) \
+	VERB(create) \
+	VERB(rm) \
+	VERB(pub) \
+	VERB(latest) \
+	VERB(wait) \
+	VERB(sub) \
+	VERB(trim) \
+	VERB(doctor)
+/* clang-format on */
+
+#define VERB_DECLARE(name) extern const struct verb verb_##name;
+VERBS(VERB_DECLARE)
+#undef VERB_DECLARE
 
 #endif

@@ -139,8 +139,8 @@ static void wrong_usage_is_reported_with_status_2(void **state)
 	    {"babus pub", "pub: expected SLOT [FILE]; see babus pub --help"},
 	    {"babus pub a b c", "pub: 'c': one argument too many; see babus pub --help"},
 	    {"babus latest", "latest: expected SLOT; see babus latest --help"},
-	    {"babus latest --age 1 --wait x", "latest: --wait goes with --seq or no choice of a "
-					      "message; see babus latest --help"},
+	    {"babus latest --age 1 --wait x", "latest: --wait cannot be used with --age; see "
+					      "babus latest --help"},
 	    {"babus wait", "wait: expected SLOT; see babus wait --help"},
 	    {"babus sub", "sub: expected SLOT...; see babus sub --help"},
 	    {"babus doctor x", "doctor: 'x': one argument too many; see babus doctor --help"},
