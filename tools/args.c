@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* getopt_long() parses; its messages are replaced by ours. */
+/* getopt_long() parses; the messages are our own. */
 #include "args.h"
 
 #include <getopt.h>

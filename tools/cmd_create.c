@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babus create: a slot with chosen properties. */
+/* babus create: make a slot with chosen properties. */
 #include "verbs.h"
 
 #include <errno.h>
@@ -35,13 +35,12 @@ static int take_mode(const struct option_row *row, const char *text, void *value
 	return 0;
 }
 
-/* A user or group that has no name here may be given as a number. */
+/* No user or group has this name: it may be a number. */
 static int take_id(const struct option_row *row, const char *text, void *value)
 {
 	if (strspn(text, "0123456789") == strlen(text))
 		return take_number32(row, text, value);
-	complain("--%s: there is no '%s' here", row->name, text);
-	return STATUS_USAGE;
+	return option_wrong(row, text, "a name that exists on this machine, or a number");
 }
 
 static int take_owner(const struct option_row *row, const char *text, void *value)
@@ -137,9 +136,9 @@ const struct verb verb_create = {
     .name = "create",
     .operands = "SLOT",
     .summary = "Create a slot",
-    .details = "What is not given is as configured (babus.ini, [defaults] and [slot PATTERN]).\n"
-	       "A slot that exists with the same depth, size, loans and pins, and with the\n"
-	       "type if one is given, is left as it is; one that differs is a failure.",
+    .details = "Options that are not given come from babus.ini ([defaults] and [slot PATTERN]).\n"
+	       "Nothing changes if the slot exists with the same depth, size, loans and pins,\n"
+	       "and with the type if one is given. If it differs, the command fails.",
     .options = rows,
     .min = 1,
     .max = 1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babus doctor: what the dead left behind, and giving it back. */
+/* babus doctor: find what dead clients and mounts left behind, and clean up. */
 #include "verbs.h"
 
 #include <errno.h>
@@ -19,16 +19,16 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_row rows[] = {
-    {'n', "dry-run", NULL, "only list, repair nothing", take_flag, AT(dry_run), 0, 0},
+    {'n', "dry-run", NULL, "only report, change nothing", take_flag, AT(dry_run), 0, 0},
     {0, "json", NULL, "one JSON object", take_flag, AT(json), 0, 0},
     {0},
 };
 
 struct checkup {
-	bool repair, json;
-	struct json out;
+	bool repair;
+	struct json *json;        /* NULL: text */
 	unsigned stale, silent;   /* mounts */
-	uint32_t damaged, closed; /* slots: the latter we may not open */
+	uint32_t damaged, closed; /* slots; closed: no permission to open it */
 	int status;
 };
 
@@ -55,11 +55,11 @@ static int show_dead(void *arg, const struct babus_client_info *client)
 {
 	const struct dead *dead = arg;
 	const char *role = client->publisher ? "publisher" : "reader";
-	struct json *json = &dead->checkup->out;
+	struct json *json = dead->checkup->json;
 
 	if (client->alive)
 		return 0;
-	if (!dead->checkup->json) {
+	if (!json) {
 		printf("slot '%s': dead %s, process %" PRIu32 ", held %" PRIu32 "\n", dead->slot,
 		       role, client->pid, client->held);
 		return 0;
@@ -73,7 +73,7 @@ static int show_dead(void *arg, const struct babus_client_info *client)
 
 static void show_damaged(struct checkup *checkup, const char *name, int error)
 {
-	struct json *json = &checkup->out;
+	struct json *json = checkup->json;
 	char text[1024];
 
 	if (error == -EACCES)
@@ -81,7 +81,7 @@ static void show_damaged(struct checkup *checkup, const char *name, int error)
 	else
 		checkup->damaged++;
 	describe_failure("slot", name, error, text, sizeof(text));
-	if (!checkup->json) {
+	if (!json) {
 		printf("%s\n", text);
 		return;
 	}
@@ -92,7 +92,7 @@ static void show_damaged(struct checkup *checkup, const char *name, int error)
 	json_close(json, '}');
 }
 
-/* Who is dead, before the recovery forgets them. */
+/* Dead clients, before recovery releases their entries. */
 static void list_dead(struct checkup *checkup, babus_domain *domain, char **names, size_t count)
 {
 	struct dead dead = {.checkup = checkup};
@@ -107,7 +107,7 @@ static void list_dead(struct checkup *checkup, babus_domain *domain, char **name
 	}
 }
 
-/* What cannot be opened, unless it has just been removed. */
+/* Slots that cannot be opened. A slot that was just removed is not one of them. */
 static void list_unreadable(struct checkup *checkup, babus_domain *domain, char **names,
 			    size_t count)
 {
@@ -132,22 +132,22 @@ static int list_troubles(struct checkup *checkup, babus_domain *domain)
 	if (error)
 		return error;
 	if (checkup->json)
-		json_open(&checkup->out, "dead_clients", '[');
+		json_open(checkup->json, "dead_clients", '[');
 	list_dead(checkup, domain, names, count);
 	if (checkup->json) {
-		json_close(&checkup->out, ']');
-		json_open(&checkup->out, "unreadable_slots", '[');
+		json_close(checkup->json, ']');
+		json_open(checkup->json, "unreadable_slots", '[');
 	}
 	list_unreadable(checkup, domain, names, count);
 	if (checkup->json)
-		json_close(&checkup->out, ']');
+		json_close(checkup->json, ']');
 	names_free(names, count);
 	return 0;
 }
 
 static void show_report(struct checkup *checkup, const struct babus_report *report)
 {
-	struct json *json = &checkup->out;
+	struct json *json = checkup->json;
 
 	if (checkup->json) {
 		json_number(json, "slots", report->slots);
@@ -162,7 +162,7 @@ static void show_report(struct checkup *checkup, const struct babus_report *repo
 	}
 	printf("%" PRIu32 " slots: %" PRIu32 " dead publishers, %" PRIu32 " dead readers, %" PRIu32
 	       " buffers, %" PRIu32 " leftover files, %" PRIu32 " damaged, %" PRIu32
-	       " closed to us\n",
+	       " without access\n",
 	       report->slots, report->dead_publishers, report->dead_readers, report->buffers,
 	       report->leftovers, checkup->damaged, checkup->closed);
 }
@@ -176,12 +176,12 @@ static int check_domain(struct checkup *checkup, babus_domain *domain)
 		error = babus_domain_recover(domain, checkup->repair, &report);
 	if (error)
 		return fail_on("domain", babus_domain_name(domain), error);
-	/* Of several things in the way, recovery names one. */
+	/* The detail names one of them. */
 	if (report.foreign)
-		complain("domain '%s': %" PRIu32 " files are in the way, such as: %s",
+		complain("domain '%s': %" PRIu32 " files of others are in the way, such as: %s",
 			 babus_domain_name(domain), report.foreign, babus_error_detail());
 	show_report(checkup, &report);
-	/* What is damaged stays: only its owner can say that it may go. */
+	/* A damaged slot stays: only its owner can decide to remove it. */
 	if (checkup->damaged || report.foreign)
 		checkup->status = STATUS_FAILED;
 	return 0;
@@ -195,7 +195,7 @@ static void repair_mount(struct checkup *checkup, const char *path)
 
 	if (!error)
 		return;
-	complain("mount '%s': cannot be unmounted: %s", path, strerrordesc_np(-error));
+	complain("mount '%s': cannot unmount: %s", path, strerrordesc_np(-error));
 	checkup->status = STATUS_FAILED;
 }
 
@@ -203,7 +203,7 @@ static int check_mount(void *arg, const char *path, const char *source)
 {
 	enum mount_state state = mount_state(path);
 	struct checkup *checkup = arg;
-	struct json *json = &checkup->out;
+	struct json *json = checkup->json;
 
 	if (checkup->json) {
 		json_open(json, NULL, '{');
@@ -226,11 +226,11 @@ static int check_mounts(struct checkup *checkup)
 	int error;
 
 	if (checkup->json)
-		json_open(&checkup->out, "mounts", '[');
+		json_open(checkup->json, "mounts", '[');
 	error = mounts_each(check_mount, checkup);
 	if (checkup->json) {
-		json_close(&checkup->out, ']');
-		json_number(&checkup->out, "stale_mounts", checkup->stale);
+		json_close(checkup->json, ']');
+		json_number(checkup->json, "stale_mounts", checkup->stale);
 	} else {
 		printf("%u stale mounts, %u that do not answer\n", checkup->stale, checkup->silent);
 	}
@@ -241,7 +241,7 @@ static int check_mounts(struct checkup *checkup)
 
 /* ------------------------------------------------------------ the verb */
 
-/* A domain that does not exist is in good health; its mounts may not be. */
+/* A domain that does not exist is not an error: there may be stale mounts. */
 static int open_domain(struct tool *tool, const char **name, babus_domain **domain)
 {
 	struct babus_domain_options opts;
@@ -265,10 +265,10 @@ static int check_up(struct tool *tool, struct checkup *checkup)
 	if (status)
 		return status;
 	if (checkup->json) {
-		json_open(&checkup->out, NULL, '{');
-		json_string(&checkup->out, "domain", name);
-		json_bool(&checkup->out, "exists", domain);
-		json_bool(&checkup->out, "repaired", checkup->repair);
+		json_open(checkup->json, NULL, '{');
+		json_string(checkup->json, "domain", name);
+		json_bool(checkup->json, "exists", domain);
+		json_bool(checkup->json, "repaired", checkup->repair);
 	} else {
 		printf("domain '%s'%s\n", name, domain ? "" : ": does not exist");
 	}
@@ -276,8 +276,8 @@ static int check_up(struct tool *tool, struct checkup *checkup)
 		status = check_domain(checkup, domain);
 	mounts = check_mounts(checkup);
 	if (checkup->json) {
-		json_close(&checkup->out, '}');
-		json_end(&checkup->out);
+		json_close(checkup->json, '}');
+		json_end(checkup->json);
 	}
 	babus_domain_close(domain);
 	return status ? status : mounts ? mounts : checkup->status;
@@ -286,23 +286,24 @@ static int check_up(struct tool *tool, struct checkup *checkup)
 static int run(struct tool *tool, int argc, char **argv)
 {
 	struct options options = {0};
-	struct checkup checkup = {.out = {.out = stdout}};
+	struct json json = {.out = stdout};
+	struct checkup checkup = {0};
 	struct args args;
 
 	if (!args_parse(&args, tool, &verb_doctor, argc, argv, &options))
 		return args.status;
 	checkup.repair = !options.dry_run;
-	checkup.json = options.json;
+	checkup.json = options.json ? &json : NULL;
 	return check_up(tool, &checkup);
 }
 
 const struct verb verb_doctor = {
     .name = "doctor",
     .operands = "",
-    .summary = "List what dead clients left behind, and stale mounts, and repair it",
-    .details = "Nothing that lives is touched. The bus never needs it: whoever runs short takes\n"
-	       "back what the dead held. Damaged slots and mounts that do not answer are told\n"
-	       "and left alone; the former are a failure.",
+    .summary = "Clean up what dead clients left behind, and stale mounts",
+    .details = "Live clients are not disturbed. The bus never needs this: a client that finds no\n"
+	       "free entry recovers what dead clients held. Damaged slots and mounts that do not\n"
+	       "answer are reported and left alone; a damaged slot makes the command fail.",
     .options = rows,
     .min = 0,
     .max = 0,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babus info: all about the domain, or about slots and who uses them. */
+/* babus info: the domain, or slots and their clients, in detail. */
 #include "verbs.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ static void row(const char *name, const char *text)
 	printf("%-12s %s\n", name, text);
 }
 
-/* A moment of CLOCK_REALTIME, and how long ago it was; 0: never. */
+/* A time of CLOCK_REALTIME and its age; 0: never. */
 static void row_time(const char *name, uint64_t time_ns, uint64_t age_ns)
 {
 	time_t seconds = (time_t)(time_ns / 1000000000);
@@ -126,7 +126,7 @@ static int slot_clients(babus_slot *slot)
 	return error;
 }
 
-/* Of two moments of the same clock, where the second may have been stepped back. */
+/* The clock may have been stepped back meanwhile. */
 static uint64_t between(uint64_t then, uint64_t now)
 {
 	return now > then ? now - then : 0;
@@ -166,7 +166,8 @@ static int slot_text(babus_slot *slot, const struct babus_slot_info *info)
 	printf("%-12s %" PRIu64 "\n", "lost", info->lost);
 	row_memory(info->bytes_used, info->bytes_max);
 	row_access(info->mode, info->uid, info->gid);
-	row_time("created", info->created_ns, between(info->created_ns, now_ns()));
+	row_time("created", info->created_ns,
+		 between(info->created_ns, babus_wall_time(babus_now())));
 	return slot_clients(slot);
 }
 
@@ -193,7 +194,7 @@ struct total {
 	uint64_t slots, used, bound, publishers, readers, lost;
 };
 
-/* Slots that vanish or may not be read are left out of the sums. */
+/* The sums leave out slots that are removed meanwhile or cannot be read. */
 static int add_up(babus_domain *domain, struct total *total)
 {
 	struct babus_slot_info info;
@@ -302,7 +303,7 @@ static int run(struct tool *tool, int argc, char **argv)
 const struct verb verb_info = {
     .name = "info",
     .operands = "[SLOT...]",
-    .summary = "Tell all about slots and who uses them, or about the domain",
+    .summary = "Show slots and their clients in detail, or the domain",
     .options = rows,
     .min = 0,
     .max = -1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babus latest: one message that is there. */
+/* babus latest: print one message that was published. */
 #include "verbs.h"
 
 #include <errno.h>
@@ -40,8 +40,7 @@ static const struct option_row rows[] = {
     {0, "age", "K", "the message published K before the newest", take_age, AT(choice), 0,
      UINT32_MAX},
     {0, "seq", "S", "the message with sequence number S", take_seq, AT(choice), 1, BABUS_SEQ_MAX},
-    {0, "wait", NULL, "wait for the slot and its first message, or for message S", take_flag,
-     AT(wait), 0, 0},
+    {0, "wait", NULL, "wait until the slot and the message exist", take_flag, AT(wait), 0, 0},
     FORMAT_OPTIONS(AT(format)),
     {0},
 };
@@ -116,9 +115,9 @@ static int run(struct tool *tool, int argc, char **argv)
 const struct verb verb_latest = {
     .name = "latest",
     .operands = "SLOT",
-    .summary = "Write the newest message of a slot, or another one that is kept",
-    .details = "The message is written whole, straight from shared memory, however fast the\n"
-	       "slot moves on. An empty or missing slot is a failure unless --wait is given.",
+    .summary = "Print the newest message of a slot, or an older one",
+    .details = "The message is printed whole, straight from shared memory, however fast new ones\n"
+	       "are published. An empty or missing slot is an error unless --wait is given.",
     .options = rows,
     .min = 1,
     .max = 1,

@@ -19,8 +19,8 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_row rows[] = {
-    {'o', "output", "COLS", "columns, separated by commas; +COLS: in addition to the usual ones",
-     take_text, AT(output), 0, 0},
+    {'o', "output", "COLS", "columns, separated by commas; +COLS adds to the usual ones", take_text,
+     AT(output), 0, 0},
     {'b', "bytes", NULL, "sizes in bytes", take_flag, AT(bytes), 0, 0},
     {'n', "no-headings", NULL, "no line of headings", take_flag, AT(no_headings), 0, 0},
     {0, "json", NULL, "all facts, as one JSON object", take_flag, AT(json), 0, 0},

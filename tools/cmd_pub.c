@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * babus pub: a file, standard input or each of its lines as messages. A file
- * of known size is read straight into the slot's memory. What is too large is
- * refused before anything is published, and before a slot is made for it.
+ * babus pub: publish a file or standard input as one message, or each of its
+ * lines. A file of known size is read straight into the slot's memory, and one
+ * that is too large is refused before a slot is created for it.
  */
 #include "verbs.h"
 
@@ -19,7 +19,7 @@
 #include "out.h"
 
 struct source {
-	const char *name; /* for messages */
+	const char *name; /* for errors */
 	int fd;
 	bool sized; /* a regular file with `size` bytes left */
 	uint64_t size;
@@ -37,14 +37,14 @@ struct job {
 #define AT(field) offsetof(struct job, field)
 
 static const struct option_row rows[] = {
-    {0, "lines", NULL, "each line, with its newline, is a message, as it comes", take_flag,
+    {0, "lines", NULL, "publish each line, with its newline, as soon as it is read", take_flag,
      AT(lines), 0, 0},
-    {0, "tag", "N", "a number for the subscribers, with each message", take_number, AT(stamp.tag),
+    {0, "tag", "N", "attach a number for subscribers to each message", take_number, AT(stamp.tag),
      0, UINT64_MAX},
-    {0, "source-time", "NS", "when the data was captured, ns since 1970", take_number,
+    {0, "source-time", "NS", "attach the time of capture, in ns since 1970", take_number,
      AT(stamp.source_time_ns), 0, UINT64_MAX},
-    {0, "origin", "N", "the machine that the message comes from, for bridges; 0: this one",
-     take_number, AT(stamp.origin), 0, UINT64_MAX},
+    {0, "origin", "N", "for bridges: the machine that the message comes from", take_number,
+     AT(stamp.origin), 0, UINT64_MAX},
     {0, "json", NULL, "report each message on standard output, one JSON object per line", take_flag,
      AT(json), 0, 0},
     {0},
@@ -71,7 +71,7 @@ static int open_source(struct source *source, const char *path)
 		errno = EISDIR;
 		return fail_source(source);
 	}
-	/* Files such as those of /proc have a size of 0 and more to read. */
+	/* Files in /proc have a size of 0 and can be read. */
 	if (S_ISREG(st.st_mode) && st.st_size > 0) {
 		at = lseek(source->fd, 0, SEEK_CUR);
 		source->sized = at >= 0 && at < st.st_size;
@@ -80,7 +80,7 @@ static int open_source(struct source *source, const char *path)
 	return 0;
 }
 
-/* Read up to `size` bytes, less only at the end; -1: failed. */
+/* Read `size` bytes, or less at the end of the input; -1: failed. */
 static ssize_t read_full(int fd, char *data, size_t size)
 {
 	size_t got = 0;
@@ -131,7 +131,7 @@ static int publish(const struct job *job, const void *data, size_t size)
 	return error ? fail_on("slot", job->slot_name, error) : published(job, seq, size);
 }
 
-/* A file of known size: into the slot's memory without a copy. */
+/* Read a file of known size into the slot's memory, without a copy. */
 static int publish_sized(const struct job *job)
 {
 	const struct source *source = &job->source;
@@ -150,7 +150,8 @@ static int publish_sized(const struct job *job)
 		goto discard;
 	}
 	if ((uint64_t)got < source->size || read(source->fd, &more, 1) > 0) {
-		complain("%s: changed its size while it was read", source->name);
+		complain("%s: its size changed while it was read; nothing was published",
+			 source->name);
 		status = STATUS_FAILED;
 		goto discard;
 	}
@@ -165,13 +166,13 @@ discard:
 	return status;
 }
 
-/* A growing buffer; at most one byte above the limit is ever asked for. */
+/* A growing buffer; it never needs more than one byte above the limit. */
 struct buffer {
 	char *data;
 	size_t size, used;
 };
 
-/* Room for at least one more byte; 0, or -1: out of memory. */
+/* Make room for at least one more byte; 0, or -1: out of memory. */
 static int buffer_grow(struct buffer *buffer, uint64_t limit)
 {
 	size_t size = buffer->size ? 2 * buffer->size : 65536;
@@ -189,7 +190,7 @@ static int buffer_grow(struct buffer *buffer, uint64_t limit)
 	return 0;
 }
 
-/* Everything up to the end as one message. */
+/* The whole input is one message. */
 static int publish_stream(const struct job *job, struct buffer *buffer)
 {
 	ssize_t got;
@@ -209,7 +210,7 @@ static int publish_stream(const struct job *job, struct buffer *buffer)
 	}
 }
 
-/* Publish the whole lines in the buffer and keep what is left; `from`: not looked at yet. */
+/* Publish the whole lines in the buffer and keep the rest; `from`: not searched yet. */
 static int publish_whole_lines(const struct job *job, struct buffer *buffer, size_t from)
 {
 	char *line = buffer->data, *end = buffer->data + buffer->used, *newline;
@@ -254,7 +255,7 @@ static int publish_lines(const struct job *job, struct buffer *buffer)
 
 /* ------------------------------------------------------------ the slot */
 
-/* Open the slot, or make it with the configured defaults. */
+/* Open the slot, or create it with the configured defaults. */
 static int open_slot(struct tool *tool, struct job *job, babus_domain *domain)
 {
 	struct babus_slot_options opts;
@@ -269,7 +270,7 @@ static int open_slot(struct tool *tool, struct job *job, babus_domain *domain)
 			return too_large(job, job->source.name);
 		error = babus_slot_open(domain, job->slot_name, BABUS_PUBLISH | BABUS_CREATE, &opts,
 					&job->slot);
-		/* Somebody else was first, with other properties: fine too. */
+		/* Another process created it meanwhile, with other properties. */
 		if (error == -EEXIST)
 			error = babus_slot_open(domain, job->slot_name, BABUS_PUBLISH, NULL,
 						&job->slot);
@@ -333,9 +334,9 @@ static int run(struct tool *tool, int argc, char **argv)
 const struct verb verb_pub = {
     .name = "pub",
     .operands = "SLOT [FILE]",
-    .summary = "Publish a file or standard input as one message, or each of its lines",
-    .details = "A slot that does not exist is created as configured (babus.ini). What is larger\n"
-	       "than the slot's limit is a failure, and nothing is published.",
+    .summary = "Publish a file or standard input as one message, or line by line",
+    .details = "A slot that does not exist is created as babus.ini says. A message larger than\n"
+	       "the slot's limit is an error, and is not published.",
     .options = rows,
     .min = 1,
     .max = 2,

@@ -12,9 +12,8 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_row rows[] = {
-    {'f', "force", NULL, "a slot or domain that does not exist is no failure", take_flag, AT(force),
-     0, 0},
-    {0, "domain", NULL, "remove the whole domain; takes no SLOT", take_flag, AT(domain), 0, 0},
+    {'f', "force", NULL, "ignore a slot or domain that does not exist", take_flag, AT(force), 0, 0},
+    {0, "domain", NULL, "remove the whole domain; give no SLOT", take_flag, AT(domain), 0, 0},
     {0},
 };
 
@@ -79,7 +78,7 @@ const struct verb verb_rm = {
     .name = "rm",
     .operands = "SLOT... | --domain",
     .summary = "Remove slots, or the whole domain",
-    .details = "Whoever uses what is removed gets an error; messages that are held stay\n"
+    .details = "Processes that use a removed slot get an error. Messages that they hold stay\n"
 	       "readable until they are released.",
     .options = rows,
     .min = 0,

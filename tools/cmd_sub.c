@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babus sub: follow slots in order. */
+/* babus sub: print every message of some slots. */
 #include "verbs.h"
 
 #include <string.h>
@@ -29,8 +29,8 @@ static const struct option_row rows[] = {
     {'n', "count", "N", "end after N messages", take_number, AT(count), 1, UINT64_MAX},
     {0, "from", "WHERE", "start at: next (default), oldest, or a sequence number", take_from,
      AT(start), 1, BABUS_SEQ_MAX},
-    {0, "wait", NULL, "wait for slots that do not exist, or are removed", take_flag, AT(wait), 0,
-     0},
+    {0, "wait", NULL, "wait for slots that do not exist, and again if they are removed", take_flag,
+     AT(wait), 0, 0},
     FORMAT_OPTIONS(AT(format)),
     {0},
 };
@@ -48,10 +48,10 @@ static int run(struct tool *tool, int argc, char **argv)
 const struct verb verb_sub = {
     .name = "sub",
     .operands = "SLOT...",
-    .summary = "Follow slots: write every message in order, as they come",
-    .details = "Messages are written as they are, one after the other, unless an option asks\n"
-	       "for another form. Messages of one slot come in order; if the publishers have\n"
-	       "lapped us, standard error tells how many were lost (--json: \"lost\").",
+    .summary = "Print every message of the slots, in order, as it comes",
+    .details = "Messages are printed as they are, one after the other, unless an option chooses\n"
+	       "another format. Standard error reports how many messages were overwritten before\n"
+	       "they could be read, with --json the key \"lost\".",
     .options = rows,
     .min = 1,
     .max = -1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babus trim: memory of slots that no message needs, back to the system. */
+/* babus trim: give memory that no message needs back to the system. */
 #include "verbs.h"
 
 #include <inttypes.h>
@@ -73,10 +73,10 @@ static int run(struct tool *tool, int argc, char **argv)
 const struct verb verb_trim = {
     .name = "trim",
     .operands = "SLOT...",
-    .summary = "Give back memory that the slots' messages do not need",
-    .details = "For after a burst of large messages. Nothing that is kept or held is lost, and\n"
-	       "nobody waits; later messages pay for new memory. Needs permission to publish.\n"
-	       "Slots for messages of less than a page (4096 bytes) have nothing to give.",
+    .summary = "Give memory that no message needs back to the system",
+    .details = "Use it after a burst of large messages. No message that is kept or held is lost,\n"
+	       "and no process is blocked. Later messages take new memory. It needs permission\n"
+	       "to publish. Slots with a limit below a page (4096 bytes) have nothing to give.",
     .options = rows,
     .min = 1,
     .max = -1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babus wait: the next message of a slot. */
+/* babus wait: print the next message of a slot. */
 #include "verbs.h"
 
 #include "follow.h"
@@ -30,9 +30,9 @@ static int take_after(const struct option_row *row, const char *text, void *valu
 static const struct option_row rows[] = {
     {'t', "timeout", "DURATION", "fail after that long, such as 500ms or 2s; default: never",
      take_timeout, AT(timeout_ns), 0, 0},
-    {0, "after", "SEQ", "the first message after this one, which may be there already", take_after,
-     AT(start), 0, BABUS_SEQ_MAX - 1},
-    {0, "wait", NULL, "wait for the slot too if it does not exist", take_flag, AT(wait), 0, 0},
+    {0, "after", "SEQ", "print the first message after this one, which may exist already",
+     take_after, AT(start), 0, BABUS_SEQ_MAX - 1},
+    {0, "wait", NULL, "if the slot does not exist, wait for it too", take_flag, AT(wait), 0, 0},
     FORMAT_OPTIONS(AT(format)),
     {0},
 };
@@ -50,9 +50,9 @@ static int run(struct tool *tool, int argc, char **argv)
 const struct verb verb_wait = {
     .name = "wait",
     .operands = "SLOT",
-    .summary = "Write the next message of a slot, when it comes",
-    .details = "With --after a loop misses nothing that is kept: give it the \"seq\" that --json\n"
-	       "told for the message before.",
+    .summary = "Print the next message of a slot when it comes",
+    .details = "A loop misses no message that is kept if it gives --after the \"seq\" that --json\n"
+	       "printed for the message before.",
     .options = rows,
     .min = 1,
     .max = 1,

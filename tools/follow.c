@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A subscription is open (slot, reader, in the waiter) or pending. It becomes
- * pending when its slot is removed, and open when the slot appears. The waiter
- * watches the domain before the first look, so a slot created in between is not
- * missed.
+ * A subscription is open, with a slot and a reader in the waiter, or pending. It
+ * becomes pending when its slot is removed, and open when the slot appears. The
+ * waiter watches the domain before the slots are opened, so that no slot that is
+ * created in between is missed.
  */
 #include "follow.h"
 
@@ -15,8 +15,8 @@
 #include "out.h"
 
 enum {
-	BATCH = 64,      /* messages of one slot in a row before the others get their turn */
-	EVENTS_MAX = 64, /* that are asked for at once */
+	BATCH = 64,      /* messages of one slot before the next slot is read */
+	EVENTS_MAX = 64, /* for one wait */
 };
 
 struct subscription {
@@ -54,7 +54,7 @@ static void close_subscription(struct session *s, struct subscription *sub)
 	s->open--;
 }
 
-/* Open it if its slot exists; 0 also if it has to wait. */
+/* Open it if its slot exists; 0 also if it stays pending. */
 static int open_subscription(struct session *s, struct subscription *sub)
 {
 	const struct follow *follow = s->follow;
@@ -63,7 +63,7 @@ static int open_subscription(struct session *s, struct subscription *sub)
 	int error = babus_slot_open(s->domain, sub->name, BABUS_READ, NULL, &slot);
 
 	if (error) {
-		/* What appears later is followed from its first message on. */
+		/* A slot that appears later is read from its first message. */
 		if (sub->start == BABUS_START_NEXT)
 			sub->start = BABUS_START_OLDEST;
 		if ((error == -ENOENT || error == -ENODEV) && follow->wait)
@@ -90,7 +90,7 @@ close_slot:
 	return fail_on("slot", sub->name, error);
 }
 
-/* The slot of that name has appeared. */
+/* A slot with this name has appeared. */
 static void open_pending(struct session *s, const char *name)
 {
 	int status = 0;
@@ -102,13 +102,13 @@ static void open_pending(struct session *s, const char *name)
 		stop(s, status);
 }
 
-/* The slot is gone or unreadable: the others go on. */
+/* The slot is gone or unreadable; the others continue. */
 static void lose_subscription(struct session *s, struct subscription *sub, int error)
 {
 	close_subscription(s, sub);
 	if (error == -ENODEV && s->follow->wait) {
 		sub->start = BABUS_START_OLDEST;
-		/* It may be there again already, which was reported while this was open. */
+		/* A new slot of this name may exist; its event came while this was open. */
 		open_pending(s, sub->name);
 		return;
 	}
@@ -132,7 +132,7 @@ static void deliver(struct session *s, struct subscription *sub)
 
 	for (int i = 0; i < BATCH && !s->done && out_ok(); i++) {
 		error = next_message(s, sub, &message);
-		/* -EBUSY: it moved on too fast, and is news to the next wait. */
+		/* -EBUSY: new messages came too fast; the next wait reports the slot again. */
 		if (error == -EAGAIN || error == -EBUSY)
 			return;
 		if (error) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages of some slots as they come, through one waiter. A slot that does
- * not exist yet, or not any more, is waited for by the domain's own news: there
- * is no polling.
+ * Print the messages of some slots as they come, by one waiter. The waiter also
+ * reports slots that appear, so that waiting for a slot needs no polling.
  */
 #ifndef TOOLS_FOLLOW_H
 #define TOOLS_FOLLOW_H
@@ -23,11 +22,11 @@ struct follow {
 	uint64_t count;      /* end after so many; 0: never */
 	uint64_t timeout_ns; /* fail after that long without a message; 0: never */
 	bool wait;           /* for slots that do not exist */
-	bool newest;         /* skip all but the newest message each time */
+	bool newest;         /* skip older messages */
 	bool exact;          /* fail if the first is not message start.seq */
 };
 
-/* Write the messages of these slots; gives the status to exit with. */
+/* Returns the exit status. */
 int follow_slots(struct tool *tool, const struct follow *follow, int count, char **names);
 
 #endif

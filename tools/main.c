@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* babus, the command line tool: the table of verbs, global options and help. */
+/* The command line tool: finds and runs the verb. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static void help_verbs(void)
 {
 	char left[64];
 
-	printf("\nVerbs (babus VERB --help tells more):\n");
+	printf("\nVerbs (see babus VERB --help):\n");
 	for (int i = 0; i < VERBS; i++) {
 		snprintf(left, sizeof(left), "%s %s", verbs[i]->name, verbs[i]->operands);
 		printf("  %-26s %s\n", left, verbs[i]->summary);

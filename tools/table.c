@@ -43,7 +43,7 @@ void table_add(struct table *table, const char *text)
 	table->cell[table->cells++] = copy;
 }
 
-/* Columns that `text` takes on a terminal: its characters, not its bytes. */
+/* Columns that `text` takes on a terminal: characters, not bytes. */
 static size_t width(const char *text)
 {
 	size_t n = 0;

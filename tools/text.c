@@ -4,7 +4,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <time.h>
 
 void text_size(char *text, size_t room, uint64_t bytes)
 {
@@ -42,14 +41,6 @@ void text_age(char *text, size_t room, uint64_t ns)
 		snprintf(text, room, "%.0fh", s / 3600);
 	else
 		snprintf(text, room, "%.0fd", s / 86400);
-}
-
-uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 void text_user(char *text, size_t room, unsigned uid)

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* The domain that a verb works on, and one way to complain for all of them. */
 #include "tool.h"
 
 #include <errno.h>
@@ -15,7 +14,7 @@ void complain(const char *format, ...)
 	va_start(list, format);
 	vsnprintf(text, sizeof(text), format, list);
 	va_end(list);
-	/* In one piece, and after what went to standard output before it. */
+	/* One write, after the standard output that precedes it. */
 	fflush(stdout);
 	fprintf(stderr, "babus: %s\n", text);
 }
@@ -51,6 +50,16 @@ int fail_on(const char *kind, const char *name, int error)
 	return STATUS_FAILED;
 }
 
+static int check_name(const char *kind, const char *name)
+{
+	if (babus_name_check(name) == 0)
+		return 0;
+	complain("%s '%s': invalid name, expected 1 to %u of A-Z a-z 0-9 . _ -, "
+		 "not starting with . or -",
+		 kind, name, BABUS_NAME_MAX);
+	return STATUS_USAGE;
+}
+
 int tool_load(struct tool *tool)
 {
 	int error;
@@ -75,13 +84,7 @@ int tool_domain(struct tool *tool, const char **name, struct babus_domain_option
 		*name = tool->domain;
 	if (tool->root)
 		opts->root = tool->root;
-	if (babus_name_check(*name)) {
-		complain("domain '%s': not a name: 1 to %u of A-Z a-z 0-9 . _ - are, "
-			 "not starting with . or -",
-			 *name, BABUS_NAME_MAX);
-		return STATUS_USAGE;
-	}
-	return 0;
+	return check_name("domain", *name);
 }
 
 int tool_open(struct tool *tool, unsigned flags, babus_domain **domain)
@@ -98,12 +101,7 @@ int tool_open(struct tool *tool, unsigned flags, babus_domain **domain)
 
 int tool_check_slot(const char *name)
 {
-	if (babus_name_check(name) == 0)
-		return 0;
-	complain("slot '%s': not a name: 1 to %u of A-Z a-z 0-9 . _ - are, "
-		 "not starting with . or -",
-		 name, BABUS_NAME_MAX);
-	return STATUS_USAGE;
+	return check_name("slot", name);
 }
 
 int tool_open_slot(babus_domain *domain, const char *name, unsigned flags,
@@ -116,6 +114,6 @@ int tool_open_slot(babus_domain *domain, const char *name, unsigned flags,
 	error = babus_slot_open(domain, name, flags, opts, slot);
 	if (error)
 		status = fail_on("slot", name, error);
-	/* What was asked for can never be. */
+	/* The options cannot be met by any slot. */
 	return error == -EINVAL ? STATUS_USAGE : status;
 }

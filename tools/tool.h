@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the verbs share: the domain they work on and how they complain. */
+/* What verbs share: the domain, the configuration, and how they report errors. */
 #ifndef TOOLS_TOOL_H
 #define TOOLS_TOOL_H
 
@@ -17,25 +17,25 @@ struct tool {
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Complain about a call of the library that failed on a `kind` ("slot",
- * "domain") called `name`. Gives STATUS_FAILED.
+ * Report that a call of the library failed on a `kind` ("slot", "domain") with
+ * this name. Returns STATUS_FAILED.
  */
 int fail_on(const char *kind, const char *name, int error);
 int fail_memory(void);
 
-/* The same as text, without "babus: ". */
+/* The same as a text, without "babus: ". */
 void describe_failure(const char *kind, const char *name, int error, char *text, size_t room);
 
-/* These return 0 or the status to exit with, having complained. */
+/* These return 0, or report an error and return the exit status. */
 
 int tool_load(struct tool *tool);
 
-/* Name of the domain and options to open it with; loads the configuration. */
+/* Load the configuration and get the domain's name and the options to open it. */
 int tool_domain(struct tool *tool, const char **name, struct babus_domain_options *opts);
 
 int tool_open(struct tool *tool, unsigned flags, babus_domain **domain);
 
-/* Whether `name` can be a slot's. */
+/* Check that `name` is valid for a slot. */
 int tool_check_slot(const char *name);
 
 int tool_open_slot(babus_domain *domain, const char *name, unsigned flags,

@@ -43,7 +43,7 @@ static void a_healthy_domain_needs_nothing(void **state)
 	cli_gives("babus create a; printf x | babus pub b; $doctor | head -n 1; "
 		  "$doctor | " SUMMARY,
 		  "domain 'test'\n2 slots: 0 dead publishers, 0 dead readers, 0 buffers, "
-		  "0 leftover files, 0 damaged, 0 closed to us\n");
+		  "0 leftover files, 0 damaged, 0 without access\n");
 }
 
 static void a_missing_domain_is_no_failure_and_is_not_made(void **state)
@@ -63,7 +63,7 @@ static void a_killed_subscriber_is_listed_and_not_touched_by_a_dry_run(void **st
 	(void)state;
 	snprintf(expected, sizeof(expected),
 		 "slot 's': dead reader, process %d, held 0\n1 slots: 0 dead publishers, "
-		 "1 dead readers, 0 buffers, 0 leftover files, 0 damaged, 0 closed to us\n",
+		 "1 dead readers, 0 buffers, 0 leftover files, 0 damaged, 0 without access\n",
 		 (int)pid);
 	for (int i = 0; i < 2; i++)
 		cli_gives("$doctor -n | grep -E '^slot|^[0-9]+ slots'", expected);

@@ -184,8 +184,10 @@ static void bad_values_are_reported_with_status_2(void **state)
 	     "--mode: '0888', expected octal permissions such as 0600 or 0640"},
 	    {"babus create --mode 01777 s",
 	     "--mode: '01777', expected octal permissions such as 0600 or 0640"},
-	    {"babus create --owner 'no body' s", "--owner: there is no 'no body' here"},
-	    {"babus create --group 'no body' s", "--group: there is no 'no body' here"},
+	    {"babus create --owner 'no body' s",
+	     "--owner: 'no body', expected a name that exists on this machine, or a number"},
+	    {"babus create --group 'no body' s",
+	     "--group: 'no body', expected a name that exists on this machine, or a number"},
 	    {"babus create --first-seq 0 s", "--first-seq: '0'," WHOLE "1 to 281474976710655"},
 	};
 
@@ -206,11 +208,11 @@ static void illegal_names_are_wrong_usage(void **state)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		snprintf(command, sizeof(command), "babus %s a/b </dev/null", commands[i]);
 		cli_fails(2, command,
-			  "slot 'a/b': not a name: 1 to 200 of A-Z a-z 0-9 . _ - are, "
+			  "slot 'a/b': invalid name, expected 1 to 200 of A-Z a-z 0-9 . _ -, "
 			  "not starting with . or -");
 	}
 	cli_fails(2, "babus -d .x ls",
-		  "domain '.x': not a name: 1 to 200 of A-Z a-z 0-9 . _ - are, "
+		  "domain '.x': invalid name, expected 1 to 200 of A-Z a-z 0-9 . _ -, "
 		  "not starting with . or -");
 }
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Text in UTF-8, as RFC 3629 has it: nothing overlong, no surrogates, up to U+10FFFF. */
+/* UTF-8 as in RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
 #ifndef COMMON_UTF8_H
 #define COMMON_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of the character at `s`, of which `left` can be read; 0: it is none. */
+/* The length of the character at `s`, 0 if there is none. `left` bytes can be read. */
 size_t utf8_length(const unsigned char *s, size_t left);
 
-/* Whether all of it is UTF-8. */
+/* Whether all bytes are UTF-8. */
 bool utf8_check(const unsigned char *s, size_t size);
 
 #endif
