@@ -15,14 +15,6 @@
 static pid_t owner; /* of the directory: the benchmark itself */
 static char dir[256];
 
-uint64_t bench_cpu(void)
-{
-	struct timespec used;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-	return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
-}
-
 void bench_fail(const char *format, ...)
 {
 	va_list args;

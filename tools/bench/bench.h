@@ -7,7 +7,7 @@
  *     plan.c       which work with which peer, in which order, and its results
  *     crew.c       the processes or threads that do it
  *     machine.c    the machine, and how quiet it was
- *     json.c       the results, for report.py and other programs
+ *     report.c     the results as JSON, for report.py and other programs
  *     report.py    tables, RESULTS.md, goals and plots
  *
  * All times are nanoseconds on CLOCK_MONOTONIC.
@@ -27,16 +27,24 @@ enum {
 	WHY_MAX = 160 /* of the reason why something cannot be done */
 };
 
-static inline uint64_t bench_now(void)
+static inline uint64_t bench_clock(clockid_t clock)
 {
-	struct timespec now;
+	struct timespec now = {0};
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static inline uint64_t bench_now(void)
+{
+	return bench_clock(CLOCK_MONOTONIC);
+}
+
 /* Processor time of the calling process, all its threads. */
-uint64_t bench_cpu(void);
+static inline uint64_t bench_cpu(void)
+{
+	return bench_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
 
 /* Tell the processor that this is a spin loop. */
 static inline void bench_pause(void)

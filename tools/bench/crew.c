@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,11 +24,6 @@ struct thread {
 	void (*part)(struct crew *crew, unsigned who, void *arg);
 	void *arg;
 	pthread_t id;
-};
-
-struct process {
-	pid_t pid; /* 0: over */
-	int fd;
 };
 
 static size_t size_of(unsigned members)
@@ -83,6 +77,7 @@ int crew_fork(void)
 		_exit(1);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
+	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	return 0;
@@ -109,88 +104,80 @@ static void all_threads(struct crew *crew, void (*part)(struct crew *crew, unsig
 		pthread_join(thread[i].id, NULL);
 }
 
-/* Give up its number and descriptor; whether it ended well. */
-static bool reap(struct process *process)
-{
-	int status;
-
-	waitpid(process->pid, &status, 0);
-	close(process->fd);
-	process->pid = 0;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-static void end_all(struct process *process, unsigned count)
+static void end_all(pid_t *pid, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		if (process[i].pid)
-			kill(process[i].pid, SIGKILL);
+		if (pid[i])
+			kill(pid[i], SIGKILL);
 	}
 	for (unsigned i = 0; i < count; i++) {
-		if (process[i].pid)
-			reap(&process[i]);
+		if (pid[i])
+			waitpid(pid[i], NULL, 0);
 	}
 }
 
-/* Until all are over. Signals are let in only while it sleeps. */
-static int wait_all(struct process *process, unsigned count)
+/* Forget those that are over; how many, or -ECHILD: one of them failed. */
+static int reap(pid_t *pid, unsigned count)
+{
+	int over = 0, status;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (!pid[i] || waitpid(pid[i], &status, WNOHANG) == 0)
+			continue;
+		pid[i] = 0;
+		over++;
+		if (!WIFEXITED(status) || WEXITSTATUS(status))
+			return -ECHILD;
+	}
+	return over;
+}
+
+/* Until all are over. Signals, SIGCHLD too, are let in only while it sleeps. */
+static int wait_all(pid_t *pid, unsigned count)
 {
 	uint64_t deadline = bench_now() + RUN_TIMEOUT_S * UINT64_C(1000000000) +
 			    RUN_TIMEOUT_RUNS * run_ns();
-	struct pollfd *poll = bench_memory(count * sizeof(*poll));
 	struct timespec second = {.tv_sec = 1};
-	unsigned left = count;
-	int error = 0;
 	sigset_t none;
+	int over;
 
 	sigemptyset(&none);
-	while (left && !error) {
-		for (unsigned i = 0; i < count; i++)
-			poll[i] = (struct pollfd){.fd = process[i].pid ? process[i].fd : -1,
-						  .events = POLLIN};
-		if (ppoll(poll, count, &second, &none) < 0 && errno != EINTR)
-			error = -errno;
-		for (unsigned i = 0; i < count && !error && !bench_interrupted(); i++) {
-			if (!(poll[i].revents & POLLIN))
-				continue;
-			left--;
-			if (!reap(&process[i]))
-				error = -ECHILD;
-		}
+	for (unsigned left = count; left; left -= (unsigned)over) {
+		over = reap(pid, count);
+		if (over < 0)
+			return over;
+		if (!over)
+			ppoll(NULL, 0, &second, &none);
 		if (bench_interrupted())
-			error = -EINTR;
-		else if (!error && bench_now() > deadline)
-			error = -ETIMEDOUT;
+			return -EINTR;
+		if (bench_now() > deadline)
+			return -ETIMEDOUT;
 	}
-	free(poll);
-	return error;
+	return 0;
 }
 
 int crew_run(struct crew *crew, void (*part)(struct crew *crew, unsigned who, void *arg), void *arg)
 {
 	unsigned count = crew->threads ? 1 : crew->members;
-	struct process *process = bench_memory(count * sizeof(*process));
+	pid_t *pid = bench_memory(count * sizeof(*pid));
 	int error = 0;
 
 	for (unsigned i = 0; i < count && !error; i++) {
-		process[i].pid = crew_fork();
-		if (process[i].pid == 0) {
+		pid[i] = crew_fork();
+		if (pid[i] < 0) {
+			error = -errno;
+			pid[i] = 0;
+		} else if (!pid[i]) {
 			if (crew->threads)
 				all_threads(crew, part, arg);
 			else
 				part(crew, i, arg);
 			exit(0); /* libraries of peers clean up then */
 		}
-		process[i].fd = process[i].pid < 0 ? -1 : pidfd_open(process[i].pid, 0);
-		if (process[i].fd < 0) {
-			error = -errno;
-			if (process[i].pid < 0)
-				process[i].pid = 0;
-		}
 	}
 	if (!error)
-		error = wait_all(process, count);
-	end_all(process, count);
-	free(process);
+		error = wait_all(pid, count);
+	end_all(pid, count);
+	free(pid);
 	return error;
 }

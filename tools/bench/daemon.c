@@ -150,10 +150,7 @@ bool daemon_stop(pid_t pid)
 
 uint64_t daemon_cpu(pid_t pid)
 {
-	struct timespec used;
 	clockid_t clock;
 
-	if (!pid || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &used))
-		return 0;
-	return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+	return pid && clock_getcpuclockid(pid, &clock) == 0 ? bench_clock(clock) : 0;
 }

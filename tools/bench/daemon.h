@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A daemon of a peer: started once, ended with the benchmark whatever happens. */
+/* Other programs that run during the benchmark, and end with it whatever happens. */
 #ifndef BABUS_BENCH_DAEMON_H
 #define BABUS_BENCH_DAEMON_H
 
@@ -36,5 +36,23 @@ bool daemon_stop(pid_t pid);
 
 /* Processor time it has used; 0 of none. */
 uint64_t daemon_cpu(pid_t pid);
+
+/* The daemon of a peer: started once, ended with the benchmark. */
+struct service {
+	/* 0, or a negative errno with the reason in `why`. */
+	int (*start)(char why[WHY_MAX]);
+	void (*stop)(void);
+	/* 0: it does not run. */
+	pid_t (*pid)(void);
+};
+
+extern const struct service redis_service, roudi_service;
+
+/* Where redis-server listens. Only the benchmark uses it. */
+const char *redis_socket(void);
+int redis_port(void);
+
+/* How the name of each client of RouDi begins that can choose one; printed with getppid(). */
+#define ROUDI_CLIENT "babus-bench-%d-"
 
 #endif

@@ -56,8 +56,3 @@ double hist_part(const struct hist *hist, double part)
 	}
 	return 0;
 }
-
-double hist_mean(const struct hist *hist)
-{
-	return hist->count ? (double)hist->sum / (double)hist->count : 0;
-}

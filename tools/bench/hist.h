@@ -23,8 +23,6 @@ void hist_merge(struct hist *into, const struct hist *from);
 /* The value that `part` (0 to 1) of all are not above; 0 if there is none. */
 double hist_part(const struct hist *hist, double part);
 
-double hist_mean(const struct hist *hist);
-
 /* The middle of a bucket. */
 double hist_value(unsigned bucket);
 

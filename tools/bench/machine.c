@@ -3,13 +3,12 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-#include <babus/babus.h>
 
 /* What a quiet run stays below. */
 #define LOAD_MAX   0.5  /* for each processor, before the run */
@@ -126,10 +125,4 @@ void machine_judge(struct machine *machine, const struct plan *plan)
 		reason(machine, "other processes used %.1f%% of the processor time",
 		       machine->others * 100);
 	judge_ratios(machine, plan);
-}
-
-void machine_print(const struct machine *machine, FILE *to)
-{
-	fprintf(to, "babus %s; %s; %ld x %s; load %.2f\n", babus_version(), machine->system,
-		machine->processors, machine->processor, machine->load);
 }

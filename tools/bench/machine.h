@@ -3,8 +3,6 @@
 #ifndef BABUS_BENCH_MACHINE_H
 #define BABUS_BENCH_MACHINE_H
 
-#include <stdio.h>
-
 #include "plan.h"
 
 enum {
@@ -29,7 +27,5 @@ void machine_start(struct machine *machine);
 
 /* After the run: judge it. */
 void machine_judge(struct machine *machine, const struct plan *plan);
-
-void machine_print(const struct machine *machine, FILE *to);
 
 #endif

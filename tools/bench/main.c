@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "domain.h"
 #include "report.h"
 
 enum exit_status {
@@ -29,7 +30,8 @@ static pid_t self;
 
 static void on_signal(int number)
 {
-	signalled = number;
+	if (number != SIGCHLD)
+		signalled = number;
 }
 
 bool bench_interrupted(void)
@@ -99,11 +101,11 @@ static void check_names(const char *names, bool of_work)
 {
 	char *copy = names ? strdup(names) : NULL, *rest = copy, *name;
 
-	while (names && (name = strsep(&rest, ","))) {
-		bool known = !of_work && peer_find(name);
+	while ((name = strsep(&rest, ","))) {
+		bool known = false;
 
-		for (size_t i = 0; of_work && i < work_count; i++)
-			known |= strcmp(works[i]->name, name) == 0;
+		for (size_t i = 0; i < (of_work ? work_count : peer_count); i++)
+			known |= strcmp(of_work ? works[i]->name : peers[i]->name, name) == 0;
 		if (!known) {
 			fprintf(stderr, "babus-bench: '%s' is not in --list\n", name);
 			exit(EXIT_USAGE);
@@ -122,9 +124,11 @@ static void stop_daemons(void)
 			works[i]->stop();
 	}
 	for (size_t i = 0; i < peer_count && !stopped && getpid() == self; i++) {
-		if (peers[i]->stop)
-			peers[i]->stop();
+		if (peers[i]->service)
+			peers[i]->service->stop();
 	}
+	if (!stopped && getpid() == self)
+		domain_remove();
 	stopped = true;
 }
 
@@ -137,7 +141,9 @@ static void set_up(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGCHLD, &action, NULL);
 	sigemptyset(&held);
+	sigaddset(&held, SIGCHLD);
 	sigaddset(&held, SIGINT);
 	sigaddset(&held, SIGTERM);
 	sigprocmask(SIG_BLOCK, &held, NULL);
@@ -150,18 +156,27 @@ static void set_up(void)
 	atexit(stop_daemons);
 }
 
-/* Table, JSON and page, as asked for; false: not all of them could be made. */
+/* Whether JSON goes to stdout, with no table. */
+static bool is_alone(const struct outputs *outputs)
+{
+	return outputs->json && strcmp(outputs->json, "-") == 0;
+}
+
+/* Table, JSON and page, as asked for; false: the table or the page could not be made. */
 static bool present(const struct plan *plan, const struct machine *machine,
 		    const struct outputs *outputs)
 {
-	bool alone = outputs->json && strcmp(outputs->json, "-") == 0, done = true;
-	FILE *to = alone ? stdout : outputs->json ? fopen(outputs->json, "w+") : tmpfile();
+	bool done;
+	FILE *to;
 
+	if (is_alone(outputs)) {
+		report_write(plan, machine, stdout);
+		return true;
+	}
+	to = outputs->json ? fopen(outputs->json, "w+") : tmpfile();
 	if (!to)
 		bench_fail("%s: %s", outputs->json ? outputs->json : "JSON", strerror(errno));
-	json_write(plan, machine, to);
-	if (alone)
-		return true;
+	report_write(plan, machine, to);
 	done = report_run(to, "table", NULL);
 	if (outputs->report)
 		done &= report_run(to, "report", outputs->report);
@@ -171,18 +186,14 @@ static bool present(const struct plan *plan, const struct machine *machine,
 
 static int measure(const struct options *options, const struct outputs *outputs)
 {
-	bool alone = outputs->json && strcmp(outputs->json, "-") == 0;
 	struct machine machine;
 	struct plan plan;
 	int error;
 
 	set_up();
 	machine_start(&machine);
-	if (!alone) {
+	if (!is_alone(outputs))
 		report_check();
-		machine_print(&machine, stdout);
-	}
-	fflush(stdout);
 	plan_init(&plan, options);
 	error = plan_run(&plan);
 	if (error == -EINTR) {

@@ -12,13 +12,19 @@
 
 #include <sys/types.h>
 
-#include "bench.h"
+#include "daemon.h"
 
 enum mode {
 	MODE_POLL,  /* receive looks once */
 	MODE_BLOCK, /* receive sleeps */
 	MODE_ADAPT, /* receive looks for a bounded time, then sleeps */
 	MODES
+};
+
+enum group {
+	GROUP_PEER,
+	GROUP_BABUS,
+	GROUP_FLOOR
 };
 
 enum {
@@ -35,7 +41,7 @@ struct rig {
 	unsigned depth;    /* messages that may be under way */
 	enum mode mode;
 	bool acknowledged; /* send returns when the message is where readers find it */
-	pid_t daemon;      /* that works for the peer, or 0 */
+	pid_t daemon;      /* of the service, or 0 */
 	unsigned run;      /* differs from that of every other run */
 	void *memory;      /* the peer's, from prepare to finish */
 	char why[WHY_MAX]; /* prepare failed */
@@ -65,8 +71,8 @@ struct received {
 struct peer {
 	const char *name;
 	const char *what;
-	const char *group;    /* "floor", "babus" or "peer" */
-	unsigned modes;       /* bits: 1 << MODE_... */
+	enum group group;
+	unsigned modes;       /* bits: 1 << MODE_...; 0: MODE_POLL and MODE_BLOCK */
 	unsigned readers_max; /* of one channel */
 	const char *alone;    /* why nothing can be published without a reader, or NULL */
 	bool in_place;        /* neither side copies */
@@ -75,6 +81,7 @@ struct peer {
 	bool trips_only;      /* a variant that only round trips are made with */
 	bool queues;          /* keeps at least rig->depth messages, or makes send wait */
 	size_t state_size;
+	const struct service *service; /* that it needs; its processor time counts too */
 
 	/* Bytes of shared memory for each channel; see peer_memory(). */
 	size_t (*memory)(const struct rig *rig);
@@ -98,10 +105,6 @@ struct peer {
 	void (*close)(struct end *end);
 	/* In the benchmark, after the processes, also after failed ones. */
 	void (*finish)(struct rig *rig);
-	/* At the end of the benchmark: daemons. */
-	void (*stop)(void);
-	/* The daemon whose processor time counts too; 0 if it has ended. */
-	pid_t (*daemon)(void);
 };
 
 extern const struct peer *const peers[];
@@ -111,8 +114,7 @@ extern const struct peer peer_floor, peer_floor_2, peer_ring, peer_babus, peer_b
     peer_pipe, peer_unix, peer_mq, peer_redis_unix, peer_redis_tcp, peer_zmq, peer_nng,
     peer_iceoryx, peer_cyclone, peer_cyclone_shm;
 
-const struct peer *peer_find(const char *name);
-bool peer_is_floor(const struct peer *peer);
+bool peer_has(const struct peer *peer, enum mode mode);
 const char *mode_name(enum mode mode);
 
 /* In the benchmark, around the processes of a run. 0, or a negative errno and rig->why. */

@@ -175,7 +175,7 @@ static void finish(struct rig *rig)
 	const struct peer variable = {                                   \
 	    .name = (title),                                             \
 	    .what = (text),                                              \
-	    .group = "babus",                                            \
+	    .group = GROUP_BABUS,                                        \
 	    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK | 1 << MODE_ADAPT, \
 	    .readers_max = 1000,                                         \
 	    .in_place = true,                                            \
@@ -192,7 +192,6 @@ static void finish(struct rig *rig)
 	    .release = release,                                          \
 	    .close = close_end,                                          \
 	    .finish = finish,                                            \
-	    .stop = domain_remove,                                       \
 	}
 
 BABUS(peer_babus, "babus", "a slot for each direction, loans and views", false);

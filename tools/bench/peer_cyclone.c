@@ -15,7 +15,6 @@
 
 #include "blob.h"
 #include "peer.h"
-#include "roudi.h"
 
 enum {
 	TAKE = 64 /* samples at a time */
@@ -49,11 +48,6 @@ static const dds_topic_descriptor_t *const types[] = {
 static bool shares(const struct rig *rig)
 {
 	return rig->peer == &peer_cyclone_shm;
-}
-
-static int prepare(struct rig *rig)
-{
-	return shares(rig) ? roudi_start(rig->why) : 0;
 }
 
 static dds_entity_t must(dds_entity_t result, const char *what)
@@ -200,31 +194,27 @@ static void close_end(struct end *end)
 	dds_delete(end->state->participant);
 }
 
-#define CYCLONE(variable, title, text, lends, end_daemon, which_daemon) \
-	const struct peer variable = {                                  \
-	    .name = (title),                                            \
-	    .what = (text),                                             \
-	    .group = "peer",                                            \
-	    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,                  \
-	    .readers_max = 8,                                           \
-	    .in_place = (lends),                                        \
-	    .copies = !(lends),                                         \
-	    .state_size = sizeof(struct state),                         \
-	    .queues = !(lends),                                         \
-	    .prepare = prepare,                                         \
-	    .open = open_end,                                           \
-	    .settle = settle,                                           \
-	    .buffer = buffer,                                           \
-	    .send = send,                                               \
-	    .flush = flush,                                             \
-	    .receive = receive,                                         \
-	    .release = release,                                         \
-	    .close = close_end,                                         \
-	    .stop = (end_daemon),                                       \
-	    .daemon = (which_daemon),                                   \
+#define CYCLONE(variable, title, text, lends, needs) \
+	const struct peer variable = {               \
+	    .name = (title),                         \
+	    .what = (text),                          \
+	    .readers_max = 8,                        \
+	    .in_place = (lends),                     \
+	    .copies = !(lends),                      \
+	    .state_size = sizeof(struct state),      \
+	    .queues = !(lends),                      \
+	    .open = open_end,                        \
+	    .settle = settle,                        \
+	    .buffer = buffer,                        \
+	    .send = send,                            \
+	    .flush = flush,                          \
+	    .receive = receive,                      \
+	    .release = release,                      \
+	    .close = close_end,                      \
+	    .service = (needs),                      \
 	}
 
 CYCLONE(peer_cyclone, "cyclonedds", "Cyclone DDS, reliable, UDP on the loopback interface", false,
-	NULL, NULL);
+	NULL);
 CYCLONE(peer_cyclone_shm, "cyclonedds-shm", "Cyclone DDS, reliable, shared memory with loans", true,
-	roudi_stop, roudi_pid);
+	&roudi_service);

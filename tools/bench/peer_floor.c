@@ -77,20 +77,19 @@ static bool receive(struct end *end, struct received *message)
 	return true;
 }
 
-#define FLOOR(variable, title, text, most, trips)      \
-	const struct peer variable = {                 \
-	    .name = (title),                           \
-	    .what = (text),                            \
-	    .group = "floor",                          \
-	    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK, \
-	    .readers_max = (most),                     \
-	    .in_place = true,                          \
-	    .trips_only = (trips),                     \
-	    .state_size = sizeof(struct state),        \
-	    .memory = memory,                          \
-	    .buffer = buffer,                          \
-	    .send = send,                              \
-	    .receive = receive,                        \
+#define FLOOR(variable, title, text, most, trips) \
+	const struct peer variable = {            \
+	    .name = (title),                      \
+	    .what = (text),                       \
+	    .group = GROUP_FLOOR,                 \
+	    .readers_max = (most),                \
+	    .in_place = true,                     \
+	    .trips_only = (trips),                \
+	    .state_size = sizeof(struct state),   \
+	    .memory = memory,                     \
+	    .buffer = buffer,                     \
+	    .send = send,                         \
+	    .receive = receive,                   \
 	}
 
 FLOOR(peer_floor, "floor", "a word and a buffer in shared memory: spinning on it, or a futex", 1000,

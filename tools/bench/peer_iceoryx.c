@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "peer.h"
-#include "roudi.h"
 
 enum {
 	QUEUE_MAX = 256 /* that iceoryx is built for */
@@ -29,11 +28,6 @@ struct state {
 	void *chunk;
 	const void *got;
 };
-
-static int prepare(struct rig *rig)
-{
-	return roudi_start(rig->why);
-}
 
 static void names(const struct rig *rig, unsigned channel, char run[32], char which[32])
 {
@@ -152,13 +146,10 @@ static void close_end(struct end *end)
 const struct peer peer_iceoryx = {
     .name = "iceoryx",
     .what = "iceoryx 2.0, loans and views",
-    .group = "peer",
-    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
     .readers_max = 64,
     .in_place = true,
     .queues = true,
     .state_size = sizeof(struct state),
-    .prepare = prepare,
     .open = open_end,
     .settle = settle,
     .buffer = buffer,
@@ -166,6 +157,5 @@ const struct peer peer_iceoryx = {
     .receive = receive,
     .release = release,
     .close = close_end,
-    .stop = roudi_stop,
-    .daemon = roudi_pid,
+    .service = &roudi_service,
 };

@@ -16,9 +16,8 @@
 #include "peer.h"
 
 struct state {
-	nng_socket out, in;
-	bool has_out, has_in;
-	sem_t connected; /* once for each reader of ours */
+	nng_socket out, in; /* of id 0: none */
+	sem_t connected;    /* once for each reader of ours */
 	nng_msg *sent, *got;
 };
 
@@ -52,7 +51,6 @@ static void open_end(struct end *end)
 	sem_init(&state->connected, 0, 0);
 	if (end->publishes >= 0) {
 		must(pair ? nng_pair0_open(&state->out) : nng_pub0_open(&state->out), "socket");
-		state->has_out = true;
 		options(state->out, end->rig);
 		must(nng_pipe_notify(state->out, NNG_PIPE_EV_ADD_POST, on_pipe, &state->connected),
 		     "notify");
@@ -61,7 +59,6 @@ static void open_end(struct end *end)
 	}
 	if (end->subscribes) {
 		must(pair ? nng_pair0_open(&state->in) : nng_sub0_open(&state->in), "socket");
-		state->has_in = true;
 		options(state->in, end->rig);
 		if (!pair)
 			must(nng_socket_set(state->in, NNG_OPT_SUB_SUBSCRIBE, "", 0), "subscribe");
@@ -74,12 +71,12 @@ static void settle(struct end *end)
 	struct state *state = end->state;
 	char text[IPC_ADDRESS_MAX];
 
-	if (state->has_in) {
+	if (state->in.id) {
 		peer_ipc_address(end->rig, peer_channel(end), text);
 		/* Again in the background while the queue of those who dial is full. */
 		must(nng_dial(state->in, text, NULL, NNG_FLAG_NONBLOCK), "dial");
 	}
-	for (unsigned i = 0; state->has_out && i < end->rig->readers; i++) {
+	for (unsigned i = 0; state->out.id && i < end->rig->readers; i++) {
 		while (sem_wait(&state->connected) < 0)
 			;
 	}
@@ -123,9 +120,9 @@ static void close_end(struct end *end)
 {
 	struct state *state = end->state;
 
-	if (state->has_out)
+	if (state->out.id)
 		nng_close(state->out);
-	if (state->has_in)
+	if (state->in.id)
 		nng_close(state->in);
 	sem_destroy(&state->connected);
 }
@@ -133,8 +130,6 @@ static void close_end(struct end *end)
 const struct peer peer_nng = {
     .name = "nng",
     .what = "nng over ipc",
-    .group = "peer",
-    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
     .readers_max = 200,
     .queues = true,
     .state_size = sizeof(struct state),

@@ -203,8 +203,6 @@ static bool receive_mq(struct end *end, struct received *message)
 	const struct peer variable = {                                 \
 	    .name = (title),                                           \
 	    .what = (text),                                            \
-	    .group = "peer",                                           \
-	    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,                 \
 	    .readers_max = (most),                                     \
 	    .alone = "without a reader there is no queue to write to", \
 	    .copies = true,                                            \

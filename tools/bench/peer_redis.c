@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "peer.h"
-#include "redis.h"
 
 enum {
 	DUE_MAX = 64
@@ -54,24 +53,9 @@ static redisReply *answer(redisContext *context)
 	return reply;
 }
 
-static void write_out(redisContext *context)
-{
-	int done = 0;
-
-	while (!done) {
-		if (redisBufferWrite(context, &done) != REDIS_OK)
-			bench_fail("redis: %s", context->errstr);
-	}
-}
-
 static void key_of(const struct rig *rig, unsigned channel, char key[32])
 {
 	snprintf(key, 32, "run%u.%u", rig->run, channel);
-}
-
-static int prepare(struct rig *rig)
-{
-	return redis_start(rig->why);
 }
 
 static void open_end(struct end *end)
@@ -111,8 +95,12 @@ static void send(struct end *end)
 static void flush(struct end *end)
 {
 	struct state *state = end->state;
+	int done = 0;
 
-	write_out(state->to);
+	while (!done) {
+		if (redisBufferWrite(state->to, &done) != REDIS_OK)
+			bench_fail("redis: %s", state->to->errstr);
+	}
 	while (state->due > (end->rig->acknowledged ? 0 : DUE_MAX)) {
 		freeReplyObject(answer(state->to));
 		state->due--;
@@ -217,26 +205,22 @@ static void finish(struct rig *rig)
 	redisFree(context);
 }
 
-#define REDIS(variable, title, text)                   \
-	const struct peer variable = {                 \
-	    .name = (title),                           \
-	    .what = (text),                            \
-	    .group = "peer",                           \
-	    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK, \
-	    .readers_max = 1000,                       \
-	    .copies = true,                            \
-	    .many = true,                              \
-	    .state_size = sizeof(struct state),        \
-	    .queues = true,                            \
-	    .prepare = prepare,                        \
-	    .open = open_end,                          \
-	    .send = send,                              \
-	    .flush = flush,                            \
-	    .receive = receive,                        \
-	    .close = close_end,                        \
-	    .finish = finish,                          \
-	    .stop = redis_stop,                        \
-	    .daemon = redis_pid,                       \
+#define REDIS(variable, title, text)            \
+	const struct peer variable = {          \
+	    .name = (title),                    \
+	    .what = (text),                     \
+	    .readers_max = 1000,                \
+	    .copies = true,                     \
+	    .many = true,                       \
+	    .state_size = sizeof(struct state), \
+	    .queues = true,                     \
+	    .open = open_end,                   \
+	    .send = send,                       \
+	    .flush = flush,                     \
+	    .receive = receive,                 \
+	    .close = close_end,                 \
+	    .finish = finish,                   \
+	    .service = &redis_service,          \
 	}
 
 REDIS(peer_redis_unix, "redis-unix", "Redis streams over a Unix socket");

@@ -105,7 +105,7 @@ static void release(struct end *end)
 const struct peer peer_ring = {
     .name = "ring",
     .what = "a ring in shared memory for one publisher and one reader",
-    .group = "floor",
+    .group = GROUP_FLOOR,
     .modes = 1 << MODE_POLL,
     .readers_max = 1,
     .in_place = true,

@@ -130,8 +130,6 @@ static void close_end(struct end *end)
 const struct peer peer_zmq = {
     .name = "zeromq",
     .what = "ZeroMQ over ipc",
-    .group = "peer",
-    .modes = 1 << MODE_POLL | 1 << MODE_BLOCK,
     .readers_max = 200,
     .queues = true,
     .state_size = sizeof(struct state),

@@ -30,18 +30,9 @@ const struct peer *const peers[] = {
 };
 const size_t peer_count = sizeof(peers) / sizeof(*peers);
 
-const struct peer *peer_find(const char *name)
+bool peer_has(const struct peer *peer, enum mode mode)
 {
-	for (size_t i = 0; i < peer_count; i++) {
-		if (strcmp(peers[i]->name, name) == 0)
-			return peers[i];
-	}
-	return NULL;
-}
-
-bool peer_is_floor(const struct peer *peer)
-{
-	return strcmp(peer->group, "floor") == 0;
+	return (peer->modes ? peer->modes : 1 << MODE_POLL | 1 << MODE_BLOCK) >> mode & 1;
 }
 
 const char *mode_name(enum mode mode)
@@ -64,14 +55,17 @@ void *peer_memory(const struct rig *rig, unsigned channel)
 int peer_prepare(struct rig *rig)
 {
 	static unsigned runs;
-	int error;
+	const struct service *service = rig->peer->service;
+	int error = service ? service->start(rig->why) : 0;
 
 	rig->run = ++runs;
+	if (error)
+		return error;
+	if (service)
+		rig->daemon = service->pid();
 	if (rig->peer->memory)
 		rig->memory = bench_shared(rig->channels * memory_size(rig));
-	error = rig->peer->prepare ? rig->peer->prepare(rig) : 0;
-	rig->daemon = !error && rig->peer->daemon ? rig->peer->daemon() : 0;
-	return error;
+	return rig->peer->prepare ? rig->peer->prepare(rig) : 0;
 }
 
 void peer_finish(struct rig *rig)

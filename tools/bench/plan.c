@@ -21,7 +21,8 @@ bool run_is_quick(void)
 	return in_force->extent != EXTENT_FULL;
 }
 
-bool plan_chosen(const char *list, const char *name)
+/* Whether a name is in this list; NULL has all. */
+static bool chosen(const char *list, const char *name)
 {
 	size_t length = strlen(name);
 
@@ -38,9 +39,9 @@ bool plan_chosen(const char *list, const char *name)
 void plan_add(struct plan *plan, const struct bench_case *bench)
 {
 	const struct options *options = plan->options;
-	bool floor = bench->peer && peer_is_floor(bench->peer);
+	bool floor = bench->peer && bench->peer->group == GROUP_FLOOR;
 
-	if (bench->peer && !floor && !plan_chosen(options->peers, bench->name))
+	if (bench->peer && !floor && !chosen(options->peers, bench->name))
 		return;
 	if (options->size && bench->size && bench->size != options->size)
 		return;
@@ -48,12 +49,14 @@ void plan_add(struct plan *plan, const struct bench_case *bench)
 	if (!plan->cases)
 		bench_fail("no memory");
 	plan->cases[plan->count] = *bench;
+	if (!bench->parts)
+		plan->cases[plan->count].parts = 1;
 	plan->cases[plan->count].result = bench_memory(options->repeats * sizeof(struct result));
 	plan->count++;
 }
 
 void plan_peers(struct plan *plan, struct bench_case bench,
-		bool (*fits)(const struct peer *peer, const struct bench_case *bench))
+		bool (*fits)(const struct bench_case *bench))
 {
 	const char *floor = bench.floor;
 
@@ -61,8 +64,8 @@ void plan_peers(struct plan *plan, struct bench_case bench,
 		bench.peer = peers[i];
 		bench.name = peers[i]->name;
 		bench.what = peers[i]->what;
-		bench.floor = peer_is_floor(peers[i]) ? NULL : floor;
-		if (peers[i]->modes >> bench.mode & 1 && fits(peers[i], &bench))
+		bench.floor = peers[i]->group == GROUP_FLOOR ? NULL : floor;
+		if (peer_has(peers[i], bench.mode) && fits(&bench))
 			plan_add(plan, &bench);
 	}
 }
@@ -72,7 +75,8 @@ static bool same(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-bool plan_same_group(const struct bench_case *a, const struct bench_case *b)
+/* Whether both are run in turn with each other. */
+static bool same_group(const struct bench_case *a, const struct bench_case *b)
 {
 	return a->work == b->work && a->size == b->size && a->touch == b->touch &&
 	       (!a->peer || a->readers == b->readers) && a->place == b->place &&
@@ -89,7 +93,7 @@ static void find_floors(struct plan *plan)
 
 			if (other != bench && strcmp(other->name, bench->floor) == 0 &&
 			    other->mode == bench->floor_mode && same(other->row, bench->row) &&
-			    plan_same_group(other, bench))
+			    same_group(other, bench))
 				bench->against = other;
 		}
 	}
@@ -100,7 +104,7 @@ void plan_init(struct plan *plan, const struct options *options)
 	*plan = (struct plan){.options = options};
 	in_force = options;
 	for (size_t i = 0; i < work_count; i++) {
-		if (plan_chosen(options->works, works[i]->name))
+		if (chosen(options->works, works[i]->name))
 			works[i]->plan(plan);
 	}
 	find_floors(plan);
@@ -118,13 +122,19 @@ void plan_finish(struct plan *plan)
 /* The results of a run belong to a case and those that are its parts. */
 static void keep(struct bench_case *bench, const struct result *results)
 {
-	for (unsigned i = 0; i < (bench->parts ? bench->parts : 1); i++)
+	for (unsigned i = 0; i < bench->parts; i++)
 		bench[i].result[bench[i].done++] = results[i];
+}
+
+static void complain(const struct bench_case *bench, const char *what)
+{
+	fprintf(stderr, "babus-bench: %s: %s %s, %zu B: %s\n", bench->work->name, bench->name,
+		mode_name(bench->mode), bench->size, what);
 }
 
 static void give_up(struct bench_case *bench, int error, const struct result *result)
 {
-	for (unsigned i = 0; i < (bench->parts ? bench->parts : 1); i++) {
+	for (unsigned i = 0; i < bench->parts; i++) {
 		struct result *to = &bench[i].result[bench[i].done];
 
 		result_init(to);
@@ -134,30 +144,27 @@ static void give_up(struct bench_case *bench, int error, const struct result *re
 			 : error == -ECHILD ? "one of its processes failed"
 					    : strerror(-error));
 	}
-	fprintf(stderr, "babus-bench: %s: %s %s, %zu B: %s\n", bench->work->name, bench->name,
-		mode_name(bench->mode), bench->size, bench->result[bench->done].why);
+	complain(bench, bench->result[bench->done].why);
 }
 
 /*
- * A peer that hangs or fails is told, and tried once more with a fresh daemon: it
- * is not ours, and rarely one does. Floors and babus must not.
+ * A peer that hangs or fails gets a second try, with a new daemon: a few do so rarely.
+ * Floors and babus must not.
  */
 static bool deserves_another(const struct bench_case *bench, int error)
 {
 	if (!error || error == -EINTR || error == -ENOTSUP || !bench->peer ||
-	    strcmp(bench->peer->group, "peer") != 0)
+	    bench->peer->group != GROUP_PEER)
 		return false;
-	fprintf(stderr, "babus-bench: %s: %s %s, %zu B: %s; once more\n", bench->work->name,
-		bench->name, mode_name(bench->mode), bench->size,
-		error == -ETIMEDOUT ? "hangs" : "fails");
-	if (bench->peer->stop)
-		bench->peer->stop();
+	complain(bench, error == -ETIMEDOUT ? "hangs; once more" : "fails; once more");
+	if (bench->peer->service)
+		bench->peer->service->stop();
 	return true;
 }
 
 static void run_one(struct bench_case *bench)
 {
-	unsigned parts = bench->parts ? bench->parts : 1;
+	unsigned parts = bench->parts;
 	struct result *results;
 	int error;
 
@@ -186,7 +193,7 @@ int plan_run(struct plan *plan)
 
 	for (; start < plan->count; start = end) {
 		for (end = start;
-		     end < plan->count && plan_same_group(&plan->cases[start], &plan->cases[end]);)
+		     end < plan->count && same_group(&plan->cases[start], &plan->cases[end]);)
 			end++;
 		if (plan->options->progress)
 			fprintf(stderr, "%s, %zu B: %zu results\n", plan->cases[start].work->name,
@@ -215,8 +222,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Puts the values in order. */
-static struct summary summary_of(double *values, unsigned count)
+struct summary summary_of(double *values, unsigned count)
 {
 	struct summary summary = {NAN, NAN, NAN};
 

@@ -52,16 +52,13 @@ void plan_add(struct plan *plan, const struct bench_case *bench);
  * with nothing.
  */
 void plan_peers(struct plan *plan, struct bench_case bench,
-		bool (*fits)(const struct peer *peer, const struct bench_case *bench));
-
-/* Whether this member of a list with commas is in it; everything is in NULL. */
-bool plan_chosen(const char *list, const char *name);
+		bool (*fits)(const struct bench_case *bench));
 
 /* Run all. 0; -EINTR: asked to stop; -ECHILD: something failed, the rest ran. */
 int plan_run(struct plan *plan);
 
-/* Whether both are run in turn with each other. */
-bool plan_same_group(const struct bench_case *a, const struct bench_case *b);
+/* Puts the values in order. */
+struct summary summary_of(double *values, unsigned count);
 
 /* Median over the repeats; NaN if it was not measured. */
 double case_median(const struct bench_case *bench, enum metric metric);

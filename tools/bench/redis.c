@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "redis.h"
-
+/* A redis-server with a socket and a port of its own. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -31,7 +30,7 @@ static int free_port(void)
 	return ntohs(address.sin_port);
 }
 
-int redis_start(char why[WHY_MAX])
+static int start(char why[WHY_MAX])
 {
 	char number[16];
 	const char *argv[] = {
@@ -51,7 +50,7 @@ int redis_start(char why[WHY_MAX])
 	return pid ? 0 : -ENOTSUP;
 }
 
-void redis_stop(void)
+static void stop(void)
 {
 	if (daemon_is_alive(&pid))
 		daemon_stop(pid);
@@ -61,7 +60,7 @@ void redis_stop(void)
 	path[0] = '\0';
 }
 
-pid_t redis_pid(void)
+static pid_t running(void)
 {
 	daemon_is_alive(&pid);
 	return pid;
@@ -76,3 +75,5 @@ int redis_port(void)
 {
 	return port;
 }
+
+const struct service redis_service = {start, stop, running};

@@ -11,7 +11,8 @@
 #include "machine.h"
 #include "plan.h"
 
-void json_write(const struct plan *plan, const struct machine *machine, FILE *to);
+/* As JSON. */
+void report_write(const struct plan *plan, const struct machine *machine, FILE *to);
 
 /* Fail if there is no Python to present results with. */
 void report_check(void);

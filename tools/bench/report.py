@@ -187,6 +187,9 @@ def print_group(cases, run, out):
 
 
 def table(run, out):
+    machine = run["machine"]
+    out.write(f"babus {run['version']}; {machine['system']}; {machine['processors']} x "
+              f"{machine['processor']}; load {machine['load']:.2f}\n")
     cases = run["cases"]
     start = 0
     for end in range(1, len(cases) + 1):

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "roudi.h"
-
+/* RouDi, the daemon of iceoryx. A machine can have one: where another runs, this does not. */
 #include <errno.h>
 #include <glob.h>
 #include <grp.h>
@@ -34,11 +33,30 @@ static void write_config(void)
 	fclose(file);
 }
 
-int roudi_start(char why[WHY_MAX])
+/* What it leaves if it could not clean up; while it was ours it was nobody else's. */
+static void clean_after_death(void)
+{
+	const struct group *group = getgrgid(getegid());
+
+	shm_unlink("/iceoryx_mgmt");
+	if (group)
+		shm_unlink(group->gr_name); /* its segment is named after who may write */
+	unlink("/tmp/roudi");
+	unlink("/tmp/roudi.lock");
+}
+
+static pid_t running(void)
+{
+	if (pid && !daemon_is_alive(&pid))
+		clean_after_death();
+	return pid;
+}
+
+static int start(char why[WHY_MAX])
 {
 	const char *argv[] = {"iox-roudi", "--config-file", config, "--log-level", "warning", NULL};
 
-	if (roudi_pid())
+	if (running())
 		return 0;
 	write_config();
 	pid = daemon_start(argv, "ready for clients", why);
@@ -67,25 +85,13 @@ static void clean(const char *pattern)
 	globfree(&left);
 }
 
-/* What it leaves if it could not clean up; while it was ours it was nobody else's. */
-static void clean_after_death(void)
-{
-	const struct group *group = getgrgid(getegid());
-
-	shm_unlink("/iceoryx_mgmt");
-	if (group)
-		shm_unlink(group->gr_name); /* its segment is named after who may write */
-	unlink("/tmp/roudi");
-	unlink("/tmp/roudi.lock");
-}
-
-void roudi_stop(void)
+static void stop(void)
 {
 	char pattern[64];
 
 	if (!config[0])
 		return;
-	if (roudi_pid() && !daemon_stop(pid))
+	if (running() && !daemon_stop(pid))
 		clean_after_death();
 	pid = 0;
 	unlink(config); /* also of one that died */
@@ -95,9 +101,4 @@ void roudi_stop(void)
 	clean("/tmp/iceoryx_rt_*");
 }
 
-pid_t roudi_pid(void)
-{
-	if (pid && !daemon_is_alive(&pid))
-		clean_after_death();
-	return pid;
-}
+const struct service roudi_service = {start, stop, running};

@@ -6,8 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "daemon.h"
-
 const struct work *const works[] = {&work_call, &work_crowd, &work_waiter, &work_trip, &work_fanout,
 				    &work_idle, &work_image, &work_rate,   &work_file};
 const size_t work_count = sizeof(works) / sizeof(*works);
@@ -28,7 +26,7 @@ void result_percentiles(struct result *result)
 	if (result->hist.count < 1000)
 		result->value[P999] = NAN; /* it is the maximum */
 	result->value[MAXIMUM] = (double)result->hist.max;
-	result->value[MEAN] = hist_mean(&result->hist);
+	result->value[MEAN] = (double)result->hist.sum / (double)result->hist.count;
 }
 
 struct call {
@@ -92,7 +90,7 @@ static int run_crew(struct crew *crew, struct call *call, struct rig *rig, struc
 	before = daemon_cpu(rig->daemon);
 	error = crew_run(crew, member, call);
 	if (rig->daemon)
-		after = daemon_cpu(rig->peer->daemon());
+		after = daemon_cpu(rig->peer->service->pid());
 	peer_finish(rig);
 	result->value[CPU] = after < before ? NAN : (double)(after - before); /* ended? */
 	for (unsigned i = 0; i < (crew->threads ? 1 : crew->members); i++)

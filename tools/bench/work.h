@@ -67,8 +67,8 @@ struct bench_case {
 	const char *variant;     /* of the work; may be NULL */
 	/* A run may give several results. They are in as many cases, one after the
 	   other: the first has `parts`, the others tell which `part` they are. */
-	unsigned parts, part;
-	const char *row; /* which of the results this is; may be NULL */
+	unsigned parts, part; /* 1, 0 if there are no others */
+	const char *row;      /* which of the results this is; may be NULL */
 	enum mode mode;
 	size_t size;  /* bytes of a message */
 	size_t touch; /* bytes of it that are written and read */
@@ -79,6 +79,7 @@ struct bench_case {
 	enum mode floor_mode; /* in this mode, all else equal */
 	uint64_t count;       /* for works that do a fixed number */
 	void (*call)(const struct bench_case *self, struct result *result);
+	const void *detail; /* the work's */
 
 	/* results, by repeat */
 	struct result *result;

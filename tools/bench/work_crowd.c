@@ -118,27 +118,18 @@ static void disperse(const pid_t *crowd, unsigned count)
 
 /* --- publishing ----------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static double time_of_one(babus_slot *slot, uint64_t stretches)
 {
-	uint64_t took[STRETCHES_MAX] = {0}, middle;
+	double took[STRETCHES_MAX];
 
 	publish(slot, STRETCH);
 	for (uint64_t i = 0; i < stretches; i++) {
 		uint64_t start = bench_now();
 
 		publish(slot, STRETCH);
-		took[i] = bench_now() - start;
+		took[i] = (double)(bench_now() - start) / STRETCH;
 	}
-	qsort(took, stretches, sizeof(*took), by_value);
-	middle = took[stretches / 2];
-	return (double)middle / STRETCH;
+	return summary_of(took, (unsigned)stretches).median;
 }
 
 static babus_slot *new_slot(int channel)
@@ -151,15 +142,27 @@ static babus_slot *new_slot(int channel)
 	return domain_temporary(&opts);
 }
 
-/* Publish on one slot while the crowd is at the same one, or at another. */
-static void measure(const struct bench_case *self, int (*act)(babus_slot *slot, int ready),
-		    bool elsewhere, struct result *result)
+static const struct kind {
+	const char *name, *what;
+	unsigned readers;
+	int (*act)(babus_slot *slot, int ready);
+	bool elsewhere; /* the crowd is at another slot, of another channel */
+} kinds[] = {
+    {"alone", "publish, no reader", 0, be_attached, false},
+    {"attached-1", "publish, 1 reader is attached and idle", 1, be_attached, false},
+    {"attached-200", "publish, 200 readers are attached and idle", CROWD, be_attached, false},
+    {"holding-200", "publish, 200 readers each hold a message of their own", CROWD, hold_newest,
+     false},
+    {"blocked-200", "publish, 200 readers sleep on another channel", CROWD, be_blocked, true},
+};
+
+static void measure(const struct bench_case *self, struct result *result)
 {
-	babus_slot *slot = new_slot(1);
-	babus_slot *other = elsewhere ? new_slot(2) : NULL;
+	const struct kind *kind = self->detail;
+	babus_slot *slot = new_slot(1), *other = kind->elsewhere ? new_slot(2) : NULL;
 	pid_t *crowd = bench_memory((self->readers + 1) * sizeof(*crowd));
 
-	gather(crowd, self->readers, act, other ? other : slot);
+	gather(crowd, self->readers, kind->act, other ? other : slot);
 	bench_sleep(SETTLE_NS);
 	result->value[TYPICAL] = time_of_one(slot, self->count);
 	disperse(crowd, self->readers);
@@ -168,35 +171,6 @@ static void measure(const struct bench_case *self, int (*act)(babus_slot *slot, 
 		domain_drop(other);
 	domain_drop(slot);
 }
-
-static void among_attached(const struct bench_case *self, struct result *result)
-{
-	measure(self, be_attached, false, result);
-}
-
-static void among_holders(const struct bench_case *self, struct result *result)
-{
-	measure(self, hold_newest, false, result);
-}
-
-static void beside_blocked(const struct bench_case *self, struct result *result)
-{
-	measure(self, be_blocked, true, result);
-}
-
-/* --- cases ---------------------------------------------------------------------------- */
-
-static const struct kind {
-	const char *name, *what;
-	unsigned readers;
-	void (*call)(const struct bench_case *self, struct result *result);
-} kinds[] = {
-    {"alone", "publish, no reader", 0, among_attached},
-    {"attached-1", "publish, 1 reader is attached and idle", 1, among_attached},
-    {"attached-200", "publish, 200 readers are attached and idle", CROWD, among_attached},
-    {"holding-200", "publish, 200 readers each hold a message of their own", CROWD, among_holders},
-    {"blocked-200", "publish, 200 readers sleep on another channel", CROWD, beside_blocked},
-};
 
 static void plan_alone(struct plan *plan)
 {
@@ -210,7 +184,8 @@ static void plan_alone(struct plan *plan)
 					   .readers = kinds[i].readers,
 					   .floor = i ? kinds->name : NULL,
 					   .count = smoke ? 3 : STRETCHES_MAX / 4,
-					   .call = kinds[i].call};
+					   .call = measure,
+					   .detail = &kinds[i]};
 
 		plan_add(plan, &bench);
 	}
@@ -317,15 +292,14 @@ static int run_peer(const struct bench_case *self, struct result *result)
 			 &team, result);
 }
 
-static bool is_floor(const struct peer *peer, const struct bench_case *bench)
+static bool is_floor(const struct bench_case *bench)
 {
-	(void)bench;
-	return peer == &peer_floor;
+	return bench->peer == &peer_floor;
 }
 
-static bool is_other(const struct peer *peer, const struct bench_case *bench)
+static bool is_other(const struct bench_case *bench)
 {
-	return !is_floor(peer, bench) && !peer->trips_only;
+	return !is_floor(bench) && !bench->peer->trips_only;
 }
 
 static void plan_crowds(struct plan *plan)

@@ -121,9 +121,9 @@ static int run(const struct bench_case *self, struct result *result)
 			 &team, result);
 }
 
-static bool fits(const struct peer *peer, const struct bench_case *bench)
+static bool fits(const struct bench_case *bench)
 {
-	return peer->readers_max >= bench->readers && !peer->trips_only;
+	return bench->peer->readers_max >= bench->readers && !bench->peer->trips_only;
 }
 
 static void add(struct plan *plan, const struct work *work, unsigned readers, size_t size,

@@ -20,7 +20,6 @@
 #include "mounted.h"
 #include "payload.h"
 #include "plan.h"
-#include "redis.h"
 
 enum {
 	TIMES_MIN = 3,
@@ -48,21 +47,22 @@ struct kind {
 	const char *variant, *name, *what;
 	enum where where;
 	const char *file, *floor;
-	void (*once)(const struct job *job);                     /* is repeated and timed, */
-	void (*first)(const struct job *job, struct hist *hist); /* or this is done; */
-	void (*second)(const struct job *job,
-		       struct hist *hist); /* if there is one, it has the times */
-	bool large;                        /* for images, too */
-	bool pause;                        /* before each time */
+	void (*once)(const struct job *job); /* is repeated and timed */
+	/* Or this is done; the times are those of the second member, if there is one. */
+	void (*first)(const struct job *job, struct hist *hist);
+	void (*second)(const struct job *job, struct hist *hist);
+	bool large; /* for images, too */
+	bool pause; /* before each time */
 };
 
 struct job {
 	const struct bench_case *self;
 	const struct kind *kind;
 	struct talk *talk;
-	char path[400];  /* the file to read, or to write */
-	char other[400]; /* the second one of the case */
-	char stream[32]; /* Redis's */
+	char file[400]; /* on tmpfs, with a message to read or to copy from */
+	char path[400]; /* the file to read, or to write */
+	char wait[400];
+	const char *slot; /* or stream of Redis */
 	char *memory;
 };
 
@@ -170,14 +170,14 @@ static void do_wait(const struct job *job, struct hist *hist)
 	ssize_t n;
 
 	for (uint64_t number = 1; !job->talk->over; number++) {
-		int fd = open_file(job->other, O_RDONLY);
+		int fd = open_file(job->wait, O_RDONLY);
 
 		job->talk->waiting = number;
 		n = read(fd, message, job->self->size);
-		bench_check(n < 0 ? -errno : 0, job->other);
+		bench_check(n < 0 ? -errno : 0, job->wait);
 		hist_add(hist, bench_now() - message->time);
 		if ((size_t)n != job->self->size || message->number != number)
-			bench_fail("%s: another message than was published", job->other);
+			bench_fail("%s: another message than was published", job->wait);
 		close(fd);
 	}
 }
@@ -212,14 +212,14 @@ static void cat(const struct job *job)
 
 static void cp(const struct job *job)
 {
-	const char *argv[] = {"cp", job->other, job->path, NULL};
+	const char *argv[] = {"cp", job->file, job->path, NULL};
 
 	run_program(argv, NULL);
 }
 
 static void redis_read(const struct job *job)
 {
-	const char *argv[] = {"redis-cli", "-s", redis_socket(), "XREVRANGE", job->stream,
+	const char *argv[] = {"redis-cli", "-s", redis_socket(), "XREVRANGE", job->slot,
 			      "+",         "-",  "COUNT",        "1",         NULL};
 
 	run_program(argv, NULL);
@@ -228,10 +228,10 @@ static void redis_read(const struct job *job)
 static void redis_add(const struct job *job)
 {
 	const char *argv[] = {
-	    "redis-cli", "-s", redis_socket(), "-x", "XADD", job->stream, "MAXLEN", "8", "*",
+	    "redis-cli", "-s", redis_socket(), "-x", "XADD", job->slot, "MAXLEN", "8", "*",
 	    "d",         NULL};
 
-	run_program(argv, job->other);
+	run_program(argv, job->file);
 }
 
 /* --- a run ------------------------------------------------------------------------------ */
@@ -260,16 +260,6 @@ static const struct kind kinds[] = {
      .large = true},
 };
 
-static const struct kind *kind_of(const struct bench_case *self)
-{
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		if (strcmp(kinds[i].variant, self->variant) == 0 &&
-		    strcmp(kinds[i].name, self->name) == 0)
-			return &kinds[i];
-	}
-	return NULL;
-}
-
 static void part(struct crew *crew, unsigned who, void *arg)
 {
 	const struct job *job = arg;
@@ -285,6 +275,11 @@ static void part(struct crew *crew, unsigned who, void *arg)
 		repeat(job, &report->hist[0]);
 }
 
+static enum mounted mount_of(const struct kind *kind)
+{
+	return kind->where == ON_FLOOR ? MOUNTED_FLOOR : MOUNTED_BABUSFS;
+}
+
 /* What it needs to be there. 0, or -ENOTSUP with the reason. */
 static int prepare(const struct kind *kind, char why[WHY_MAX])
 {
@@ -293,48 +288,35 @@ static int prepare(const struct kind *kind, char why[WHY_MAX])
 		return -ENOTSUP;
 	}
 	if (kind->where == IN_REDIS)
-		return redis_start(why);
+		return redis_service.start(why);
 	if (kind->where == ON_TMPFS)
 		return 0;
-	return mounted_start(kind->where == ON_FLOOR ? MOUNTED_FLOOR : MOUNTED_BABUSFS, why);
+	return mounted_start(mount_of(kind), why);
 }
 
-static void set_paths(struct job *job, const struct kind *kind)
+static void make_files(struct job *job)
 {
-	const char *slot = job->self->size == IMAGE ? "image" : "small";
-
-	snprintf(job->stream, sizeof(job->stream), "%s", slot);
-	snprintf(job->other, sizeof(job->other), "%s/file", bench_dir());
-	if (kind->where == ON_TMPFS || kind->where == IN_REDIS) {
-		snprintf(job->path, sizeof(job->path), "%s/file", bench_dir());
-		return;
-	}
-	snprintf(job->path, sizeof(job->path), "%s/%s/%s",
-		 mounted_point(kind->where == ON_FLOOR ? MOUNTED_FLOOR : MOUNTED_BABUSFS), slot,
-		 kind->file);
-	if (kind->second)
-		snprintf(job->other, sizeof(job->other), "%s/%s/wait",
-			 mounted_point(MOUNTED_BABUSFS), slot);
-}
-
-/* A file of the size on tmpfs, to read or to copy from. */
-static void make_file(const struct job *job)
-{
-	char path[400];
+	bool fuse = job->kind->where == ON_FLOOR || job->kind->where == ON_BABUSFS;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/file", bench_dir());
-	fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+	snprintf(job->file, sizeof(job->file), "%s/file", bench_dir());
+	snprintf(job->path, sizeof(job->path), "%s", job->file);
+	if (fuse)
+		snprintf(job->path, sizeof(job->path), "%s/%s/%s",
+			 mounted_point(mount_of(job->kind)), job->slot, job->kind->file);
+	snprintf(job->wait, sizeof(job->wait), "%s/%s/wait", mounted_point(MOUNTED_BABUSFS),
+		 job->slot);
+	fd = open_file(job->file, O_WRONLY | O_CREAT | O_TRUNC);
 	write_to(fd, job->memory, job->self->size);
 	close(fd);
 }
 
 static int run(const struct bench_case *self, struct result *result)
 {
-	const struct kind *kind = kind_of(self);
-	struct job job = {.self = self, .kind = kind};
+	const struct kind *kind = self->detail;
+	struct job job = {
+	    .self = self, .kind = kind, .slot = self->size == IMAGE ? "image" : "small"};
 	struct crew *crew;
-	char path[400];
 	int error = prepare(kind, result->why);
 
 	if (error)
@@ -342,8 +324,7 @@ static int run(const struct bench_case *self, struct result *result)
 	job.memory = bench_memory(self->size > READ_SIZE ? self->size : READ_SIZE);
 	job.talk = bench_shared(sizeof(*job.talk));
 	memset(job.memory, 'm', self->size);
-	set_paths(&job, kind);
-	make_file(&job);
+	make_files(&job);
 	crew = crew_new(kind->second ? 2 : 1, false);
 	error = crew_run(crew, part, &job);
 	if (!error) {
@@ -352,8 +333,7 @@ static int run(const struct bench_case *self, struct result *result)
 		result->value[TYPICAL] = result->value[P50];
 	}
 	crew_free(crew);
-	snprintf(path, sizeof(path), "%s/file", bench_dir());
-	unlink(path);
+	unlink(job.file);
 	bench_unshare(job.talk, sizeof(*job.talk));
 	free(job.memory);
 	return error;
@@ -370,8 +350,8 @@ static void add(struct plan *plan, const struct kind *kind, size_t size)
 	    .size = size,
 	    .touch = size,
 	    .variant = kind->variant,
-	    .place = PLACE_FREE,
 	    .floor = kind->floor,
+	    .detail = kind,
 	};
 
 	plan_add(plan, &bench);
@@ -397,7 +377,7 @@ static void plan_files(struct plan *plan)
 static void stop(void)
 {
 	mounted_stop();
-	redis_stop();
+	redis_service.stop();
 }
 
 const struct work work_file = {

@@ -178,10 +178,9 @@ static int run(const struct bench_case *self, struct result *result)
 			 result);
 }
 
-static bool fits(const struct peer *peer, const struct bench_case *bench)
+static bool fits(const struct bench_case *bench)
 {
-	(void)bench;
-	return peer->queues;
+	return bench->peer->queues;
 }
 
 static void plan_rate(struct plan *plan)

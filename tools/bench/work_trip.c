@@ -143,9 +143,9 @@ static int run(const struct bench_case *self, struct result *result)
 /* --- the cases ------------------------------------------------------------------------ */
 
 /* One that copies touches all; of the floors, the ring does more than needed here. */
-static bool fits(const struct peer *peer, const struct bench_case *bench)
+static bool fits(const struct bench_case *bench)
 {
-	return (bench->touch == bench->size || peer->in_place) && peer != &peer_ring;
+	return (bench->touch == bench->size || bench->peer->in_place) && bench->peer != &peer_ring;
 }
 
 static void add(struct plan *plan, size_t size, size_t touch, enum place place)
