@@ -56,7 +56,7 @@ struct end {
 	uint32_t subscribes; /* a bit for each channel */
 	unsigned reader;     /* which of a channel's readers */
 	bool latest;         /* wants the newest message, not each */
-	size_t size;         /* of the message that is being written */
+	size_t size;         /* of the message that is written next; at first, what to expect */
 	char *out, *in;      /* buffers for a peer that copies */
 	struct state *state; /* from open to close, zeroed */
 };
@@ -91,8 +91,8 @@ struct peer {
 	void (*open)(struct end *end);
 	/* After all have opened: until messages can pass. */
 	void (*settle)(struct end *end);
-	/* Pay now for the memory of messages of this size. */
-	void (*reserve)(struct end *end, size_t size);
+	/* Pay now for the memory of messages of end->size. */
+	void (*reserve)(struct end *end);
 	/* Memory of end->size bytes for the next message. */
 	void *(*buffer)(struct end *end);
 	void (*send)(struct end *end);

@@ -30,13 +30,18 @@ static void name_of(const struct rig *rig, unsigned channel, char name[32])
 	snprintf(name, 32, "run%u.%u", rig->run, channel);
 }
 
+static unsigned depth_of(const struct rig *rig)
+{
+	return rig->peer == &peer_babus_deep ? DEFAULT_DEPTH : rig->depth;
+}
+
 static int prepare(struct rig *rig)
 {
 	struct babus_slot_options opts;
 	char name[32];
 
 	babus_slot_options_init(&opts);
-	opts.depth = rig->peer == &peer_babus_deep ? DEFAULT_DEPTH : rig->depth;
+	opts.depth = depth_of(rig);
 	if (opts.pins < 2 * rig->readers)
 		opts.pins = 2 * rig->readers;
 	opts.max_size = rig->size;
@@ -74,12 +79,11 @@ static void open_end(struct end *end)
 	}
 }
 
-/* What the slot keeps, what readers hold, and what is being filled. */
-static void reserve(struct end *end, size_t size)
+/* What the slot keeps, what readers pin, and what is being filled. */
+static void reserve(struct end *end)
 {
-	struct state *state = end->state;
-
-	int count = babus_slot_reserve(state->out, end->rig->depth + end->rig->readers + 1, size);
+	unsigned messages = depth_of(end->rig) + end->rig->readers + 1;
+	int count = babus_slot_reserve(end->state->out, messages, end->size);
 
 	bench_check(count < 0 ? count : 0, "reserve");
 }

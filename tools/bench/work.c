@@ -41,6 +41,9 @@ static void open_end(struct side *side)
 	const struct peer *peer = side->rig->peer;
 
 	peer_open(&side->end);
+	/* The first touch of memory is another question; the work `call` has it. */
+	if (peer->reserve && side->end.publishes >= 0)
+		peer->reserve(&side->end);
 	crew_meet(side->crew);
 	if (peer->settle)
 		peer->settle(&side->end);
@@ -64,7 +67,8 @@ static void member(struct crew *crew, unsigned who, void *arg)
 			    .end = {.rig = call->rig,
 				    .publishes = who ? -1 : 0,
 				    .subscribes = who ? 1 : 0,
-				    .reader = who ? who - 1 : 0}};
+				    .reader = who ? who - 1 : 0,
+				    .size = call->rig->size}};
 
 	if (team->set_end)
 		team->set_end(&side.end, who);

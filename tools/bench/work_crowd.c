@@ -248,8 +248,6 @@ static void read_burst(struct side *side, uint64_t last)
 
 static void publish_bursts(struct side *side)
 {
-	if (side->rig->peer->reserve)
-		side->rig->peer->reserve(&side->end, side->self->size);
 	while (side->number < side->self->count * BURST) {
 		send_burst(side);
 		crew_meet(side->crew); /* readers sleep here during the burst */

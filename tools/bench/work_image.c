@@ -211,16 +211,13 @@ static void set_end(struct end *end, unsigned who)
 	end->subscribes = consumer ? consumer->topics : 0;
 	end->reader = consumer ? who - TOPICS : 0;
 	end->latest = consumer && consumer->slow;
+	end->size = !consumer && topics[who].size ? topics[who].size : end->rig->size;
 }
 
 static void part(struct side *side)
 {
 	const struct consumer *consumer = consumer_of(side->who);
 
-	if (!consumer && side->rig->peer->reserve)
-		side->rig->peer->reserve(&side->end, size_of(side->self, side->who));
-	crew_meet(side->crew);
-	side->report->cpu = bench_cpu(); /* without the reserving */
 	if (side->who == 0) {
 		side->talk->start = bench_now() + WARM_UP_NS;
 		side->talk->end = side->talk->start + side->self->count;
