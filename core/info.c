@@ -1,49 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A slot's facts and counters, and who may use it. */
+/* A slot's facts and counters, and its clients. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cancel.h"
 #include "error.h"
-#include "files.h"
 #include "observer.h"
-#include "shm.h"
 #include "slot.h"
-
-int babus_slot_set_access(babus_slot *slot, mode_t mode, uid_t uid, gid_t gid)
-{
-	NO_CANCELLATION;
-	struct shm_access access = {mode, uid, gid};
-	struct stat st;
-	int slot_fd, pins_fd, error;
-
-	babus_fail_clear();
-	error = slot_check_now(slot);
-	if (!error && slot->observer)
-		error = observer_refuse(slot, "and cannot change its access");
-	if (!error && mode != (mode_t)-1 && mode & ~(mode_t)0777)
-		error = babus_fail(-EINVAL, "slot mode %#o: expected 0 to 0777", (unsigned)mode);
-	if (error)
-		return error;
-	slot_fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
-	if (slot_fd < 0)
-		return slot_fd;
-	pins_fd = slot_reopen(slot, SLOT_PINS_FILE, O_RDONLY, &st);
-	error = pins_fd < 0 ? pins_fd : shm_set_access(slot_fd, &access);
-	if (!error) {
-		if (mode != (mode_t)-1)
-			access.mode = files_pins_mode(access.mode);
-		error = shm_set_access(pins_fd, &access);
-	}
-	if (!error)
-		domain_changed(slot->domain);
-	if (pins_fd >= 0)
-		close(pins_fd);
-	close(slot_fd);
-	return error;
-}
 
 static uint32_t count_claims(const struct lease_table *table, uint64_t flags)
 {
@@ -100,7 +66,7 @@ static int fill_pins(babus_slot *slot, struct babus_slot_info *info)
 	if (fd < 0)
 		return fd;
 	close(fd);
-	fill_readers(&slot->pin_table, info);
+	fill_readers(&slot->leases[SLOT_PINS_FILE].table, info);
 	info->bytes_used += (uint64_t)st.st_blocks * 512;
 	return 0;
 }
@@ -187,7 +153,7 @@ int babus_slot_info(babus_slot *slot, struct babus_slot_info *result)
 		error = fill_files(slot, &info);
 	if (error)
 		return error;
-	info.publishers = count_claims(&slot->token_table, LEASE_OWN);
+	info.publishers = count_claims(&slot->leases[SLOT_FILE].table, LEASE_OWN);
 	info.created_ns = slot->header->head.created_ns;
 	memcpy(info.type, slot->type, sizeof(info.type));
 	memcpy(info.description, slot->header->description, BABUS_DESCRIPTION_MAX);
@@ -195,4 +161,122 @@ int babus_slot_info(babus_slot *slot, struct babus_slot_info *result)
 	if (!error)
 		*result = info;
 	return error;
+}
+
+/* --- clients ----------------------------------------------------------------------- */
+
+static uint32_t count_owned(const struct ring *ring, uint64_t incarnation)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < ring->g.buffers; i++)
+		count += state_get(&ring->states[i]) == word_state(STATE_OWNED, incarnation);
+	return count;
+}
+
+/* Of a table whose file is open as `fd`. */
+static int list_table(babus_slot *slot, const struct lease_table *table, bool publisher, int fd,
+		      int (*fn)(void *arg, const struct babus_client_info *info), void *arg)
+{
+	int result = 0;
+
+	for (uint32_t i = 0; i < table->count && !result; i++) {
+		const struct layout_lease *entry = &table->entries[i];
+		uint64_t incarnation = claim_get(&entry->claim);
+		struct babus_client_info info = {.publisher = publisher};
+		int alive;
+
+		if (!incarnation || (publisher && !(counter_get(&entry->pid) & LEASE_OWN)))
+			continue;
+		alive = lease_alive(fd, incarnation);
+		info.alive = alive > 0;
+		info.pid = (uint32_t)counter_get(&entry->pid);
+		info.held = publisher ? count_owned(&slot->ring, incarnation)
+				      : record_get(&entry->hold) != 0;
+		info.lost = lease_lost(entry, incarnation);
+		if (counter_get(&entry->prepared) == incarnation) {
+			info.cursor = counter_get(&entry->cursor);
+			info.received = counter_get(&entry->received);
+		}
+		info.incarnation = incarnation;
+		result = alive < 0 ? alive : fn(arg, &info);
+	}
+	return result;
+}
+
+static int list_publishers(babus_slot *slot,
+			   int (*fn)(void *arg, const struct babus_client_info *info), void *arg)
+{
+	struct stat st;
+	int fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+	int result;
+
+	if (fd < 0)
+		return fd;
+	result = list_table(slot, &slot->leases[SLOT_FILE].table, true, fd, fn, arg);
+	close(fd);
+	return result;
+}
+
+static int list_readers(babus_slot *slot,
+			int (*fn)(void *arg, const struct babus_client_info *info), void *arg)
+{
+	struct observer_pins pins;
+	struct stat st;
+	int fd, result;
+
+	if (slot->observer) {
+		result = observer_read_pins(slot, &pins);
+		if (result)
+			return result;
+		result = list_table(slot, &pins.table, false, pins.fd, fn, arg);
+		observer_free_pins(&pins);
+		return result;
+	}
+	fd = slot_reopen(slot, SLOT_PINS_FILE, O_RDONLY, &st);
+	if (fd < 0)
+		return fd;
+	result = list_table(slot, &slot->leases[SLOT_PINS_FILE].table, false, fd, fn, arg);
+	close(fd);
+	return result;
+}
+
+int babus_slot_clients(babus_slot *slot, int (*fn)(void *arg, const struct babus_client_info *info),
+		       void *arg)
+{
+	NO_CANCELLATION;
+	int result;
+
+	babus_fail_clear();
+	result = slot_check_now(slot);
+	if (!result)
+		result = list_publishers(slot, fn, arg);
+	if (!result)
+		result = list_readers(slot, fn, arg);
+	/* What fn called may have failed. */
+	if (!result)
+		babus_fail_clear();
+	return result;
+}
+
+int babus_slot_publisher_alive(babus_slot *slot, uint64_t publisher)
+{
+	NO_CANCELLATION;
+	struct stat st;
+	int fd, result;
+
+	babus_fail_clear();
+	result = slot_check_now(slot);
+	if (result)
+		return result;
+	/* A number that no publisher has drawn yet is none. */
+	if (publisher < 1 || publisher > CLAIM_INCARNATION_MAX ||
+	    publisher >= counter_get(slot->leases[SLOT_FILE].table.next_incarnation))
+		return babus_fail(-EINVAL, "publisher %" PRIu64 ": no such number", publisher);
+	fd = slot_reopen(slot, SLOT_FILE, O_RDONLY, &st);
+	if (fd < 0)
+		return fd;
+	result = lease_alive(fd, publisher);
+	close(fd);
+	return result;
 }

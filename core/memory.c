@@ -11,6 +11,7 @@
 #include "error.h"
 #include "far.h"
 #include "publish.h"
+#include "recover.h"
 #include "shm.h"
 
 /* --- one buffer ------------------------------------------------------------------ */
@@ -181,7 +182,7 @@ static int populate_unowned(babus_slot *slot, uint32_t buffer, uint64_t size)
 	int error;
 
 	if (state_kind(state) == STATE_OWNED ||
-	    !state_swap(place, state, word_state(STATE_OWNED, slot->publisher.incarnation)))
+	    !state_swap(place, state, word_state(STATE_OWNED, slot_publisher(slot))))
 		return 0;
 	error = memory_make(slot, buffer, size);
 	state_set(place, state);
@@ -266,7 +267,7 @@ static int reserve(struct reservation *r)
 	struct ring *ring = &r->slot->ring;
 	int error = prefault_tables(r->slot);
 
-	publish_bury_dead(r->slot);
+	recover_all_dead(r->slot);
 	if (!error)
 		error = ring_reclaim(ring);
 	if (!error)
@@ -327,7 +328,7 @@ static int trim_buffer(babus_slot *slot, uint32_t buffer)
 
 	if (state_kind(state) != STATE_HISTORY && state != STATE_FREE)
 		return 0;
-	if (!state_swap(place, state, word_state(STATE_OWNED, slot->publisher.incarnation)))
+	if (!state_swap(place, state, word_state(STATE_OWNED, slot_publisher(slot))))
 		return 0;
 	if (state_kind(state) == STATE_HISTORY)
 		keep = bytes_needed(ring, buffer, state_seq(state));

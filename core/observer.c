@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "error.h"
 #include "shm.h"
 
 enum {
@@ -32,12 +31,12 @@ int observer_make_pins(babus_slot *slot)
 int observer_register(babus_slot *slot)
 {
 	struct lease_client client = {.incarnation = 1, .pid = slot->pid};
-	int error = lease_take(&slot->pin_table, &client, &client.own);
+	int error = lease_take(&slot->leases[SLOT_PINS_FILE].table, &client, &client.own);
 
 	if (error)
 		return error;
 	counter_put(&slot->pins[client.own].pid, client.pid | LEASE_OWN);
-	slot->reader = client;
+	slot->leases[SLOT_PINS_FILE].client = client;
 	return 0;
 }
 
@@ -87,10 +86,4 @@ void observer_free_pins(struct observer_pins *pins)
 {
 	free(pins->table.entries);
 	close(pins->fd);
-}
-
-int observer_refuse(const babus_slot *slot, const char *what)
-{
-	return babus_fail(-EACCES, "slot '%s': it was opened with BABUS_OBSERVE, %s", slot->name,
-			  what);
 }

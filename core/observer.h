@@ -26,7 +26,4 @@ struct observer_pins {
 int observer_read_pins(babus_slot *slot, struct observer_pins *pins);
 void observer_free_pins(struct observer_pins *pins);
 
-/* For what an observer must not do. */
-int observer_refuse(const babus_slot *slot, const char *what);
-
 #endif

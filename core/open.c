@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening and closing a slot, and asking about it. Attaching trusts nothing in
+ * Opening and closing a slot. Attaching trusts nothing in
  * the files: headers are read with pread() and checked against the files' real
  * sizes before anything is mapped.
  */
-#include "slot.h"
+#include "open.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cancel.h"
+#include "clients.h"
 #include "clock.h"
 #include "error.h"
 #include "far.h"
@@ -57,54 +58,7 @@ static int check_options(const struct babus_slot_options *opts)
 	    opts->reserved, sizeof(opts->reserved) / sizeof(*opts->reserved), "slot options");
 }
 
-int slot_check_now(const babus_slot *slot)
-{
-	int error = slot_check(slot);
-
-	return error ? error : domain_check_files(slot->domain);
-}
-
-int slot_refuse_view(const babus_slot *slot)
-{
-	return observer_refuse(slot, "and cannot pin a message: copy it");
-}
-
 /* --- files -------------------------------------------------------------------- */
-
-static int is_gone(const babus_slot *slot)
-{
-	return babus_fail(-ENODEV, "slot '%s': its files are no longer there", slot->name);
-}
-
-int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *st)
-{
-	char name[NAME_MAX + 1];
-	int fd;
-
-	name_file(name, file == SLOT_FILE ? NAME_SLOT : NAME_PINS, slot->name, slot->instance);
-	fd = shm_open_file(slot->domain->dirfd, name, flags, st);
-	if (fd == -ENOENT)
-		return is_gone(slot);
-	if (fd == -EACCES)
-		return babus_fail(fd, "%s/%s: %s permission is needed", slot->domain->path, name,
-				  flags & O_RDWR ? "read and write" : "read");
-	if (fd < 0)
-		return fd;
-	if (st->st_dev != (file == SLOT_FILE ? slot->device : slot->pins_device) ||
-	    st->st_ino != (file == SLOT_FILE ? slot->inode : slot->pins_inode)) {
-		close(fd);
-		return is_gone(slot);
-	}
-	return fd;
-}
-
-static int check_owner(const babus_slot *slot, const struct stat *st, const char *file)
-{
-	if (domain_trusts(slot->domain, st->st_uid))
-		return 0;
-	return babus_fail(-EPERM, "%s: belongs to user %u, who is not trusted", file,
-			  (unsigned)st->st_uid);
-}
 
 static int map_slot(babus_slot *slot, const char *file)
 {
@@ -121,7 +75,7 @@ static int map_slot(babus_slot *slot, const char *file)
 	error = layout_check_slot(&header, (uint64_t)st.st_size, &slot->ring.g, slot->name);
 	if (error)
 		goto close;
-	error = check_owner(slot, &st, file);
+	error = slot_check_owner(slot, &st, file);
 	if (error)
 		goto close;
 	error = shm_map(fd, slot->ring.g.near_size, slot->publishes, (void **)&slot->header);
@@ -133,30 +87,6 @@ static int map_slot(babus_slot *slot, const char *file)
 	slot->inode = st.st_ino;
 	memcpy(slot->type, header.type, BABUS_TYPE_MAX);
 close:
-	close(fd);
-	return error;
-}
-
-int slot_open_pins(babus_slot *slot, int flags, struct layout_pins *header, struct stat *st)
-{
-	char file[NAME_MAX + 1];
-	int fd, error;
-
-	name_file(file, NAME_PINS, slot->name, slot->instance);
-	fd = shm_open_file(slot->domain->dirfd, file, flags, st);
-	/* They go after the mark is set, and come before the slot does. */
-	if (fd == -ENOENT && !flag_get(&slot->header->removed))
-		return babus_fail(-EPROTO, "slot '%s': its file %s is missing", slot->name, file);
-	if (fd < 0)
-		return fd == -ENOENT ? -ENODEV : fd;
-	error = shm_read_start(fd, file, header, sizeof(*header));
-	if (!error)
-		error = layout_check_pins(header, (uint64_t)st->st_size, slot->instance,
-					  &slot->ring.g, file);
-	if (!error)
-		error = check_owner(slot, st, file);
-	if (!error)
-		return fd;
 	close(fd);
 	return error;
 }
@@ -185,14 +115,14 @@ static void set_tables(babus_slot *slot)
 	uint8_t *base = (uint8_t *)header;
 
 	slot->pins = (struct layout_lease *)((uint8_t *)pins + LAYOUT_PAGE);
-	slot->pin_table = (struct lease_table){
+	slot->leases[SLOT_PINS_FILE].table = (struct lease_table){
 	    .entries = slot->pins,
 	    .count = slot->observer ? pins->pins : slot->ring.g.pins,
 	    .next_incarnation = &pins->next_incarnation,
 	    .extent = &pins->extent,
 	    .lost = &pins->lost,
 	};
-	slot->token_table = (struct lease_table){
+	slot->leases[SLOT_FILE].table = (struct lease_table){
 	    .entries = (struct layout_lease *)(base + slot->ring.g.tokens),
 	    .count = slot->ring.g.loans,
 	    .next_incarnation = &header->next_incarnation,
@@ -230,6 +160,8 @@ static int attach(babus_slot *slot)
 
 static void destroy(babus_slot *slot)
 {
+	struct slot_leases *tokens = &slot->leases[SLOT_FILE];
+	struct slot_leases *pins = &slot->leases[SLOT_PINS_FILE];
 	struct error_kept detail;
 
 	error_keep(&detail);
@@ -238,13 +170,13 @@ static void destroy(babus_slot *slot)
 		uint64_t kept = local_get(&slot->view_pin);
 
 		if (kept)
-			slot_drop_pin(slot, (uint32_t)kept - 1);
-		lease_unregister(&slot->pin_table, &slot->reader);
+			clients_return(slot, SLOT_PINS_FILE, (uint32_t)kept - 1);
+		lease_unregister(&pins->table, &pins->client);
 		/* Loans the caller forgot. */
-		if (slot->publisher.incarnation)
+		if (tokens->client.incarnation)
 			ring_bury_owners(&slot->ring,
-					 &(struct lease_set){&slot->publisher.incarnation, 1});
-		lease_unregister(&slot->token_table, &slot->publisher);
+					 &(struct lease_set){&tokens->client.incarnation, 1});
+		lease_unregister(&tokens->table, &tokens->client);
 	}
 	guard_remove(slot->slot_guard);
 	guard_remove(slot->pins_guard);
@@ -344,13 +276,16 @@ static int open_handle(babus_domain *domain, const char *name, enum purpose purp
 	slot->publishes = purpose >= TO_MAINTAIN;
 	local_put(&slot->look_ns, clock_boottime() + SLOT_LOOK_NS);
 	slot->observer = purpose == TO_OBSERVE;
+	/* Until it registers the handle has no entries of its own. */
+	local_take(&slot->leases[SLOT_FILE].own_lent);
+	local_take(&slot->leases[SLOT_PINS_FILE].own_lent);
 	slot->name = strdup(name);
 	if (slot->name)
 		error = attach(slot);
 	if (!error && request)
 		error = check_fits(slot, request);
 	if (!error && purpose == TO_PUBLISH)
-		error = slot_register_publisher(slot);
+		error = clients_register(slot, SLOT_FILE);
 	/* If that is not for us, there is no slot all the same. */
 	if (error == -ENODEV && slot->header && flag_get(&slot->header->removed) &&
 	    !slot->observer && retire(slot))
@@ -372,7 +307,7 @@ static int open_existing(babus_domain *domain, const char *name, const struct re
 	return open_handle(domain, name, purpose, request, slot);
 }
 
-int slot_open_maintenance(babus_domain *domain, const char *name, babus_slot **slot)
+int open_to_maintain(babus_domain *domain, const char *name, babus_slot **slot)
 {
 	int error = open_handle(domain, name, TO_MAINTAIN, NULL, slot);
 
@@ -473,14 +408,4 @@ int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 	if (!error)
 		error = prepare(&request);
 	return error ? error : try_to_open(domain, name, &request, result);
-}
-
-const char *babus_slot_name(const babus_slot *slot)
-{
-	return slot->name;
-}
-
-babus_domain *babus_slot_domain(const babus_slot *slot)
-{
-	return slot->domain;
 }

@@ -10,36 +10,14 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "clients.h"
 #include "clock.h"
 #include "error.h"
 #include "files.h"
 #include "memory.h"
 #include "name.h"
+#include "recover.h"
 #include "shm.h"
-
-/* --- tokens -------------------------------------------------------------------- */
-
-static int take_token(babus_slot *slot, uint32_t *token)
-{
-	int error;
-
-	if (local_take(&slot->token_busy)) {
-		*token = slot->publisher.own;
-		return 0;
-	}
-	error = lease_take(&slot->token_table, &slot->publisher, token);
-	if (error == -ENOBUFS && slot_recover(slot, SLOT_FILE, true, NULL) >= 0)
-		error = lease_take(&slot->token_table, &slot->publisher, token);
-	return error == -ENOBUFS ? slot_full(slot, SLOT_FILE) : error;
-}
-
-static void give_token(babus_slot *slot, uint32_t token)
-{
-	if (token == slot->publisher.own)
-		local_give(&slot->token_busy);
-	else
-		lease_give(&slot->token_table, &slot->publisher, token);
-}
 
 static int too_large(const babus_slot *slot, uint64_t size)
 {
@@ -63,34 +41,26 @@ int publish_begin(babus_slot *slot, uint64_t size, uint32_t *token)
 {
 	int error = check_publish(slot, size);
 
-	return error ? error : take_token(slot, token);
+	return error ? error : clients_lease(slot, SLOT_FILE, token);
 }
 
 void publish_end(babus_slot *slot, uint32_t token)
 {
-	give_token(slot, token);
+	clients_return(slot, SLOT_FILE, token);
 }
 
 /* --- loans ---------------------------------------------------------------------- */
 
-int publish_bury_dead(babus_slot *slot)
-{
-	int readers = slot_recover(slot, SLOT_PINS_FILE, true, NULL);
-	int publishers = slot_recover(slot, SLOT_FILE, true, NULL);
-
-	return (readers > 0 ? readers : 0) + (publishers > 0 ? publishers : 0);
-}
-
 static int take_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
 {
 	struct ring *ring = &slot->ring;
-	uint64_t owner = slot->publisher.incarnation;
+	uint64_t owner = slot_publisher(slot);
 
 	if (!ring_take(ring, owner, size, false, buffer))
 		return 0;
 	/* All warm buffers are in use. Before cold memory is touched: is it the dead that
 	   hold them? Happens once for each buffer more. */
-	if (publish_bury_dead(slot) && !ring_take(ring, owner, size, false, buffer))
+	if (recover_all_dead(slot) && !ring_take(ring, owner, size, false, buffer))
 		return 0;
 	return ring_take(ring, owner, size, true, buffer);
 }
@@ -120,10 +90,10 @@ static int get_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
 		return error;
 	/* The dead may hold buffers that have memory, or have left files behind; and there
 	   may be buffers with memory that we never used. */
-	publish_bury_dead(slot);
+	recover_all_dead(slot);
 	make_room(slot);
 	babus_fail_clear();
-	error = ring_take(ring, slot->publisher.incarnation, size, true, buffer);
+	error = ring_take(ring, slot_publisher(slot), size, true, buffer);
 	if (error)
 		return error;
 	error = memory_ensure(slot, *buffer, size);
@@ -140,14 +110,14 @@ static int borrow(babus_slot *slot, uint64_t size, uint32_t *token, uint32_t *bu
 		return error;
 	error = get_buffer(slot, size, buffer);
 	if (error)
-		give_token(slot, *token);
+		clients_return(slot, SLOT_FILE, *token);
 	return error;
 }
 
 static void give_back(babus_slot *slot, uint32_t token, uint32_t buffer)
 {
 	ring_discard(&slot->ring, buffer);
-	give_token(slot, token);
+	clients_return(slot, SLOT_FILE, token);
 }
 
 static int check_stamp(const struct babus_stamp *stamp)
@@ -218,7 +188,7 @@ static int commit(babus_slot *slot, uint32_t token, uint32_t buffer, uint64_t si
 	struct ring_label label = {
 	    .size = size,
 	    .time_ns = clock_boottime(),
-	    .publisher = slot->publisher.incarnation,
+	    .publisher = slot_publisher(slot),
 	    .pid = slot->pid,
 	};
 	uint64_t published;
@@ -243,7 +213,7 @@ static int commit(babus_slot *slot, uint32_t token, uint32_t buffer, uint64_t si
 	if (error)
 		return error;
 	wait_notify(slot->domain_map, slot->place);
-	give_token(slot, token);
+	clients_return(slot, SLOT_FILE, token);
 	if (seq)
 		*seq = published;
 	return 0;

@@ -9,7 +9,4 @@
 int publish_begin(babus_slot *slot, uint64_t size, uint32_t *token);
 void publish_end(babus_slot *slot, uint32_t token);
 
-/* Take back what the dead hold, pinned or owned. How many of them there were. */
-int publish_bury_dead(babus_slot *slot);
-
 #endif

@@ -9,7 +9,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "clients.h"
 #include "error.h"
+#include "view.h"
 
 babus_slot *babus_reader_slot(const babus_reader *reader)
 {
@@ -69,7 +71,8 @@ int babus_reader_seek(babus_reader *reader, enum babus_start start, uint64_t n)
 /* Tell others whether the entry is a reader's now. */
 static void set_flag(babus_reader *reader, bool on)
 {
-	uint64_t own = reader->pin == reader->slot->reader.own ? LEASE_OWN : 0;
+	uint64_t own = reader->pin == reader->slot->leases[SLOT_PINS_FILE].client.own ? LEASE_OWN
+										      : 0;
 
 	counter_put(&reader->entry->pid, reader->slot->pid | own | (on ? LEASE_READER : 0));
 }
@@ -86,7 +89,7 @@ int babus_reader_open(babus_slot *slot, enum babus_start start, uint64_t n, babu
 	if (!reader)
 		return -ENOMEM;
 	reader->slot = slot;
-	error = slot_keep_pin(slot, &reader->pin);
+	error = clients_lease(slot, SLOT_PINS_FILE, &reader->pin);
 	if (error)
 		goto free_reader;
 	reader->entry = &slot->pins[reader->pin];
@@ -99,7 +102,7 @@ int babus_reader_open(babus_slot *slot, enum babus_start start, uint64_t n, babu
 	*result = reader;
 	return 0;
 drop_pin:
-	slot_drop_pin(slot, reader->pin);
+	clients_return(slot, SLOT_PINS_FILE, reader->pin);
 free_reader:
 	free(reader);
 	return error;
@@ -114,7 +117,7 @@ void babus_reader_close(babus_reader *reader)
 		/* No reader's entry any more, so that nobody adds its losses up as well. */
 		set_flag(reader, false);
 		counter_add(&reader->slot->pins_header->lost, reader->lost);
-		slot_drop_pin(reader->slot, reader->pin);
+		clients_return(reader->slot, SLOT_PINS_FILE, reader->pin);
 	}
 	free(reader);
 }
@@ -130,7 +133,7 @@ static int view(babus_reader *reader, enum babus_which which, struct babus_messa
 		error = slot_check_view(reader->slot);
 	if (error)
 		return error;
-	return slot_view(reader->slot, reader->pin, which, local_get(&reader->cursor), message);
+	return view_in_place(reader->slot, reader->pin, which, local_get(&reader->cursor), message);
 }
 
 static void delivered(babus_reader *reader, uint64_t seq, uint64_t lost)
@@ -159,7 +162,7 @@ int babus_reader_next_copy(babus_reader *reader, void *buffer, size_t capacity,
 
 	babus_fail_clear();
 	if (!error)
-		error = slot_copy(reader->slot, reader->pin, BABUS_AFTER,
+		error = view_copy(reader->slot, reader->pin, BABUS_AFTER,
 				  local_get(&reader->cursor), buffer, capacity, message);
 	if (!error)
 		delivered(reader, message->seq, message->lost);

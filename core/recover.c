@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Finding and taking back what the dead left behind, in a slot and in a whole domain. */
-#include <errno.h>
+#include "recover.h"
+
 #include <fcntl.h>
-#include <inttypes.h>
 #include <unistd.h>
 
 #include "cancel.h"
 #include "error.h"
-#include "files.h"
-#include "shm.h"
-#include "slot.h"
 
 struct burial {
 	struct ring *ring;
@@ -23,7 +19,7 @@ static void bury_publishers(void *arg, const struct lease_set *dead)
 	burial->buffers += ring_bury_owners(burial->ring, dead);
 }
 
-int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *buffers)
+int recover_dead(babus_slot *slot, enum slot_file file, bool repair, uint32_t *buffers)
 {
 	NO_CANCELLATION;
 	struct burial burial = {.ring = &slot->ring};
@@ -42,9 +38,9 @@ int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *b
 		goto restore;
 	}
 	if (file == SLOT_PINS_FILE)
-		dead = lease_recover(&slot->pin_table, fd, repair, NULL, NULL);
+		dead = lease_recover(&slot->leases[file].table, fd, repair, NULL, NULL);
 	else
-		dead = lease_recover(&slot->token_table, fd, repair && slot->publishes,
+		dead = lease_recover(&slot->leases[file].table, fd, repair && slot->publishes,
 				     bury_publishers, &burial);
 	close(fd);
 	if (buffers)
@@ -54,72 +50,10 @@ restore:
 	return dead;
 }
 
-/* --- a whole domain --------------------------------------------------------------- */
-
-struct pass {
-	babus_domain *domain;
-	struct babus_report report;
-	bool repair;
-	struct error_kept damage; /* the first of all */
-};
-
-static int recover_slot(void *arg, const char *name)
+int recover_all_dead(babus_slot *slot)
 {
-	struct pass *pass = arg;
-	struct babus_report *report = &pass->report;
-	babus_slot *slot;
-	int dead, error;
+	int readers = recover_dead(slot, SLOT_PINS_FILE, true, NULL);
+	int publishers = recover_dead(slot, SLOT_FILE, true, NULL);
 
-	babus_fail_clear();
-	error = slot_open_maintenance(pass->domain, name, &slot);
-	if (error == -ENOENT || error == -ENODEV)
-		return 0;
-	report->slots++;
-	if (error) {
-		report->damaged++;
-		if (pass->damage.has_detail)
-			return 0;
-		babus_fail(error, "slot '%s': %s", name,
-			   *babus_error_detail() ? babus_error_detail() : babus_strerror(error));
-		error_keep(&pass->damage);
-		return 0;
-	}
-	dead = slot_recover(slot, SLOT_FILE, pass->repair, &report->buffers);
-	report->dead_publishers += dead > 0 ? (uint32_t)dead : 0;
-	dead = slot_recover(slot, SLOT_PINS_FILE, pass->repair, NULL);
-	report->dead_readers += dead > 0 ? (uint32_t)dead : 0;
-	babus_slot_close(slot);
-	return 0;
-}
-
-/* Files first: a slot may get its name back, and is looked after then as the others. */
-static int recover_all(struct pass *pass)
-{
-	struct babus_report *report = &pass->report;
-	int error;
-
-	error = files_recover(pass->domain, pass->repair, &report->leftovers, &report->foreign);
-	if (error)
-		return error;
-	error_keep(&pass->damage);
-	return babus_domain_list(pass->domain, recover_slot, pass);
-}
-
-int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *report)
-{
-	NO_CANCELLATION;
-	struct pass pass = {.domain = domain, .repair = repair != 0};
-	int error;
-
-	babus_fail_clear();
-	error = domain_check_now(domain);
-	if (!error)
-		error = domain_check_writes(domain);
-	if (!error)
-		error = recover_all(&pass);
-	if (error)
-		return error;
-	error_restore(&pass.damage);
-	*report = pass.report;
-	return 0;
+	return (readers > 0 ? readers : 0) + (publishers > 0 ? publishers : 0);
 }

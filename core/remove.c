@@ -8,7 +8,6 @@
 #include "cancel.h"
 #include "error.h"
 #include "files.h"
-#include "observer.h"
 #include "shm.h"
 #include "slot.h"
 
@@ -48,7 +47,7 @@ int babus_slot_remove(babus_slot *slot)
 	babus_fail_clear();
 	error = slot_check_now(slot);
 	if (!error && slot->observer)
-		error = observer_refuse(slot, "and cannot remove it");
+		error = slot_refuse_observer(slot, "and cannot remove it");
 	if (!error)
 		error = files_remove(slot->domain, slot->name, &own);
 	return error == -ENOENT ? -ENODEV : error;

@@ -21,6 +21,19 @@
 #include "ring.h"
 #include "wait.h"
 
+enum slot_file {
+	SLOT_FILE,
+	SLOT_PINS_FILE
+};
+
+/* What a handle has of the leases in one file: loan tokens, or pins. See clients.h. */
+struct slot_leases {
+	struct lease_table table;   /* constant once open */
+	shared64 registered;        /* 1: the handle is a client of the table */
+	struct lease_client client; /* constant from then on */
+	_Atomic bool own_lent;      /* the client's own entry is in use; true without one */
+};
+
 struct babus_slot {
 	struct ring ring;
 
@@ -31,7 +44,6 @@ struct babus_slot {
 	struct layout_pins *pins_header;
 	struct layout_lease *pins;
 	struct guard *slot_guard, *pins_guard, *far_guard;
-	struct lease_table token_table, pin_table;
 	uint64_t generation;
 	uint64_t instance;
 	struct layout_place place; /* where its waiters look for news */
@@ -44,25 +56,22 @@ struct babus_slot {
 	char *name;
 	char type[BABUS_TYPE_MAX + 1];
 
-	struct lease_client publisher; /* constant once open */
-	_Atomic bool token_busy;       /* the publisher's own token */
-	shared64 look_ns;              /* when a publish looks for the files again */
-	shared64 deleted_ns; /* when its file was first found to be gone; 0: it is there */
-	shared64 room_ns;    /* when to look again for what fills the tmpfs */
+	struct slot_leases leases[2]; /* by enum slot_file */
+	shared64 look_ns;             /* when a publish looks for the files again */
+	shared64 deleted_ns;          /* when its file was first found to be gone; 0: it is there */
+	shared64 room_ns;             /* when to look again for what fills the tmpfs */
 
-	shared64 reads;             /* 1: registered as a reading client */
-	struct lease_client reader; /* constant from then on */
-	_Atomic bool own_pin_lent;  /* the reading client's own pin */
-	shared64 view_pin;          /* index + 1 of the pin kept for views; 0: none yet */
-};
-
-enum slot_file {
-	SLOT_FILE,
-	SLOT_PINS_FILE
+	shared64 view_pin; /* index + 1 of the pin kept for views; 0: none yet */
 };
 
 /* How often a publisher looks whether the domain and the slot are still there. */
 #define SLOT_LOOK_NS UINT64_C(1000000000)
+
+/* The handle's incarnation as a publisher. */
+static inline uint64_t slot_publisher(const struct babus_slot *slot)
+{
+	return slot->leases[SLOT_FILE].client.incarnation;
+}
 
 /* Whether one of the files was truncated under its mapping. */
 static inline bool slot_was_cut(const struct babus_slot *slot)
@@ -88,6 +97,9 @@ static inline int slot_check(const struct babus_slot *slot)
 /* The same, and whether the domain's files are still there, which costs a system call. */
 int slot_check_now(const babus_slot *slot);
 
+/* For what an observer must not do: -EACCES, with the text. */
+int slot_refuse_observer(const babus_slot *slot, const char *what);
+
 /* Whether messages can be pinned: 0, or -EACCES of an observer. */
 int slot_refuse_view(const babus_slot *slot);
 static inline int slot_check_view(const babus_slot *slot)
@@ -96,45 +108,18 @@ static inline int slot_check_view(const babus_slot *slot)
 }
 
 /*
- * Open a slot that exists for looking after it: it is written to if that is
- * allowed, but no publisher registers.
- */
-int slot_open_maintenance(babus_domain *domain, const char *name, babus_slot **slot);
-
-/*
  * Open the slot's own file again, for a lock, a probe or a stat. Returns the
  * descriptor. -ENODEV: it is no longer there under this name.
  */
 int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *st);
+
+/* Whether a file of this owner is to be trusted: 0, or -EPERM. */
+int slot_check_owner(const babus_slot *slot, const struct stat *st, const char *file);
 
 /*
  * Open the slot's pins file and read its header, checked. Returns the descriptor.
  * -ENODEV: the slot was removed.
  */
 int slot_open_pins(babus_slot *slot, int flags, struct layout_pins *header, struct stat *st);
-
-/* Take back what dead publishers, or readers, hold. Number of them, or errno. */
-int slot_recover(babus_slot *slot, enum slot_file file, bool repair, uint32_t *buffers);
-
-/* Register the handle as a publisher. -ENOBUFS, with the text. */
-int slot_register_publisher(babus_slot *slot);
-
-/* All of the slot's loans (SLOT_FILE), or pins, are in use: -ENOBUFS, with the text. */
-int slot_full(const babus_slot *slot, enum slot_file file);
-
-/*
- * A pin of this handle to keep: its own one if nobody has that, else a further
- * one. -ENOBUFS.
- */
-int slot_keep_pin(babus_slot *slot, uint32_t *pin);
-void slot_drop_pin(babus_slot *slot, uint32_t pin);
-
-/* Pin a message: through `pin` if that is idle, else through a further one. */
-int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
-	      struct babus_message *message);
-
-/* The same, copied to the caller's memory, whole whatever others do to the pin. */
-int slot_copy(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n, void *buffer,
-	      size_t capacity, struct babus_message *message);
 
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading by number: pinned views and copies. */
+#include "view.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
+#include "clients.h"
 #include "error.h"
 #include "far.h"
 
@@ -28,13 +31,13 @@ static int view_extra(babus_slot *slot, enum babus_which which, uint64_t n,
 		      struct babus_message *message)
 {
 	uint32_t pin;
-	int error = slot_keep_pin(slot, &pin);
+	int error = clients_lease(slot, SLOT_PINS_FILE, &pin);
 
 	if (error)
 		return error;
 	error = pin_message(slot, pin, which, n, message);
 	if (error)
-		slot_drop_pin(slot, pin);
+		clients_return(slot, SLOT_PINS_FILE, pin);
 	else
 		message->pin = pin | PIN_EXTRA;
 	/* A fresh pin in use: somebody scribbles over them. */
@@ -65,8 +68,8 @@ static int cut_off(struct babus_message *message, int error)
 	return -EIO;
 }
 
-int slot_view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
-	      struct babus_message *message)
+int view_in_place(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
+		  struct babus_message *message)
 {
 	int error = view(slot, pin, which, n, message);
 
@@ -83,11 +86,11 @@ static int view_pin(babus_slot *slot, uint32_t *pin)
 	int error;
 
 	if (!kept) {
-		error = slot_keep_pin(slot, pin);
+		error = clients_lease(slot, SLOT_PINS_FILE, pin);
 		if (error)
 			return error;
 		if (!local_swap(&slot->view_pin, 0, (uint64_t)*pin + 1))
-			slot_drop_pin(slot, *pin);
+			clients_return(slot, SLOT_PINS_FILE, *pin);
 		kept = local_get(&slot->view_pin);
 	}
 	*pin = (uint32_t)kept - 1;
@@ -105,7 +108,7 @@ int babus_slot_view(babus_slot *slot, enum babus_which which, uint64_t n,
 		error = slot_check_view(slot);
 	if (!error)
 		error = view_pin(slot, &pin);
-	return error ? error : slot_view(slot, pin, which, n, message);
+	return error ? error : view_in_place(slot, pin, which, n, message);
 }
 
 void babus_message_release(struct babus_message *message)
@@ -116,7 +119,7 @@ void babus_message_release(struct babus_message *message)
 	if (!slot || !fork_is_ours(slot->generation))
 		return;
 	if (message->pin & PIN_EXTRA)
-		slot_drop_pin(slot, message->pin & ~PIN_EXTRA);
+		clients_return(slot, SLOT_PINS_FILE, message->pin & ~PIN_EXTRA);
 	else
 		pin_clear(&slot->pins[message->pin].hold);
 }
@@ -155,7 +158,7 @@ static int too_small(const babus_slot *slot, const struct babus_message *view, s
 			  slot->name, view->seq, view->size, capacity);
 }
 
-int slot_copy(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n, void *buffer,
+int view_copy(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n, void *buffer,
 	      size_t capacity, struct babus_message *message)
 {
 	enum {
@@ -187,5 +190,5 @@ int babus_slot_copy(babus_slot *slot, enum babus_which which, uint64_t n, void *
 	babus_fail_clear();
 	if (!error)
 		error = view_pin(slot, &pin);
-	return error ? error : slot_copy(slot, pin, which, n, buffer, capacity, message);
+	return error ? error : view_copy(slot, pin, which, n, buffer, capacity, message);
 }

@@ -358,7 +358,7 @@ static void claims_of_impossible_clients_are_recovered(void **state)
 		claim_swap(&slot->pins[i].claim, 0, claims[i]);
 		counter_put(&slot->pins[i].pid, LEASE_READER);
 	}
-	claim_swap(&slot->token_table.entries[3].claim, 0, UINT64_MAX);
+	claim_swap(&slot->leases[SLOT_FILE].table.entries[3].claim, 0, UINT64_MAX);
 	assert_int_equal(babus_slot_clients(slot, count_client, &dead), 0);
 	assert_int_equal(dead, 5);
 	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
@@ -414,7 +414,7 @@ static void dead_clients_in_all_entries_are_recovered_soon(void **state)
 	for (uint32_t i = 0; i < slot->ring.g.pins; i++)
 		claim_swap(&slot->pins[i].claim, 0, 1000000 - i);
 	for (uint32_t i = 0; i < slot->ring.g.loans; i++)
-		claim_swap(&slot->token_table.entries[i].claim, 0, 1000000 - i);
+		claim_swap(&slot->leases[SLOT_FILE].table.entries[i].claim, 0, 1000000 - i);
 	for (uint32_t i = 0; i < slot->ring.g.buffers; i++)
 		state_set(&slot->ring.states[i], word_state(STATE_OWNED, 1000000 - 1 - i % 15000));
 	/* The hint points nowhere. */

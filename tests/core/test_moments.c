@@ -74,7 +74,7 @@ static void look_at_memory(void)
 
 static unsigned count_tokens(uint64_t incarnation)
 {
-	const struct lease_table *table = &others->token_table;
+	const struct lease_table *table = &others->leases[SLOT_FILE].table;
 	unsigned count = 0;
 
 	for (uint32_t i = 0; i < table->count; i++)
@@ -154,7 +154,7 @@ static void recovery_takes_buffers_of_the_dead_before_their_tokens(void **state)
 
 	(void)state;
 	open_both();
-	table = &others->token_table;
+	table = &others->leases[SLOT_FILE].table;
 	assert_true(claim_swap(&table->entries[table->count - 1].claim, 0, DEAD));
 	assert_int_equal(ring_take(&others->ring, DEAD, SIZE, true, &buffer), 0);
 	look_by(look_at_tokens);
@@ -247,7 +247,7 @@ static bool lives(enum slot_file file, uint64_t incarnation)
 
 static void look_at_claims(void)
 {
-	const struct lease_table *tables[] = {&others->token_table, &others->pin_table};
+	const struct lease_table *tables[] = {&others->leases[SLOT_FILE].table, &others->leases[SLOT_PINS_FILE].table};
 
 	for (uint32_t n = 0; n < 2; n++) {
 		for (uint32_t i = 0; i < tables[n]->count; i++) {
@@ -283,10 +283,10 @@ static void a_number_of_a_client_is_never_used_again(void **state)
 	(void)state;
 	open_both();
 	for (int i = 0; i < 20; i++) {
-		last = mine->publisher.incarnation;
+		last = slot_publisher(mine);
 		babus_slot_close(mine);
 		mine = open_slot("s", BABUS_PUBLISH);
-		assert_true(mine->publisher.incarnation > last);
+		assert_true(slot_publisher(mine) > last);
 	}
 	babus_slot_close(mine);
 	babus_slot_close(others);
@@ -301,7 +301,7 @@ static void a_read_lock_feigns_no_life(void **state)
 
 	(void)state;
 	open_both();
-	dead = mine->publisher.incarnation;
+	dead = slot_publisher(mine);
 	assert_true(lives(SLOT_FILE, dead));
 	babus_slot_close(mine);
 	fd = open(domain_file("s.slot"), O_RDONLY);
@@ -353,7 +353,7 @@ static void two_loans_never_share_a_token(void **state)
 static void look_at_their_loan(void)
 {
 	EXPECT_EQUAL(state_get(&others->ring.states[their_loan.buffer]),
-		     word_state(STATE_OWNED, others->publisher.incarnation));
+		     word_state(STATE_OWNED, slot_publisher(others)));
 }
 
 static void buffers_of_others_stay_theirs(void **state)

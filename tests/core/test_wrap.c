@@ -217,8 +217,8 @@ static void live_under_the_last_numbers(void *arg)
 	(void)arg;
 	EXPECT_EQUAL(babus_slot_view(slot, BABUS_LATEST, 0, &message), 0);
 	EXPECT_EQUAL(babus_slot_loan(slot, 1, &loan), 0);
-	EXPECT(slot->publisher.incarnation == CLAIM_INCARNATION_MAX);
-	EXPECT(slot->reader.incarnation == CLAIM_INCARNATION_MAX);
+	EXPECT(slot_publisher(slot) == CLAIM_INCARNATION_MAX);
+	EXPECT(slot->leases[SLOT_PINS_FILE].client.incarnation == CLAIM_INCARNATION_MAX);
 	gate_post(gate, 1);
 	pause();
 }

@@ -125,7 +125,7 @@ static shared64 *choose_word(const struct bench *bench, struct input *input)
 		return choose_record_field(&ring->records[i % ring->g.buffers], which / 16);
 	case 7:
 	case 8:
-		return choose_lease_field(&slot->token_table.entries[i % ring->g.loans],
+		return choose_lease_field(&slot->leases[SLOT_FILE].table.entries[i % ring->g.loans],
 					  which / 16);
 	case 9:
 	case 10:

@@ -33,7 +33,7 @@ void accounts_take(babus_slot *slot, struct accounts *accounts)
 			accounts->stale++;
 	}
 	for (uint32_t i = 0; i < ring->g.loans; i++)
-		accounts->tokens += claim_get(&slot->token_table.entries[i].claim) != 0;
+		accounts->tokens += claim_get(&slot->leases[SLOT_FILE].table.entries[i].claim) != 0;
 	for (uint32_t i = 0; i < ring->g.pins; i++) {
 		bool claimed = claim_get(&slot->pins[i].claim) != 0;
 
