@@ -7,9 +7,8 @@
 
 #include <babus/babus.h>
 
+#include "domain_create.h"
 #include "layout.h"
-
-#define DOMAIN_FILE "domain" /* in the directory */
 
 struct babus_domain {
 	/* constant once open */
