@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "clients.h"
 #include "clock.h"
 #include "error.h"
@@ -56,13 +57,13 @@ static int take_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
 	struct ring *ring = &slot->ring;
 	uint64_t owner = slot_publisher(slot);
 
-	if (!ring_take(ring, owner, size, false, buffer))
+	if (!alloc_take_warm(ring, owner, size, buffer))
 		return 0;
 	/* All warm buffers are in use. Before cold memory is touched: is it the dead that
 	   hold them? Happens once for each buffer more. */
-	if (recover_all_dead(slot) && !ring_take(ring, owner, size, false, buffer))
+	if (recover_all_dead(slot) && !alloc_take_warm(ring, owner, size, buffer))
 		return 0;
-	return ring_take(ring, owner, size, true, buffer);
+	return alloc_take_any(ring, owner, size, buffer);
 }
 
 /* Once a second: it looks at all files of the domain. */
@@ -85,7 +86,7 @@ static int get_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
 	error = memory_ensure(slot, *buffer, size);
 	if (!error)
 		return 0;
-	ring_discard(ring, *buffer);
+	alloc_discard(ring, *buffer);
 	if (error != -ENOSPC)
 		return error;
 	/* The dead may hold buffers that have memory, or have left files behind; and there
@@ -93,12 +94,12 @@ static int get_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
 	recover_all_dead(slot);
 	make_room(slot);
 	babus_fail_clear();
-	error = ring_take(ring, slot_publisher(slot), size, true, buffer);
+	error = alloc_take_any(ring, slot_publisher(slot), size, buffer);
 	if (error)
 		return error;
 	error = memory_ensure(slot, *buffer, size);
 	if (error)
-		ring_discard(ring, *buffer);
+		alloc_discard(ring, *buffer);
 	return error;
 }
 
@@ -116,7 +117,7 @@ static int borrow(babus_slot *slot, uint64_t size, uint32_t *token, uint32_t *bu
 
 static void give_back(babus_slot *slot, uint32_t token, uint32_t buffer)
 {
-	ring_discard(&slot->ring, buffer);
+	alloc_discard(&slot->ring, buffer);
 	clients_return(slot, SLOT_FILE, token);
 }
 

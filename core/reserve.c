@@ -2,6 +2,7 @@
 /* Giving buffers memory before messages need it. */
 #include <stdlib.h>
 
+#include "alloc.h"
 #include "memory.h"
 #include "publish.h"
 #include "recover.h"
@@ -50,7 +51,7 @@ static int reserve_buffer(struct reservation *r, uint32_t buffer)
 		return result;
 	r->seen[buffer] = 1;
 	r->done++;
-	ring_keep_warm(&slot->ring, buffer);
+	alloc_keep_warm(&slot->ring, buffer);
 	return memory_prefault_buffer(slot, buffer, r->size);
 }
 
@@ -117,7 +118,7 @@ static int reserve(struct reservation *r)
 
 	recover_all_dead(r->slot);
 	if (!error)
-		error = ring_reclaim(ring);
+		error = alloc_reclaim(ring);
 	if (!error)
 		error = reserve_free(r, (uint32_t)local_get(&ring->window));
 	if (!error)

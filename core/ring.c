@@ -7,17 +7,10 @@
 #include "error.h"
 
 enum {
-	/* How often a step is tried again because somebody else was faster. An
-	   honest peer can win a few times in a row; this bound is for one that
-	   scribbles. */
-	TRIES = 1 << 16,
-	/* Small messages: this many bytes of buffers are used in turn before
-	   the pins are looked at again. */
+	/* Small messages: so many bytes of buffers are used in turn before the pins are looked
+	   at again. */
 	BATCH_BYTES = 64 * 1024,
 	BATCH_MAX = 256,
-	/* Buffers looked at in all before a table counts as damaged: 256 times
-	   the largest one. */
-	VISITS = 1 << 24,
 };
 
 void ring_attach(struct ring *ring, const struct layout_geometry *g, void *slot, void *pins)
@@ -42,12 +35,12 @@ void ring_attach(struct ring *ring, const struct layout_geometry *g, void *slot,
 	ring->batch = (uint32_t)(batch < 1 ? 1 : batch > BATCH_MAX ? BATCH_MAX : batch);
 	window = (uint64_t)g->depth + ring->batch;
 	local_put(&ring->window, window < g->buffers ? window : g->buffers);
-	local_put(&ring->cursor, 0);
+	local_put(&ring->next, 0);
 }
 
 /* --- reading ---------------------------------------------------------------- */
 
-static int damaged(const char *what)
+int ring_damaged(const char *what)
 {
 	return babus_fail(-EPROTO, "slot damaged: %s", what);
 }
@@ -66,12 +59,8 @@ static uint64_t search_newest(const struct ring *ring)
 	return newest;
 }
 
-/*
- * The same from the hint on, with so many steps left: tables that somebody
- * scribbles over cannot keep us, nor those who call this in a loop. RING_SPENT: no
- * more steps.
- */
-static int find_newest(const struct ring *ring, uint32_t *steps, uint64_t *newest)
+/* The same from the hint on. */
+static int find_newest(const struct ring *ring, struct effort *effort, uint64_t *newest)
 {
 	uint64_t seq = head_get(ring->newest);
 
@@ -79,11 +68,11 @@ static int find_newest(const struct ring *ring, uint32_t *steps, uint64_t *newes
 		seq = ring->g.first_seq - 1;
 	} else if (cell_seq(cell_get(&ring->cells[ring_index(ring, seq)])) < seq) {
 		seq = search_newest(ring);
-		*steps -= *steps < ring->g.depth ? *steps : ring->g.depth;
+		effort_spend(effort, ring->g.depth);
 	}
-	/* A publisher may have stopped before it raised the hint: walk on. A
-	   cell that was lapped meanwhile takes us further at once. */
-	for (; *steps; --*steps) {
+	/* A publisher may have stopped before it raised the hint: walk on. A cell that was
+	   lapped meanwhile takes us further at once. */
+	for (; effort->steps; --effort->steps) {
 		uint64_t index = ring_index(ring, seq + 1);
 		uint64_t next = cell_seq(cell_get(&ring->cells[index]));
 
@@ -92,32 +81,24 @@ static int find_newest(const struct ring *ring, uint32_t *steps, uint64_t *newes
 			return 0;
 		}
 		if (ring_index(ring, next) != index)
-			return damaged("a message in the wrong cell");
+			return ring_damaged("a message in the wrong cell");
 		seq = next;
 	}
 	return RING_SPENT;
 }
 
-/*
- * Steps for a call that may find itself overtaken TRIES times. An honest peer
- * that is so fast costs a few for each.
- */
-static uint32_t all_steps(const struct ring *ring)
+int ring_find_newest(const struct ring *ring, struct effort *effort, uint64_t *newest)
 {
-	return 8 * TRIES + 4 * ring->g.depth;
-}
+	int error = find_newest(ring, effort, newest);
 
-static int run_away(void)
-{
-	return damaged("sequence numbers run away");
+	return error == RING_SPENT ? ring_damaged("sequence numbers run away") : error;
 }
 
 int ring_newest(const struct ring *ring, uint64_t *newest)
 {
-	uint32_t steps = TRIES + 2 * ring->g.depth;
-	int error = find_newest(ring, &steps, newest);
+	struct effort effort = {.steps = EFFORT_TRIES + 2 * ring->g.depth};
 
-	return error == RING_SPENT ? run_away() : error;
+	return ring_find_newest(ring, &effort, newest);
 }
 
 /* The sequence number that is asked for, given the newest. */
@@ -169,10 +150,10 @@ static int describe(const struct ring *ring, uint64_t cell, uint64_t lost,
 	if (__builtin_expect(!ring_is_mapped(ring, buffer), 0))
 		return RING_FAR;
 	if (__builtin_expect(record_get(&record->seq) != cell_seq(cell), 0))
-		return damaged("a message's record is of another one");
+		return ring_damaged("a message's record is of another one");
 	/* Beyond the mark there may be no memory, and touching it is SIGBUS. */
 	if (__builtin_expect(size > ring->g.max_size || size > record_get(&ring->marks[buffer]), 0))
-		return damaged("a message longer than its buffer");
+		return ring_damaged("a message longer than its buffer");
 	/* Field by field: a whole struct would be made elsewhere and copied. */
 	message->data = ring_data(ring, buffer);
 	message->size = size;
@@ -207,7 +188,7 @@ static int pin_cell(const struct ring *ring, shared64 *pin, const shared64 *plac
 	int error = RING_AGAIN;
 
 	if (cell_buffer(cell) >= ring->g.buffers)
-		return damaged("a cell names no buffer");
+		return ring_damaged("a cell names no buffer");
 	if (!pin_set(pin, cell))
 		return RING_PIN_BUSY;
 	expect_reads(ring, cell_seq(cell) + 1);
@@ -250,22 +231,22 @@ static int pin_next(const struct ring *ring, shared64 *pin, uint64_t after,
 int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uint64_t n,
 	     struct babus_message *message)
 {
-	uint32_t steps = all_steps(ring);
-	uint64_t overtaken = 0;
+	struct effort effort = ring_effort(ring);
+	uint64_t least = 0;
 	int error = which == BABUS_AFTER ? pin_next(ring, pin, n, message) : RING_AGAIN;
 
-	for (int i = 0; error == RING_AGAIN && i < TRIES; i++) {
+	while (error == RING_AGAIN && effort_try(&effort)) {
 		uint64_t newest, seq, lost, cell;
 		const shared64 *place;
 
-		error = find_newest(ring, &steps, &newest);
+		error = find_newest(ring, &effort, &newest);
 		if (error)
 			return error == RING_SPENT ? -EBUSY : error;
-		/* Numbers are published in order: who finds a cell displaced
-		   finds a later newest message next. */
-		if (i && newest <= overtaken)
-			return damaged("a message is in no cell");
-		overtaken = newest;
+		/* Numbers are published in order, so a look after a displaced cell finds a later
+		   message. */
+		if (newest < least)
+			return ring_damaged("a message is in no cell");
+		least = newest + 1;
 		error = choose(ring, which, n, newest, &seq, &lost);
 		/* What the waiter's test sees must be there to be read. */
 		if (error == -EAGAIN && which == BABUS_AFTER && n > newest && n <= BABUS_SEQ_MAX &&
@@ -306,226 +287,6 @@ bool ring_still_holds(const struct ring *ring, const struct babus_message *messa
 	       word_state(STATE_HISTORY, message->seq);
 }
 
-/* --- allocating ------------------------------------------------------------- */
-
-/* Which of the buffers from `first` on some pin names; so many at a time: stacks are small. */
-enum {
-	CHUNK = 8192
-};
-
-struct pinned {
-	uint32_t first, count;
-	uint64_t bits[CHUNK / 64];
-};
-
-static void find_pinned(const struct ring *ring, struct pinned *pinned)
-{
-	uint32_t extent = extent_get(ring->pins_extent);
-
-	if (extent > ring->g.pins)
-		extent = ring->g.pins;
-	memset(pinned->bits, 0, (pinned->count + 63) / 64 * sizeof(pinned->bits[0]));
-	for (uint32_t i = 0; i < extent; i++) {
-		uint64_t cell = pin_get(&ring->pins[i].hold);
-		uint32_t at = cell_buffer(cell) - pinned->first;
-
-		/* The claim is looked at last: a pin that counts was set after
-		   its entry was claimed. */
-		if (cell && at < pinned->count && claim_get(&ring->pins[i].claim))
-			pinned->bits[at / 64] |= UINT64_C(1) << at % 64;
-	}
-}
-
-/* Free what is displaced and not pinned; how many of the buffers are FREE then. */
-static uint32_t free_unpinned(const struct ring *ring, const struct pinned *pinned, uint64_t newest)
-{
-	uint32_t unused = 0;
-
-	for (uint32_t n = 0; n < pinned->count; n++) {
-		shared64 *place = &ring->states[pinned->first + n];
-		uint64_t state = state_get(place);
-
-		unused += state == STATE_FREE;
-		if (state_kind(state) != STATE_HISTORY || state_seq(state) + ring->g.depth > newest)
-			continue;
-		if (pinned->bits[n / 64] & UINT64_C(1) << n % 64)
-			continue;
-		unused += state_swap(place, state, STATE_FREE);
-	}
-	return unused;
-}
-
-/*
- * PIN: the newest message is found first, the pins are looked at next, and a
- * buffer is freed only if its message was displaced by then, which its number
- * tells. Whoever pins it from now on finds another message in its cell. The
- * swap fails if the buffer has been through other hands meanwhile: a number is
- * published once. `unused`: how many of the first `limit` are FREE then.
- */
-static int reclaim(const struct ring *ring, uint32_t *steps, uint32_t limit, uint32_t *unused)
-{
-	struct pinned pinned;
-	uint64_t newest;
-	int error = find_newest(ring, steps, &newest);
-
-	if (error)
-		return error == RING_SPENT ? run_away() : error;
-	*unused = 0;
-	for (uint32_t first = 0; first < limit; first += CHUNK) {
-		pinned.first = first;
-		pinned.count = limit - first < CHUNK ? limit - first : CHUNK;
-		find_pinned(ring, &pinned);
-		*unused += free_unpinned(ring, &pinned, newest);
-	}
-	return 0;
-}
-
-int ring_reclaim(struct ring *ring)
-{
-	uint32_t steps = all_steps(ring), unused = 0;
-
-	return reclaim(ring, &steps, ring->g.buffers, &unused);
-}
-
-static bool own(struct ring *ring, uint64_t owner, uint32_t buffer)
-{
-	return state_swap(&ring->states[buffer], STATE_FREE, word_state(STATE_OWNED, owner));
-}
-
-/* Who wants a buffer, and for how much. */
-struct request {
-	uint64_t owner, size;
-	uint32_t skips; /* FREE buffers without memory to pass over for one that has it */
-};
-
-/*
- * Look for a FREE buffer among the first `limit`, starting at `from`: for one that
- * has memory for the message, and only then for any.
- */
-static bool take_free(struct ring *ring, const struct request *request, uint32_t from,
-		      uint32_t limit, uint32_t *buffer)
-{
-	uint64_t size = request->size;
-	uint32_t skipped = 0;
-
-	for (uint32_t n = 0; n < limit; n++) {
-		uint32_t i = from + n < limit ? from + n : from + n - limit;
-
-		if (state_get(&ring->states[i]) != STATE_FREE)
-			continue;
-		if (record_get(&ring->marks[i]) < size) {
-			if (skipped++ < request->skips)
-				continue;
-			/* Far enough. From the start, for any. */
-			break;
-		}
-		if (own(ring, request->owner, i)) {
-			*buffer = i;
-			return true;
-		}
-	}
-	for (uint32_t n = 0; skipped && n < limit; n++) {
-		uint32_t i = from + n < limit ? from + n : from + n - limit;
-
-		if (state_get(&ring->states[i]) == STATE_FREE && own(ring, request->owner, i)) {
-			*buffer = i;
-			return true;
-		}
-	}
-	return false;
-}
-
-/*
- * How many FREE buffers a look at the pins must leave, so that it serves many
- * publishes, though readers keep buffers. If there are no others one will do.
- */
-static uint32_t enough(const struct ring *ring, uint32_t limit)
-{
-	return limit < ring->g.buffers ? (ring->batch + 1) / 2 : 1;
-}
-
-/*
- * Buffers are taken in turn, and the next one's lines are still with whoever read it
- * last: ask for them now, a message ahead, so that nobody waits for them then.
- */
-static void expect_writes(const struct ring *ring, uint32_t buffer)
-{
-	if (buffer >= ring->g.buffers)
-		return;
-	soon_written(&ring->records[buffer]);
-	soon_written(ring_data(ring, buffer));
-}
-
-/* A buffer among the first `limit`. RING_NONE: there is none. */
-static int take_among(struct ring *ring, const struct request *request, uint32_t limit,
-		      uint32_t *steps, uint32_t *buffer)
-{
-	bool large = ring->batch == 1;
-	uint32_t from = large ? 0 : (uint32_t)local_get(&ring->cursor);
-	uint32_t unused = 0;
-	int error;
-
-	if (from >= limit)
-		from = 0;
-	/* Large: look at the pins each time, and use the first buffer that is free and
-	   has memory, which is warm. */
-	if (large || !take_free(ring, request, from, limit, buffer)) {
-		error = reclaim(ring, steps, limit, &unused);
-		if (error)
-			return error;
-		if ((!large && unused < enough(ring, limit)) ||
-		    !take_free(ring, request, from, limit, buffer))
-			return RING_NONE;
-	}
-	if (large)
-		return 0;
-	local_put(&ring->cursor, *buffer + 1);
-	expect_writes(ring, *buffer + 1);
-	return 0;
-}
-
-void ring_keep_warm(struct ring *ring, uint32_t buffer)
-{
-	if (local_get(&ring->window) <= buffer)
-		local_put(&ring->window, buffer + 1);
-}
-
-/* Keep what was used warm; for small messages, make room for a batch more. */
-static void widen(struct ring *ring, uint32_t window, uint32_t buffer)
-{
-	uint32_t wider = ring->batch == 1 ? window : window + ring->batch;
-
-	if (wider <= buffer)
-		wider = buffer + 1;
-	local_put(&ring->window, wider < ring->g.buffers ? wider : ring->g.buffers);
-}
-
-int ring_take(struct ring *ring, uint64_t owner, uint64_t size, bool cold, uint32_t *buffer)
-{
-	/* Small messages rotate, so that all of them get memory soon: no long search. */
-	struct request request = {owner, size,
-				  ring->batch == 1 || cold ? ring->g.buffers : BATCH_MAX};
-	uint32_t window = (uint32_t)local_get(&ring->window);
-	uint32_t steps = all_steps(ring);
-	int error;
-
-	if (!cold)
-		return take_among(ring, &request, window, &steps, buffer);
-	/* With a token in hand there is always one, but others may be faster:
-	   depth buffers are in cells, pins of them pinned, and each of the
-	   others that hold a token owns one. In a damaged table there may be
-	   none; looking through a large one takes longer. */
-	for (uint32_t i = 0; i < TRIES && i < VISITS / ring->g.buffers; i++) {
-		error = take_among(ring, &request, ring->g.buffers, &steps, buffer);
-		if (error == RING_NONE)
-			continue;
-		if (!error)
-			widen(ring, window, *buffer);
-		return error;
-	}
-	return damaged("no buffer is free although a token is");
-}
-
 /* --- publishing --------------------------------------------------------------- */
 
 static void describe_new(struct layout_record *record, const struct ring_label *label)
@@ -551,13 +312,13 @@ int ring_commit(struct ring *ring, uint32_t buffer, const struct ring_label *lab
 		uint64_t *published)
 {
 	struct layout_record *record = &ring->records[buffer];
-	uint32_t steps = all_steps(ring);
+	struct effort effort = ring_effort(ring);
 
 	describe_new(record, label);
-	for (int i = 0; i < TRIES; i++) {
+	while (effort_try(&effort)) {
 		uint64_t newest, seq, cell;
 		shared64 *place;
-		int error = find_newest(ring, &steps, &newest);
+		int error = find_newest(ring, &effort, &newest);
 
 		if (error == RING_SPENT)
 			break;
@@ -571,7 +332,7 @@ int ring_commit(struct ring *ring, uint32_t buffer, const struct ring_label *lab
 		if (cell_seq(cell) >= seq)
 			continue; /* somebody else was faster */
 		if (!is_predecessor(ring, cell, seq))
-			return damaged("sequence numbers are not consecutive");
+			return ring_damaged("sequence numbers are not consecutive");
 		record_put(&record->seq, seq);
 		if (!cell_set(place, cell, word_cell(seq, buffer)))
 			continue;
@@ -580,12 +341,7 @@ int ring_commit(struct ring *ring, uint32_t buffer, const struct ring_label *lab
 		*published = seq;
 		return 0;
 	}
-	return damaged("a cell changes without end");
-}
-
-void ring_discard(struct ring *ring, uint32_t buffer)
-{
-	state_set(&ring->states[buffer], STATE_FREE);
+	return ring_damaged("a cell changes without end");
 }
 
 /* --- recovering --------------------------------------------------------------- */

@@ -7,13 +7,8 @@
  *
  * The life of a buffer, see layout.h for the words:
  *
- *     FREE -> OWNED -> HISTORY -> FREE      ring_take, ring_commit, ring_reclaim
- *             OWNED -> FREE                 ring_discard
+ *     FREE -> OWNED -> HISTORY -> FREE      alloc.h, ring_commit, alloc.h
  *             OWNED -> HISTORY or FREE      ring_bury_owners, of dead ones
- *
- * Nobody frees a displaced buffer at once: HISTORY(seq) whose cell holds
- * a later message *is* the mark of a displaced one. ring_reclaim() turns those
- * that no pin names into FREE, many at a time for small messages.
  */
 #ifndef BABUS_RING_H
 #define BABUS_RING_H
@@ -37,9 +32,9 @@ struct ring {
 	uint32_t batch; /* buffers to use before looking at the pins again; 1: large
 			   messages, the first warm buffer is best */
 
-	/* hints of this handle */
-	shared64 cursor; /* where to look for a free buffer */
-	shared64 window; /* look among so many first */
+	/* hints of this handle, see alloc.h */
+	shared64 next;   /* small messages: where to look for a free buffer */
+	shared64 window; /* how many buffers to look at first */
 };
 
 /* Results that are no errors, and never leave the core. */
@@ -73,6 +68,41 @@ static inline uint64_t ring_index(const struct ring *ring, uint64_t seq)
 						      : seq % ring->g.depth;
 }
 
+/*
+ * What one call may spend on shared tables. Honest peers overtake a call a few times in a row;
+ * the bounds are for tables that a peer scribbles over.
+ */
+struct effort {
+	uint32_t tries; /* attempts that others may overtake */
+	uint32_t steps; /* cells to look at for the newest message; some for each attempt */
+};
+
+enum {
+	EFFORT_TRIES = 1 << 16
+};
+
+static inline struct effort ring_effort(const struct ring *ring)
+{
+	return (struct effort){EFFORT_TRIES, 8 * EFFORT_TRIES + 4 * ring->g.depth};
+}
+
+/* Whether another attempt is allowed. */
+static inline bool effort_try(struct effort *effort)
+{
+	return effort->tries && effort->tries--;
+}
+
+static inline void effort_spend(struct effort *effort, uint32_t steps)
+{
+	effort->steps -= effort->steps < steps ? effort->steps : steps;
+}
+
+/* -EPROTO, with the text. */
+int ring_damaged(const char *what);
+
+/* As ring_newest(), as a part of a call. */
+int ring_find_newest(const struct ring *ring, struct effort *effort, uint64_t *newest);
+
 /* Sequence of the newest message, first_seq - 1 if none. -EPROTO. */
 int ring_newest(const struct ring *ring, uint64_t *seq);
 
@@ -96,16 +126,6 @@ int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uin
  */
 bool ring_still_holds(const struct ring *ring, const struct babus_message *message);
 
-/*
- * Make a FREE buffer OWNED by `owner`, one that has memory for `size` bytes if there is
- * one. Looks at the warm ones, or with `cold` at all of them. RING_NONE (of the warm ones);
- * -EPROTO.
- */
-int ring_take(struct ring *ring, uint64_t owner, uint64_t size, bool cold, uint32_t *buffer);
-
-/* It has memory now: look at it before cold ones. */
-void ring_keep_warm(struct ring *ring, uint32_t buffer);
-
 /* What a publisher says of a message. */
 struct ring_label {
 	uint64_t size, time_ns, source_time_ns, tag, origin, publisher;
@@ -114,12 +134,8 @@ struct ring_label {
 
 /* Publish an OWNED buffer. -EOVERFLOW, -EPROTO; it is then still OWNED. */
 int ring_commit(struct ring *ring, uint32_t buffer, const struct ring_label *label, uint64_t *seq);
-void ring_discard(struct ring *ring, uint32_t buffer);
 
 /* Take the buffers of dead owners from them. Returns how many. */
 uint32_t ring_bury_owners(struct ring *ring, const struct lease_set *dead);
-
-/* Turn displaced buffers that nobody has pinned into FREE. 0 or -EPROTO. */
-int ring_reclaim(struct ring *ring);
 
 #endif

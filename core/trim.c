@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "cancel.h"
 #include "far.h"
 #include "memory.h"
@@ -61,13 +62,13 @@ static int trim_buffers(babus_slot *slot)
 {
 	struct ring *ring = &slot->ring;
 	uint32_t limit = ring->g.buffers;
-	int error = ring_reclaim(ring);
+	int error = alloc_reclaim(ring);
 
 	if (!ring_is_mapped(ring, limit - 1) && far_is_empty(slot))
 		limit = ring->g.near;
 	for (uint32_t i = 0; i < limit && !error; i++)
 		error = trim_buffer(slot, i);
-	local_put(&ring->cursor, 0);
+	local_put(&ring->next, 0);
 	/* Cut off meanwhile? Then there was no file behind what we gave back. */
 	return slot_was_cut(slot) ? -EIO : error;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "accounts.h"
+#include "alloc.h"
 #include "payload.h"
 #include "slot.h"
 #include "support.h"
@@ -136,7 +137,7 @@ static void others_go_round(void)
 	for (int i = 0; i < DEPTH + 1; i++)
 		publish(others, others_data);
 	/* A displaced buffer is free for all now. */
-	EXPECT_EQUAL(ring_reclaim(&others->ring), 0);
+	EXPECT_EQUAL(alloc_reclaim(&others->ring), 0);
 }
 
 /* Often enough that every buffer that can be taken is taken. */
@@ -144,7 +145,7 @@ static void others_use_all_buffers(void)
 {
 	for (uint32_t i = 0; i < others->ring.g.buffers; i++) {
 		publish(others, others_data);
-		EXPECT_EQUAL(ring_reclaim(&others->ring), 0);
+		EXPECT_EQUAL(alloc_reclaim(&others->ring), 0);
 	}
 }
 
@@ -311,7 +312,7 @@ static void op_next(void)
 static void op_reclaim(void)
 {
 	arm();
-	assert_int_equal(ring_reclaim(&mine->ring), 0);
+	assert_int_equal(alloc_reclaim(&mine->ring), 0);
 	disarm();
 }
 
@@ -344,7 +345,7 @@ static void leave_a_dead_owner(void)
 	assert_true(state_swap(&ring->states[cell_buffer(cell)],
 			       word_state(STATE_HISTORY, cell_seq(cell)),
 			       word_state(STATE_OWNED, DEAD)));
-	assert_int_equal(ring_take(ring, DEAD, size, true, &buffer), 0);
+	assert_int_equal(alloc_take_any(ring, DEAD, size, &buffer), 0);
 	memset(ring_data(ring, buffer), 'x', size);
 }
 

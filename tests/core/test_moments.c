@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "accounts.h"
+#include "alloc.h"
 #include "slot.h"
 #include "support.h"
 
@@ -156,7 +157,7 @@ static void recovery_takes_buffers_of_the_dead_before_their_tokens(void **state)
 	open_both();
 	table = &others->leases[SLOT_FILE].table;
 	assert_true(claim_swap(&table->entries[table->count - 1].claim, 0, DEAD));
-	assert_int_equal(ring_take(&others->ring, DEAD, SIZE, true, &buffer), 0);
+	assert_int_equal(alloc_take_any(&others->ring, DEAD, SIZE, &buffer), 0);
 	look_by(look_at_tokens);
 	assert_int_equal(babus_domain_recover(bus, 1, &report), 0);
 	look_no_more();
@@ -190,7 +191,7 @@ static void a_dead_owners_buffer_is_free_unless_its_number_was_published(void **
 	open_both();
 	ring = &others->ring;
 	publish_frames(others, 2 * DEPTH);
-	assert_int_equal(ring_take(ring, DEAD, SIZE, true, &buffer), 0);
+	assert_int_equal(alloc_take_any(ring, DEAD, SIZE, &buffer), 0);
 	cell = newest_cell();
 	newest = cell_seq(cell);
 	assert_int_equal(state_after_death(buffer, 0), STATE_FREE);
@@ -202,7 +203,7 @@ static void a_dead_owners_buffer_is_free_unless_its_number_was_published(void **
 			 word_state(STATE_HISTORY, (newest - DEPTH) | STATE_TAINTED));
 	state_set(&ring->states[buffer],
 		  word_state(STATE_HISTORY, (newest - DEPTH) | STATE_TAINTED));
-	assert_int_equal(ring_reclaim(ring), 0);
+	assert_int_equal(alloc_reclaim(ring), 0);
 	assert_int_equal(state_get(&ring->states[buffer]), STATE_FREE);
 	/* Published, but its owner died before it could say so. */
 	assert_int_equal(state_after_death(cell_buffer(cell), newest),
@@ -225,7 +226,7 @@ static void an_unclaimed_pin_keeps_nothing(void **state)
 	assert_true(pin_set(&mine->pins[ring->g.pins - 1].hold, cell));
 	extent_raise(&mine->pins_header->extent, ring->g.pins);
 	publish_frames(others, DEPTH);
-	assert_int_equal(ring_reclaim(ring), 0);
+	assert_int_equal(alloc_reclaim(ring), 0);
 	assert_int_equal(state_get(&ring->states[cell_buffer(cell)]), STATE_FREE);
 	babus_slot_close(mine);
 	babus_slot_close(others);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "payload.h"
 #include "slot.h"
 #include "support.h"
@@ -151,7 +152,7 @@ static void trim_it(uint32_t buffer)
 	 */
 	struct ring *ring = &publishes->ring;
 
-	EXPECT_EQUAL(ring_reclaim(ring), 0);
+	EXPECT_EQUAL(alloc_reclaim(ring), 0);
 	EXPECT_EQUAL(state_get(&ring->states[buffer]), STATE_FREE);
 	EXPECT_EQUAL(babus_slot_trim(publishes, NULL), 0);
 	EXPECT(state_swap(&ring->states[buffer], STATE_FREE, word_state(STATE_OWNED, 12345)));
