@@ -313,7 +313,7 @@ OWN_FRAME static int remove_damaged(babus_domain *domain, const char *name)
 	fd = open_slot_file(domain, slot_file, &st, &header);
 	if (fd >= 0) {
 		close(fd);
-		error = -EAGAIN;
+		error = FILES_AGAIN;
 	} else if (fd != -EPROTO ||
 		   (header.head.magic == LAYOUT_SLOT_MAGIC && layout_is_foreign(&header.head))) {
 		error = fd;

@@ -14,6 +14,11 @@
 
 #include "domain.h"
 
+enum {
+	FILES_AGAIN = 1,      /* a result that is no error: others were faster, try again */
+	FILES_ATTEMPTS = 100, /* at most */
+};
+
 /* The permissions of the pins that go with a slot's: who may read it may pin. */
 mode_t files_pins_mode(mode_t slot);
 
@@ -29,7 +34,7 @@ int files_create(babus_domain *domain, const char *name, const struct babus_slot
 
 /*
  * Remove slot `name`. `only`: if its file is this one (device and inode), else
- * -ENODEV; NULL: whichever it is.
+ * -ENODEV; NULL: whichever it is. FILES_AGAIN.
  */
 int files_remove(babus_domain *domain, const char *name, const struct stat *only);
 

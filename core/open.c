@@ -334,7 +334,7 @@ static int prepare(struct request *request)
 	return error ? error : layout_geometry(&request->geometry);
 }
 
-/* One attempt; -EAGAIN: somebody created or removed it meanwhile. */
+/* One attempt. FILES_AGAIN: another process created or removed the slot meanwhile. */
 static int open_or_create(babus_domain *domain, const char *name, const struct request *request,
 			  babus_slot **slot)
 {
@@ -343,35 +343,32 @@ static int open_or_create(babus_domain *domain, const char *name, const struct r
 	if (!(request->flags & BABUS_EXCLUSIVE)) {
 		error = open_existing(domain, name, request, slot);
 		if (error == -ENODEV && !domain_check(domain))
-			return -EAGAIN;
+			return FILES_AGAIN;
 		if (error != -ENOENT || !(request->flags & BABUS_CREATE))
 			return error;
 	}
 	error = files_create(domain, name, request->opts, &request->geometry);
 	if (error == -EEXIST && !(request->flags & BABUS_EXCLUSIVE))
-		return -EAGAIN;
+		return FILES_AGAIN;
 	if (error)
 		return error;
 	error = open_existing(domain, name, request, slot);
-	return error == -ENOENT || error == -ENODEV ? -EAGAIN : error;
+	return error == -ENOENT || error == -ENODEV ? FILES_AGAIN : error;
 }
 
 static int try_to_open(babus_domain *domain, const char *name, const struct request *request,
 		       babus_slot **slot)
 {
-	enum {
-		ATTEMPTS = 100
-	};
-	int error = -EAGAIN;
+	int error = FILES_AGAIN;
 
-	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++) {
+	for (int i = 0; i < FILES_ATTEMPTS && error == FILES_AGAIN; i++) {
 		babus_fail_clear();
 		error = open_or_create(domain, name, request, slot);
 	}
 	/* Removed, and nobody has taken its name away yet, which is not for an observer. */
-	if (error == -EAGAIN && request->flags & BABUS_OBSERVE)
+	if (error == FILES_AGAIN && request->flags & BABUS_OBSERVE)
 		error = -ENOENT;
-	if (error == -EAGAIN)
+	if (error == FILES_AGAIN)
 		return babus_fail(-ENODEV,
 				  "slot '%s': a removed slot keeps the name, or it is created and "
 				  "removed again and again",

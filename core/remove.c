@@ -14,9 +14,6 @@
 int babus_domain_remove_slot(babus_domain *domain, const char *name)
 {
 	NO_CANCELLATION;
-	enum {
-		ATTEMPTS = 100
-	};
 	int error;
 
 	babus_fail_clear();
@@ -28,11 +25,14 @@ int babus_domain_remove_slot(babus_domain *domain, const char *name)
 	if (error)
 		return error;
 	/* Again if a slot has come where there was none. */
-	error = -EAGAIN;
-	for (int i = 0; i < ATTEMPTS && error == -EAGAIN; i++) {
+	error = FILES_AGAIN;
+	for (int i = 0; i < FILES_ATTEMPTS && error == FILES_AGAIN; i++) {
 		babus_fail_clear();
 		error = files_remove(domain, name, NULL);
 	}
+	if (error == FILES_AGAIN)
+		return babus_fail(-EAGAIN, "slot '%s': it is created and damaged again and again",
+				  name);
 	if (error && !*babus_error_detail())
 		babus_fail(error, "slot '%s': %s", name, babus_strerror(error));
 	return error;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files, mappings and locks: the only callers of the kernel's file interface.
- * Nothing here knows what is in the files. All return negative errno.
+ * Files, mappings and locks: each call of the kernel's that needs more care than one line.
+ * Nothing here knows what is in the files. All return negative errno, if not said otherwise.
  */
 #ifndef BABUS_SHM_H
 #define BABUS_SHM_H
