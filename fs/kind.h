@@ -18,6 +18,7 @@ enum listed {
 
 struct kind {
 	const char *name; /* in its directory; NULL: it has other names */
+	const char *help; /* of files in a slot */
 	mode_t type;      /* S_IFDIR or S_IFREG */
 	mode_t mode;      /* the permission bits that it may have */
 	enum listed listed;

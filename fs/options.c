@@ -16,21 +16,22 @@
 #include <babus/babus.h>
 
 #include "internal/babusfs_keys.h"
+#include "kind.h"
 #include "log.h"
 #include "mount_option.h"
 
-enum kind {
-	KIND_BOOL,
-	KIND_COUNT,
-	KIND_SIZE,
-	KIND_DURATION,
-	KIND_LOG,
-	KIND_TEXT
+enum type {
+	TYPE_BOOL,
+	TYPE_COUNT,
+	TYPE_SIZE,
+	TYPE_DURATION,
+	TYPE_LOG,
+	TYPE_TEXT
 };
 
 struct row {
 	const char *name;
-	enum kind kind;
+	enum type type;
 	size_t offset;    /* of the value in struct options */
 	bool configured;  /* a key of [babusfs], whose default the configuration knows */
 	unsigned max;     /* of a count */
@@ -40,17 +41,17 @@ struct row {
 #define AT(field) offsetof(struct options, field)
 
 #define CONFIGURED(name, kind, max, text, field, help) \
-	{name, KIND_##kind, AT(field), true, max, help},
+	{name, TYPE_##kind, AT(field), true, max, help},
 
 static const struct row rows[] = {
     /* clang-format off */
     BABUSFS_KEYS(CONFIGURED)
     /* clang-format on */
-    {"log", KIND_LOG, AT(log), false, 0, "messages to stderr or syslog; auto: stderr with -f"},
-    {"root", KIND_TEXT, AT(root), false, 0, "as --root"},
-    {"config", KIND_TEXT, AT(config), false, 0, "as --config"},
-    {"clone_fd", KIND_BOOL, AT(clone_fd), false, 0, "a device descriptor for each thread"},
-    {"debug", KIND_BOOL, AT(debug), false, 0, "print each request; implies -f"},
+    {"log", TYPE_LOG, AT(log), false, 0, "messages to stderr or syslog; auto: stderr with -f"},
+    {"root", TYPE_TEXT, AT(root), false, 0, "as --root"},
+    {"config", TYPE_TEXT, AT(config), false, 0, "as --config"},
+    {"clone_fd", TYPE_BOOL, AT(clone_fd), false, 0, "a device descriptor for each thread"},
+    {"debug", TYPE_BOOL, AT(debug), false, 0, "print each request; implies -f"},
 };
 
 enum {
@@ -69,20 +70,20 @@ static bool is_in(const char *const *list, size_t count, const char *name)
 
 static void print_expected(const struct row *row, char text[64])
 {
-	switch (row->kind) {
-	case KIND_BOOL:
+	switch (row->type) {
+	case TYPE_BOOL:
 		snprintf(text, 64, "yes or no");
 		break;
-	case KIND_COUNT:
+	case TYPE_COUNT:
 		snprintf(text, 64, "a number from 1 to %u", row->max);
 		break;
-	case KIND_SIZE:
+	case TYPE_SIZE:
 		snprintf(text, 64, "a size such as 64 MiB");
 		break;
-	case KIND_DURATION:
+	case TYPE_DURATION:
 		snprintf(text, 64, "a duration such as 1 s");
 		break;
-	case KIND_LOG:
+	case TYPE_LOG:
 		snprintf(text, 64, "auto, stderr or syslog");
 		break;
 	default:
@@ -143,16 +144,16 @@ static int parse_value(const struct row *row, const char *text, struct options *
 {
 	void *value = (char *)options + row->offset;
 
-	switch (row->kind) {
-	case KIND_BOOL:
+	switch (row->type) {
+	case TYPE_BOOL:
 		return parse_bool(text, value);
-	case KIND_COUNT:
+	case TYPE_COUNT:
 		return parse_count(text, row->max, value);
-	case KIND_SIZE:
+	case TYPE_SIZE:
 		return babus_config_parse_size(text, value);
-	case KIND_DURATION:
+	case TYPE_DURATION:
 		return babus_config_parse_duration(text, value);
-	case KIND_LOG:
+	case TYPE_LOG:
 		return parse_log(text, value);
 	default:
 		return parse_text(text, value);
@@ -204,7 +205,7 @@ static int parse_own(const char *name, const char *value, struct options *option
 		if (strcmp(rows[i].name, name) != 0)
 			continue;
 		if (!value)
-			value = rows[i].kind == KIND_BOOL ? yes : "";
+			value = rows[i].type == TYPE_BOOL ? yes : "";
 		if (parse_value(&rows[i], value, options)) {
 			char wanted[64];
 
@@ -274,20 +275,18 @@ static void print_help(void)
 			if (rows[i].configured != configured)
 				continue;
 			snprintf(option, sizeof(option), "-o %s%s", rows[i].name,
-				 values[rows[i].kind]);
+				 values[rows[i].type]);
 			printf("  %-26s %s\n", option, rows[i].help);
 		}
 	}
 	printf("\n");
 	mount_option_print();
-	printf("\nFiles of a slot:\n"
-	       "  latest   the newest message; what is written is published at close\n"
-	       "  0 1 ..   the history by age\n"
-	       "  wait     blocks until a newer message, gives it, end of file\n"
-	       "  info     facts and counters as JSON\n"
-	       "  stream   every message from now on, without end (not listed)\n"
-	       "  pub      each write is one message, up to 1044480 bytes (not listed)\n"
-	       "and of the domain: .bus/info, .bus/metrics (not listed). mkdir makes a slot,\n"
+	printf("\nFiles of a slot:\n");
+	for (enum file file = FILE_LATEST; file < FILES_OF_SLOT; file++)
+		printf("  %-8s %s%s\n", kinds[file].name ? kinds[file].name : "0 1 ..",
+		       kinds[file].help,
+		       kinds[file].listed == LISTED_IF_ALL ? " (not listed)" : "");
+	printf("and of the domain: .bus/info, .bus/metrics (not listed). mkdir makes a slot,\n"
 	       "rmdir removes it. Unmount with SIGTERM or fusermount3 -u MOUNTPOINT.\n");
 }
 

@@ -9,7 +9,7 @@
 
 #include "common/facts.h"
 #include "common/metric.h"
-#include "node.h"
+#include "kind.h"
 #include "snapshot.h"
 
 enum {
@@ -62,18 +62,9 @@ static void add_rate(struct json *json, struct slot *slot, uint64_t newest)
 
 static void add_files(struct json *json)
 {
-	static const char *const files[][2] = {
-	    {"latest", "read the newest message; what is written is published at close"},
-	    {"0", "and 1, 2, ...: the history by age"},
-	    {"wait", "blocks until a newer message, gives it, end of file"},
-	    {"info", "this"},
-	    {"stream", "every message from now on, in order, without end"},
-	    {"pub", "each write is one message, up to 1044480 bytes"},
-	};
-
 	json_open(json, "files", '{');
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		json_string(json, files[i][0], files[i][1]);
+	for (enum file file = FILE_LATEST; file < FILES_OF_SLOT; file++)
+		json_string(json, kinds[file].name ? kinds[file].name : "0", kinds[file].help);
 	json_close(json, '}');
 }
 
