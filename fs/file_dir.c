@@ -133,7 +133,7 @@ static int list_slot(struct fs *fs, struct slot *slot, struct listing *listing)
 	return error;
 }
 
-int dir_open(fuse_req_t req, const struct node *node, struct handle *handle,
+int dir_open(fuse_req_t req, struct node *node, struct handle *handle,
 	     const struct fuse_file_info *fi)
 {
 	struct listing *listing = &handle->listing;

@@ -277,7 +277,7 @@ void feed_read(fuse_req_t req, struct handle *handle, size_t size, uint64_t offs
 		fuse_reply_err(req, ops_errno(error));
 }
 
-int feed_open(fuse_req_t req, const struct node *node, struct handle *handle,
+int feed_open(fuse_req_t req, struct node *node, struct handle *handle,
 	      const struct fuse_file_info *fi)
 {
 	(void)req, (void)fi;

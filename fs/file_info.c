@@ -4,7 +4,7 @@
 #include "ops.h"
 #include "render.h"
 
-int info_open(fuse_req_t req, const struct node *node, struct handle *handle,
+int info_open(fuse_req_t req, struct node *node, struct handle *handle,
 	      const struct fuse_file_info *fi)
 {
 	(void)fi;

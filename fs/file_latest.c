@@ -33,12 +33,12 @@ static void reply_message(fuse_req_t req, enum file file, struct slot *slot, uin
 			  const struct babus_message *message)
 {
 	struct node *node;
-	int error = node_new(file, slot, age, message, &node);
+	int error = node_look_up_message(slot, file, age, message, fuse_req_ctx(req)->pid, &node);
 
 	if (error)
 		fuse_reply_err(req, -error);
 	else
-		ops_reply_entry(req, node);
+		ops_reply_looked_up(req, node);
 }
 
 /* `latest`, or a number: names a message, which is held for the open. */
@@ -92,7 +92,7 @@ int message_stat(struct fs *fs, const struct node *node, struct stat *st)
 }
 
 /* The message that the look-up named, and no other. */
-int message_open(fuse_req_t req, const struct node *node, struct handle *handle,
+int message_open(fuse_req_t req, struct node *node, struct handle *handle,
 		 const struct fuse_file_info *fi)
 {
 	uint64_t seq = message_node(node)->message.seq;
@@ -120,12 +120,19 @@ void message_read(fuse_req_t req, struct handle *handle, size_t size, uint64_t o
 
 /* --- writing -------------------------------------------------------------------- */
 
-int latest_open(fuse_req_t req, const struct node *node, struct handle *handle,
+int latest_open(fuse_req_t req, struct node *node, struct handle *handle,
 		const struct fuse_file_info *fi)
 {
-	int error = wants_read(fi) ? message_open(req, node, handle, fi) : 0;
+	int error = 0;
 
-	if (error || !wants_write(fi))
+	if (!wants_write(fi)) {
+		node_open_to_read(node);
+		return message_open(req, node, handle, fi);
+	}
+	error = node_open_to_write(node, fuse_req_ctx(req)->pid);
+	if (!error && wants_read(fi))
+		error = message_open(req, node, handle, fi);
+	if (error)
 		return error;
 	/* Reading moves the offset that the message will be written at. */
 	handle->pending.floats = wants_read(fi);

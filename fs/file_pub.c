@@ -5,7 +5,7 @@
 #include "files.h"
 #include "ops.h"
 
-int pub_open(fuse_req_t req, const struct node *node, struct handle *handle,
+int pub_open(fuse_req_t req, struct node *node, struct handle *handle,
 	     const struct fuse_file_info *fi)
 {
 	(void)req, (void)node, (void)fi;

@@ -207,7 +207,7 @@ int staging_access(const struct node *node, struct access *access)
 	return 0;
 }
 
-int staging_open(fuse_req_t req, const struct node *node, struct handle *handle,
+int staging_open(fuse_req_t req, struct node *node, struct handle *handle,
 		 const struct fuse_file_info *fi)
 {
 	(void)req, (void)fi;

@@ -31,7 +31,7 @@ struct kind {
 		   struct handle *handle);
 	/* Who may open it now. NULL: the kernel has checked it. */
 	int (*access)(const struct node *node, struct access *access);
-	int (*open)(fuse_req_t req, const struct node *node, struct handle *handle,
+	int (*open)(fuse_req_t req, struct node *node, struct handle *handle,
 		    const struct fuse_file_info *fi);
 
 	/* Reply to the look-up of a name in this directory. */

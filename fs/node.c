@@ -83,39 +83,30 @@ void node_init(struct nodes *nodes, struct node *node, enum file file, struct sl
 	*node = (struct node){.file = file, .slot = slot, .generation = ++nodes->generation};
 }
 
-int node_new(enum file file, struct slot *slot, uint32_t age, const struct babus_message *message,
-	     struct node **result)
-{
-	struct message_node *node = calloc(1, sizeof(*node));
-
-	if (!node)
-		return -ENOMEM;
-	node_init(slot->fs->nodes, &node->node, file, slot);
-	node->age = age;
-	if (message)
-		node->message = *message;
-	node->message.data = NULL;
-	*result = &node->node;
-	return 0;
-}
-
 /* It has memory of its own, that lasts as long as the kernel knows it. */
 static bool is_other(const struct node *node)
 {
 	return node_is_message(node) || node->file == FILE_STAGING;
 }
 
-void node_look_up(struct fs *fs, struct node *node)
+/* Whether it is the first time. Needs nodes->lock. */
+static bool count_look_up(struct nodes *nodes, struct node *node)
 {
-	struct nodes *nodes = fs->nodes;
-	bool first;
+	bool first = node->lookups++ == 0;
 
-	pthread_mutex_lock(&nodes->lock);
-	first = node->lookups++ == 0;
 	nodes->count += first;
 	if (first && is_other(node))
 		LIST_INSERT_HEAD(&node->slot->nodes.others, node, link);
-	pthread_mutex_unlock(&nodes->lock);
+	return first;
+}
+
+void node_look_up(struct fs *fs, struct node *node)
+{
+	bool first;
+
+	pthread_mutex_lock(&fs->nodes->lock);
+	first = count_look_up(fs->nodes, node);
+	pthread_mutex_unlock(&fs->nodes->lock);
 	if (!first)
 		return;
 	if (node->file == FILE_STAGING)
@@ -130,7 +121,7 @@ static void let_go(struct node *node)
 	if (node->file == FILE_STAGING)
 		staging_put(staging_of(node));
 	else if (node_is_message(node))
-		free((void *)message_node(node));
+		free(message_node(node));
 }
 
 void node_forget(struct fs *fs, struct node *node, uint64_t count)
@@ -147,12 +138,126 @@ void node_forget(struct fs *fs, struct node *node, uint64_t count)
 	nodes->count -= last;
 	if (last && is_other(node))
 		LIST_REMOVE(node, link);
+	if (last && node->file == FILE_LATEST && slot->nodes.newest == message_node(node))
+		slot->nodes.newest = NULL;
 	pthread_mutex_unlock(&nodes->lock);
 	if (!last)
 		return;
 	let_go(node);
 	if (slot)
 		slot_put(slot);
+}
+
+/* --- who shares a node of `latest` ------------------------------------------------------ */
+
+/* How long a thread's entry is kept: one that is killed does not come back for it. */
+#define KEEP_NS (60 * INT64_C(1000000000))
+
+struct writer {
+	LIST_ENTRY(writer) link;
+	pid_t pid; /* 0: all of other PID namespaces, so it is kept until its time is over */
+	int64_t until_ns;
+};
+
+static void drop_writer(struct writer *writer)
+{
+	LIST_REMOVE(writer, link);
+	free(writer);
+}
+
+/* Also drops what is over. Needs nodes->lock. */
+static struct writer *find_writer(struct slot *slot, pid_t pid)
+{
+	struct writer *writer, *next, *found = NULL;
+
+	for (writer = LIST_FIRST(&slot->nodes.writers); writer; writer = next) {
+		next = LIST_NEXT(writer, link);
+		if (writer->until_ns < fs_monotonic())
+			drop_writer(writer);
+		else if (writer->pid == pid)
+			found = writer;
+	}
+	return found;
+}
+
+/* The node that `fresh` need not be, or that it is. Needs nodes->lock. */
+static struct message_node *share(struct slot *slot, struct message_node *fresh)
+{
+	struct message_node *newest = slot->nodes.newest;
+
+	if (fresh->node.file != FILE_LATEST || find_writer(slot, fresh->looker))
+		return fresh;
+	if (!newest || newest->message.seq != fresh->message.seq)
+		return slot->nodes.newest = fresh;
+	newest->is_shared |= !fresh->looker || newest->looker != fresh->looker;
+	return newest;
+}
+
+int node_look_up_message(struct slot *slot, enum file file, uint32_t age,
+			 const struct babus_message *message, pid_t pid, struct node **result)
+{
+	struct message_node *node, *fresh = calloc(1, sizeof(*fresh));
+	struct nodes *nodes = slot->fs->nodes;
+
+	if (!fresh)
+		return -ENOMEM;
+	node_init(nodes, &fresh->node, file, slot);
+	fresh->age = age;
+	fresh->looker = pid;
+	if (message)
+		fresh->message = *message;
+	fresh->message.data = NULL;
+	pthread_mutex_lock(&nodes->lock);
+	node = share(slot, fresh);
+	count_look_up(nodes, &node->node);
+	pthread_mutex_unlock(&nodes->lock);
+	if (node == fresh)
+		slot_get(slot);
+	else
+		free(fresh);
+	*result = &node->node;
+	return 0;
+}
+
+void node_open_to_read(struct node *node)
+{
+	struct nodes *nodes = node->slot->fs->nodes;
+
+	pthread_mutex_lock(&nodes->lock);
+	message_node(node)->is_shared = true;
+	pthread_mutex_unlock(&nodes->lock);
+}
+
+/* Needs nodes->lock. */
+static int own(struct slot *slot, struct message_node *node, pid_t pid)
+{
+	struct writer *writer = find_writer(slot, pid);
+
+	/* Who was sent back and has it again came by a name such as /proc/self/fd/3. */
+	if (node->is_shared && !writer) {
+		writer = malloc(sizeof(*writer));
+		if (!writer)
+			return -ENOMEM;
+		*writer = (struct writer){.pid = pid, .until_ns = fs_monotonic() + KEEP_NS};
+		LIST_INSERT_HEAD(&slot->nodes.writers, writer, link);
+		return -ESTALE;
+	}
+	if (writer && pid)
+		drop_writer(writer);
+	if (slot->nodes.newest == node)
+		slot->nodes.newest = NULL;
+	return 0;
+}
+
+int node_open_to_write(struct node *node, pid_t pid)
+{
+	struct nodes *nodes = node->slot->fs->nodes;
+	int error;
+
+	pthread_mutex_lock(&nodes->lock);
+	error = own(node->slot, message_node(node), pid);
+	pthread_mutex_unlock(&nodes->lock);
+	return error;
 }
 
 /* --- of a slot ------------------------------------------------------------------------ */
@@ -162,6 +267,13 @@ void slot_nodes_init(struct slot *slot)
 	for (enum file file = 0; file < FILES_OF_SLOT; file++)
 		node_init(slot->fs->nodes, &slot->nodes.fixed[file], file, slot);
 	LIST_INIT(&slot->nodes.others);
+	LIST_INIT(&slot->nodes.writers);
+}
+
+void slot_nodes_finish(struct slot *slot)
+{
+	while (!LIST_EMPTY(&slot->nodes.writers))
+		drop_writer(LIST_FIRST(&slot->nodes.writers));
 }
 
 struct node *nodes_of_slot(struct slot *slot, enum file file)

@@ -18,10 +18,16 @@
  * fi->fh     the open file's struct handle; only the kernel hands it back.
  *
  * The fixed files of a slot have their nodes in struct slot, staging files in
- * struct staging. `latest` and the numbers get a new node at each look-up. It
- * names one message: all who open one node share its size, which a publish must
- * not change under a reader, and which the kernel sets to the offset after each
- * write.
+ * struct staging. `latest` and the numbers have a node for each message, since
+ * all that have one node open share its size: a publish must not change it under
+ * a reader.
+ *
+ * The kernel sets the size of a node to the offset after each write, so a writer
+ * of `latest` needs a node that no other process knows. Look-ups share a node
+ * with others all the same, since the kernel asks twice if it finds another node
+ * than last time. An open for writing that meets a shared node fails with
+ * ESTALE, on which the kernel looks up once more; that look-up, known by its
+ * thread, gets a node of its own.
  */
 #ifndef FS_NODE_H
 #define FS_NODE_H
@@ -62,8 +68,12 @@ struct node {
 
 /* The nodes of a slot. */
 struct slot_nodes {
-	struct node fixed[FILES_OF_SLOT];  /* of files with one name and one meaning */
-	LIST_HEAD(node_list, node) others; /* that the kernel knows; protected by nodes->lock */
+	struct node fixed[FILES_OF_SLOT]; /* of files with one name and one meaning */
+
+	/* protected by nodes->lock */
+	LIST_HEAD(node_list, node) others;      /* that the kernel knows */
+	struct message_node *newest;            /* for look-ups of `latest` to share, or NULL */
+	LIST_HEAD(writer_list, writer) writers; /* threads that are to look up again */
 };
 
 #define SEQ_EMPTY  UINT64_C(0)
@@ -78,6 +88,10 @@ struct message_node {
 	 * if no pin was left to look at the message, which is enough to write.
 	 */
 	struct babus_message message;
+
+	/* of FILE_LATEST; protected by nodes->lock */
+	pid_t looker;   /* the first thread that looked it up */
+	bool is_shared; /* others know it, or it has been opened to read */
 };
 
 int nodes_open(struct nodes **nodes);
@@ -95,9 +109,12 @@ struct node *nodes_of_slot(struct slot *slot, enum file file);
 /* A node for a slot's file, that is part of something else. */
 void node_init(struct nodes *nodes, struct node *node, enum file file, struct slot *slot);
 
-/* A new node for that message (NULL: none). To be looked up next. -ENOMEM. */
-int node_new(enum file file, struct slot *slot, uint32_t age, const struct babus_message *message,
-	     struct node **node);
+/* The kernel looks up a message (NULL: none), for thread `pid`. 0 or -ENOMEM. */
+int node_look_up_message(struct slot *slot, enum file file, uint32_t age,
+			 const struct babus_message *message, pid_t pid, struct node **node);
+/* Thread `pid` opens `latest`. To write, -ESTALE: it is to be looked up again; -ENOMEM. */
+void node_open_to_read(struct node *node);
+int node_open_to_write(struct node *node, pid_t pid);
 
 /* The kernel looks it up, or forgets that it did so `count` times. The last frees it. */
 void node_look_up(struct fs *fs, struct node *node);
@@ -106,6 +123,7 @@ void node_forget(struct fs *fs, struct node *node, uint64_t count);
 /* A slot's, without nodes known to the kernel; and at the end, whatever the kernel knows. */
 void slot_nodes_init(struct slot *slot);
 void slot_nodes_drop(struct slot *slot);
+void slot_nodes_finish(struct slot *slot);
 /* Whether the kernel knows files of messages of that slot, or staging files. */
 bool slot_nodes_are_known(struct slot *slot);
 
@@ -123,10 +141,9 @@ static inline bool message_is_there(const struct message_node *node)
 	return node->message.seq != SEQ_EMPTY && node->message.seq != SEQ_UNSEEN;
 }
 
-static inline const struct message_node *message_node(const struct node *node)
+static inline struct message_node *message_node(const struct node *node)
 {
-	return (const struct message_node *)((const char *)node -
-					     offsetof(struct message_node, node));
+	return (struct message_node *)((uintptr_t)node - offsetof(struct message_node, node));
 }
 
 #endif

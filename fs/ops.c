@@ -61,17 +61,15 @@ static struct node *find(fuse_req_t req, fuse_ino_t ino)
 	return nodes_find(ops_fs(req)->nodes, ino);
 }
 
-void ops_reply_entry(fuse_req_t req, struct node *node)
+void ops_reply_looked_up(fuse_req_t req, struct node *node)
 {
 	struct fs *fs = ops_fs(req);
 	/* Names are looked up each time. */
 	struct fuse_entry_param entry = {.ino = nodes_id(fs->nodes, node),
 					 .generation = node->generation,
 					 .attr_timeout = kind_of(node)->attr_s};
-	int error;
+	int error = attr_stat(fs, node, &entry.attr);
 
-	node_look_up(fs, node);
-	error = attr_stat(fs, node, &entry.attr);
 	if (error)
 		fuse_reply_err(req, ops_errno(error));
 	else
@@ -79,6 +77,12 @@ void ops_reply_entry(fuse_req_t req, struct node *node)
 	/* Else the kernel knows it, and may have forgotten it by now. */
 	if (error)
 		node_forget(fs, node, 1);
+}
+
+void ops_reply_entry(fuse_req_t req, struct node *node)
+{
+	node_look_up(ops_fs(req), node);
+	ops_reply_looked_up(req, node);
 }
 
 static void look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -152,7 +156,7 @@ static void stat_fs(fuse_req_t req, fuse_ino_t ino)
  * The kernel has checked against attributes that may be a moment old; the
  * slot's file has the last word on what the caller may.
  */
-static int check_open(fuse_req_t req, const struct node *node, const struct fuse_file_info *fi)
+static int check_open(fuse_req_t req, struct node *node, const struct fuse_file_info *fi)
 {
 	int want = (wants_read(fi) ? MAY_READ : 0) | (wants_write(fi) ? MAY_WRITE : 0);
 	const struct kind *kind = kind_of(node);
@@ -169,7 +173,7 @@ static int check_open(fuse_req_t req, const struct node *node, const struct fuse
 	return error;
 }
 
-static int open_node(fuse_req_t req, const struct node *node, struct fuse_file_info *fi)
+static int open_node(fuse_req_t req, struct node *node, struct fuse_file_info *fi)
 {
 	struct handle *handle;
 	int error = check_open(req, node, fi);

@@ -21,6 +21,8 @@ int ops_errno(int error);
 
 /* The kernel looks up the node; after that it may forget it at any time. */
 void ops_reply_entry(fuse_req_t req, struct node *node);
+/* The same, of a node that is counted as looked up. */
+void ops_reply_looked_up(fuse_req_t req, struct node *node);
 
 /* Reply with `size` of the `have` bytes at `data`, from `offset` on; or what there is of them. */
 void ops_reply_part(fuse_req_t req, const void *data, size_t have, uint64_t offset, size_t size);

@@ -54,6 +54,7 @@ int slots_open(struct fs *fs, struct slots **result)
 
 static void destroy(struct slot *slot)
 {
+	slot_nodes_finish(slot);
 	snapshots_finish(slot);
 	publisher_finish(&slot->publisher);
 	access_finish(&slot->access);

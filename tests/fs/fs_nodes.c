@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "babusfs.h"
 #include "file.h"
-#include "shell.h"
 
 enum {
 	PENDING = 32768,
@@ -148,24 +148,41 @@ static void descriptors_can_be_reopened_by_their_number(void **state)
 }
 
 /* Each open for writing meets nodes that readers know, and must be tried again. */
+#define WRITE_WHILE_OTHERS_READ                                                 \
+	"echo 0 > x/latest\n"                                                   \
+	"for r in 1 2 3 4; do\n"                                                \
+	"	while [ ! -e $T/stop ]; do stat x/latest; cat x/latest; done "        \
+	"> /dev/null 2>> $T/errors & readers+=($!)\n"                           \
+	"done\n"                                                                \
+	"for w in 1 2 3; do\n"                                                  \
+	"	for i in $(seq 100); do echo $w $i > x/latest; done 2>> $T/errors & " \
+	"writers+=($!)\n"                                                       \
+	"done\n"                                                                \
+	"wait ${writers[*]}; touch $T/stop; wait ${readers[*]}\n"               \
+	"cat $T/errors >&2\n"
+
 static void writers_can_open_however_many_read(void **state)
 {
 	(void)state;
 	new_slot("x");
-	shell_run("bash",
-		  "echo 0 > x/latest\n"
-		  "for r in 1 2 3 4; do\n"
-		  "	while [ ! -e $T/stop ]; do stat x/latest; cat x/latest; done "
-		  "> /dev/null 2>> $T/errors & readers+=($!)\n"
-		  "done\n"
-		  "for w in 1 2 3; do\n"
-		  "	for i in $(seq 100); do echo $w $i > x/latest; done 2>> $T/errors & "
-		  "writers+=($!)\n"
-		  "done\n"
-		  "wait ${writers[*]}; touch $T/stop; wait ${readers[*]}\n"
-		  "cat $T/errors >&2\n");
+	shell_run("bash", WRITE_WHILE_OTHERS_READ);
 	python_run("import os\n"
 		   "assert os.getxattr('x/latest', 'user.babus.seq') == b'301'\n");
+}
+
+/* To babusfs in a PID namespace of its own, all callers from outside have the number 0. */
+static void writers_can_open_though_all_have_the_same_number(void **state)
+{
+	(void)state;
+	new_slot("x");
+	babusfs_environment();
+	shell_run("bash", "coproc NS { exec unshare -p -f --kill-child "
+			  "bash -c 'cd /; $B test $P && echo ready && read; umount $P'; }\n"
+			  "read -u ${NS[0]} ready || exit 1\n"
+			  "(cd $P\n" WRITE_WHILE_OTHERS_READ "python3 -c 'import os; "
+			  "assert os.getxattr(\"x/latest\", \"user.babus.seq\") == b\"301\"')\n"
+			  "ended=$?\n"
+			  "echo >&${NS[1]}; wait $NS_PID; exit $ended\n");
 }
 
 /* How many mappings of nameless files it has. */
@@ -220,6 +237,7 @@ static int run(void)
 	    MOUNTED(one_thread_may_read_and_write_at_once),
 	    MOUNTED(descriptors_can_be_reopened_by_their_number),
 	    MOUNTED(writers_can_open_however_many_read),
+	    UNMOUNTED(writers_can_open_though_all_have_the_same_number),
 	    MOUNTED(a_slot_removed_natively_gives_its_memory_back),
 	};
 
