@@ -40,7 +40,7 @@ rules() {
 				case $name in */*) bad=1 ;; *) bad=0 ;; esac
 				[ "$bad" = 0 ] && { [ -f "$dir/$name" ] || [ -f "$dir/${name%.h}.idl" ]; } || echo "$file:$line: $include"
 			done
-	done | rule 'core includes its own headers only; fs and tools those of tools/common, too'
+	done | rule 'core includes its own headers and include/internal only; fs and tools those of tools/common, too'
 
 	awk '/words of one process/ { exit }
 		/^static inline/ { name = $0; atomic = step = 0 }
