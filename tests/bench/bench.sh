@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# babus-bench still does all that it can: every work with every peer that is
-# built, a moment each, with the contents of every message checked. It prints
-# what cannot run on this machine. Arguments: source, build.
+# babus-bench runs every work with every peer that is built, for a moment each,
+# and checks the contents of every message. Prints what cannot run on this
+# machine. Arguments: source, build.
 set -u
 bench=$2/tools/bench/babus-bench
 work=$(mktemp -d /dev/shm/babus-test."${BABUS_TEST_MARK:-0}"-XXXXXX) || exit 1
@@ -56,7 +56,7 @@ grep -q 'python3 is not installed' "$work/said" || fail 'report: silent about py
 head -c 2000 "$work/json" >"$work/torn"
 "$bench" report "$work/torn" >/dev/null 2>&1 && fail 'report: of half a file'
 "$bench" goals "$work/json" | grep -q "^[0-9]* met, [0-9]* missed, [0-9]* too noisy" || fail goals
-# Ratios that agree are concluded from though the speed changed, others are not.
+# Ratios that agree allow a conclusion, even if the speed changed; others do not.
 for repeats in '[1.1,2.2,1.1] [1,2,1] met' '[9,2,1] [1,2,1] noisy' '[9,9,9] [1,2,1] MISSED'; do
 	set -- "$1" "$2" $repeats
 	printf '{"noisy":[],"cases":[{"work":"crowd","name":"attached-200","metrics":{"typical":{"median":1,"repeats":%s}}},{"work":"crowd","name":"alone","metrics":{"typical":{"median":1,"repeats":%s}}}]}' \
@@ -82,7 +82,7 @@ else
 	echo 'skipped: plot: gnuplot is not installed'
 fi
 
-# A peer's daemon that dies costs a second try, not the run.
+# If a peer's daemon dies, the benchmark tries again and goes on.
 if names peers | grep -qx redis-unix && command -v redis-server >/dev/null; then
 	BABUS_ROOT=$work/root "$bench" --quick --repeats 2 --work trip --size 64 --peer redis-unix \
 		--json "$work/killed" >/dev/null 2>&1 &
@@ -102,7 +102,7 @@ if names peers | grep -qx redis-unix && command -v redis-server >/dev/null; then
 	grep '"name":"redis-unix"' "$work/killed" | grep -q '"typical":' ||
 		fail 'redis-server killed: no result'
 
-	# Nor does one that dies each time leave anything, its socket neither.
+	# A daemon that dies each time leaves nothing behind, not even its socket.
 	BABUS_ROOT=$work/root "$bench" --quick --repeats 1 --work trip --size 64 --peer redis-unix \
 		>/dev/null 2>&1 &
 	run=$!

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The shared library exports what the headers declare, each name written down in its
-# version script, and nothing else.
+# The shared library exports the functions that the headers declare and the version script
+# names, and nothing else.
 # Arguments: source, build.
 set -u
 export LC_ALL=C

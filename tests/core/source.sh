@@ -4,8 +4,8 @@
 set -u
 cd "$1" || exit 1
 
-# Print what breaks a rule; nothing printed is what is expected. Runs behind
-# pipes: what it says is all that is left of it.
+# Print the name of a rule, and what breaks it. Input is what was found: empty if the
+# rule is kept. Runs in a pipe, so only its output counts.
 rule() {
 	found=$(cat)
 	if [ -n "$found" ]; then
@@ -49,7 +49,7 @@ rules() {
 		/^}/ && atomic && !step { print name }' core/sync.h |
 		rule 'every operation on a shared word is a kill point'
 
-	# What others see of files, locks and memory; not of a file without a name.
+	# Calls whose effect on files, locks and memory others see; not on a nameless file.
 	awk 'FNR == 1 { step = -9 }
 		/STEP\(/ { step = FNR }
 		FILENAME ~ /shm\.c$/ && /linkat\(/ { next }

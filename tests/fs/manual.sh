@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# babusfs --help and babusfs(1) name every option, babusfs(1) every file of a
-# slot and attribute, and no page breaks a rule of the language it is written in.
+# babusfs --help and babusfs(1) name every option, babusfs(1) every file of a slot
+# and every attribute, and groff and mandoc accept all pages.
 # Arguments: source, build.
 set -eu
 source=$1 build=$2

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# systemd understands the unit of babusfs, and all that it says is there.
+# systemd understands the unit of babusfs, and all that the unit names exists.
 # Arguments: source, build.
 set -eu
 build=$2
@@ -27,18 +27,18 @@ if grep -F babusfs@ "$work/said"; then
 	exit 1
 fi
 
-# What would hide the mount from other processes.
+# These would hide the mount from other processes.
 if grep -nE '^(Private(Tmp|Devices|Mounts|Users)|Protect[A-Za-z]*|ReadOnlyPaths|ReadWritePaths|InaccessiblePaths|Temporary|Bind[A-Za-z]*|Root[A-Z][a-z]*|MountAPIVFS|DynamicUser)=' "$unit"; then
 	echo 'this gives the service a mount namespace of its own'
 	exit 1
 fi
 
-# What the daemon keeps is what it is given.
+# The daemon keeps each capability that the unit gives it.
 for cap in $(sed -n 's/^CapabilityBoundingSet=//p' "$unit"); do
 	grep -q "$cap" "$1/fs/privileges.h"
 done
 
-# Its own line of options is one that babusfs accepts.
+# babusfs accepts the options of the unit.
 options=$(sed -n 's/^Environment=BABUSFS_OPTIONS=//p' "$unit")
 said=$("$build/fs/babusfs" -f -o allow_other -o "$options" test "$work/missing" 2>&1) && exit 1
 case $said in
