@@ -31,7 +31,7 @@ static void find_pinned(const struct ring *ring, struct pinned *pinned)
 		extent = ring->g.pins;
 	memset(pinned->bits, 0, (pinned->count + 63) / 64 * sizeof(pinned->bits[0]));
 	for (uint32_t i = 0; i < extent; i++) {
-		uint64_t cell = pin_get(&ring->pins[i].hold);
+		uint64_t cell = pin_get(&ring->pins[i].pin);
 		uint32_t at = cell_buffer(cell) - pinned->first;
 
 		/* The claim is looked at last: a pin that counts was set after its entry was
@@ -126,7 +126,7 @@ static bool take_backed(struct ring *ring, const struct search *search, uint32_t
 
 		if (state_get(&ring->states[i]) != STATE_FREE)
 			continue;
-		if (record_get(&ring->marks[i]) < search->size) {
+		if (record_get(&ring->backed[i]) < search->size) {
 			if ((*skipped)++ < search->skips)
 				continue;
 			return false;

@@ -17,7 +17,7 @@ static int full(const babus_slot *slot, enum slot_file file)
 			  file == SLOT_FILE ? "loans" : "pins");
 }
 
-/* Needs fork_hold(). */
+/* Needs fork_lock(). */
 static int try_to_register(babus_slot *slot, enum slot_file file)
 {
 	struct slot_leases *leases = &slot->leases[file];
@@ -54,7 +54,7 @@ int clients_register(babus_slot *slot, enum slot_file file)
 	struct slot_leases *leases = &slot->leases[file];
 	int error = 0;
 
-	fork_hold();
+	fork_lock();
 	if (local_get(&leases->registered))
 		goto release;
 	error = get(slot, file, NULL);
@@ -63,7 +63,7 @@ int clients_register(babus_slot *slot, enum slot_file file)
 	local_put(&leases->registered, 1);
 	local_give(&leases->own_lent);
 release:
-	fork_release();
+	fork_unlock();
 	return error;
 }
 
@@ -78,4 +78,11 @@ int clients_lease_another(babus_slot *slot, enum slot_file file, uint32_t *entry
 		return get(slot, file, entry);
 	*entry = leases->client.own;
 	return 0;
+}
+
+void clients_return_pin(babus_slot *slot, uint32_t pin)
+{
+	if (pin == slot->leases[SLOT_PINS_FILE].client.own)
+		pin_clear(&slot->pins[pin].pin);
+	clients_return(slot, SLOT_PINS_FILE, pin);
 }

@@ -29,18 +29,18 @@ static inline int clients_lease(babus_slot *slot, enum slot_file file, uint32_t 
 	return clients_lease_another(slot, file, entry);
 }
 
-/* Give an entry back. A pin is cleared. */
+/* Give an entry back, a pin by the function below. */
 static inline void clients_return(babus_slot *slot, enum slot_file file, uint32_t entry)
 {
 	struct slot_leases *leases = &slot->leases[file];
 
-	if (entry != leases->client.own) {
+	if (entry == leases->client.own)
+		local_give(&leases->own_lent);
+	else
 		lease_give(&leases->table, &leases->client, entry);
-		return;
-	}
-	if (file == SLOT_PINS_FILE)
-		pin_clear(&leases->table.entries[entry].hold);
-	local_give(&leases->own_lent);
 }
+
+/* Clear a pin and give it back. */
+void clients_return_pin(babus_slot *slot, uint32_t pin);
 
 #endif

@@ -289,9 +289,9 @@ int files_retire(babus_domain *domain, const char *name, dev_t device, ino_t ino
 		return error;
 	name_file(slot_file, NAME_SLOT, name, 0);
 	name_file(gone, NAME_GONE, name, number);
-	wait_turn(domain->map);
+	wait_lock_names(domain->map);
 	error = rename_away(domain, slot_file, gone, device, inode);
-	wait_turn_over(domain->map);
+	wait_unlock_names(domain->map);
 	if (error)
 		return error == -ENOENT ? 0 : error;
 	return finish_removal(domain, gone, name);
@@ -309,7 +309,7 @@ OWN_FRAME static int remove_damaged(babus_domain *domain, const char *name)
 	int fd, error = 0;
 
 	name_file(slot_file, NAME_SLOT, name, 0);
-	wait_turn(domain->map);
+	wait_lock_names(domain->map);
 	fd = open_slot_file(domain, slot_file, &st, &header);
 	if (fd >= 0) {
 		close(fd);
@@ -323,7 +323,7 @@ OWN_FRAME static int remove_damaged(babus_domain *domain, const char *name)
 		if (unlinkat(domain->dirfd, slot_file, 0) < 0)
 			error = -errno;
 	}
-	wait_turn_over(domain->map);
+	wait_unlock_names(domain->map);
 	if (!error) {
 		STEP("announce");
 		domain_changed(domain);

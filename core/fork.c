@@ -22,13 +22,13 @@ static uint64_t before; /* what the page held before the fork; under the lock */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool watching; /* constant after `once` */
 
-void fork_hold(void)
+void fork_lock(void)
 {
 	if (!forking)
 		pthread_mutex_lock(&held);
 }
 
-void fork_release(void)
+void fork_unlock(void)
 {
 	if (!forking)
 		pthread_mutex_unlock(&held);
@@ -38,7 +38,7 @@ void fork_release(void)
 
 static void prepare(void)
 {
-	fork_hold();
+	fork_lock();
 	forking++;
 	before = fork_page ? local_get(fork_page) : 0;
 }
@@ -46,7 +46,7 @@ static void prepare(void)
 static void over(void)
 {
 	forking--;
-	fork_release();
+	fork_unlock();
 }
 
 /*
@@ -105,13 +105,13 @@ int fork_generation(uint64_t *generation)
 	if (!watching)
 		return -ENOMEM;
 	/* Whoever has a generation has passed here, and so sees the page. */
-	fork_hold();
+	fork_lock();
 	error = make_page();
 	/* In a child the page reads 0: take a number no ancestor had. */
 	if (!error && !local_get(fork_page))
 		local_put(fork_page, ++generations);
 	if (!error)
 		*generation = local_get(fork_page);
-	fork_release();
+	fork_unlock();
 	return error;
 }

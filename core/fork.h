@@ -13,12 +13,12 @@
 extern shared64 *fork_page;
 
 /*
- * Keep fork() off, in other threads, until fork_release(): while there is a
+ * Keep fork() off, in other threads, until fork_unlock(): while there is a
  * descriptor that a child must not inherit. Does nothing in a handler of fork(): its
  * thread has the lock. Comes before any lock that a handler may need.
  */
-void fork_hold(void);
-void fork_release(void);
+void fork_lock(void);
+void fork_unlock(void);
 
 /* This process's generation, for fork_is_ours(). 0 or negative errno. */
 int fork_generation(uint64_t *generation);

@@ -44,11 +44,11 @@ static struct guard *reuse(void)
 {
 	struct guard *g;
 
-	fork_hold();
+	fork_lock();
 	do
 		g = first(&unused);
 	while (g && !local_swap(&unused, (uintptr_t)g, (uintptr_t)g->unused));
-	fork_release();
+	fork_unlock();
 	return g;
 }
 
@@ -148,12 +148,12 @@ int babus_guard_install(void)
 
 	babus_fail_clear();
 	sigemptyset(&action.sa_mask);
-	fork_hold();
+	fork_lock();
 	if (!installed) {
 		if (sigaction(SIGBUS, &action, &previous) < 0)
 			error = -errno;
 		installed = !error;
 	}
-	fork_release();
+	fork_unlock();
 	return error;
 }

@@ -192,7 +192,7 @@ static int list_table(babus_slot *slot, const struct lease_table *table, bool pu
 		info.alive = alive > 0;
 		info.pid = (uint32_t)counter_get(&entry->pid);
 		info.held = publisher ? count_owned(&slot->ring, incarnation)
-				      : record_get(&entry->hold) != 0;
+				      : record_get(&entry->pin) != 0;
 		info.lost = lease_lost(entry, incarnation);
 		if (counter_get(&entry->prepared) == incarnation) {
 			info.cursor = counter_get(&entry->cursor);

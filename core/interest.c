@@ -16,7 +16,7 @@ struct entry {
 struct group {
 	struct entry *entries;
 	size_t count, room;
-	size_t turn;   /* the entry to look at first */
+	size_t first;  /* the entry to look at first */
 	uint32_t seen; /* the mark's count when we set it */
 	bool quiet;
 };
@@ -25,7 +25,7 @@ struct interest_channel {
 	struct group groups[LAYOUT_MARKS];
 	uint64_t bits;  /* groups with readers */
 	uint64_t doubt; /* groups to look at though they are quiet */
-	uint32_t turn;  /* the group to look at first */
+	uint32_t first; /* the group to look at first */
 	uint64_t seen;  /* the channel's count when we found all groups quiet */
 	bool quiet;
 };
@@ -132,7 +132,7 @@ static bool look_at(const struct entry *entry, struct babus_event *event)
 /* Up to `max` of a group's readers with news. */
 static int look_at_entries(struct group *group, struct babus_event *events, int max)
 {
-	size_t first = group->turn < group->count ? group->turn : 0;
+	size_t first = group->first < group->count ? group->first : 0;
 	int found = 0;
 
 	for (size_t n = 0; n < group->count && found < max; n++) {
@@ -142,7 +142,7 @@ static int look_at_entries(struct group *group, struct babus_event *events, int 
 			continue;
 		found++;
 		if (events)
-			group->turn = i + 1;
+			group->first = i + 1;
 	}
 	return found;
 }
@@ -183,7 +183,7 @@ static int look_at_channel(struct interest_channel *channel, struct layout_chann
 {
 	/* Before the marks: what is counted after this makes us look again. */
 	uint64_t news = news_get(&map->news), left = channel->bits;
-	uint32_t at = channel->turn;
+	uint32_t at = channel->first;
 	bool quiet = true;
 	int found = 0;
 
@@ -201,7 +201,7 @@ static int look_at_channel(struct interest_channel *channel, struct layout_chann
 		quiet = quiet && group->quiet;
 		found += here;
 		if (events && here)
-			channel->turn = (at + 1) % LAYOUT_MARKS;
+			channel->first = (at + 1) % LAYOUT_MARKS;
 	}
 	channel->quiet = quiet && !left;
 	channel->seen = news;
@@ -211,7 +211,7 @@ static int look_at_channel(struct interest_channel *channel, struct layout_chann
 int interest_look(struct interest *interest, struct layout_domain *domain, bool mark,
 		  struct babus_event *events, int max)
 {
-	uint32_t left = interest->bits, at = interest->turn;
+	uint32_t left = interest->bits, at = interest->first;
 	int found = 0;
 
 	for (; left && found < max; left &= ~(UINT32_C(1) << at)) {
@@ -222,7 +222,7 @@ int interest_look(struct interest *interest, struct layout_domain *domain, bool 
 				       events ? events + found : NULL, max - found);
 		found += here;
 		if (events && here)
-			interest->turn = (at + 1) % LAYOUT_CHANNELS;
+			interest->first = (at + 1) % LAYOUT_CHANNELS;
 	}
 	return found;
 }

@@ -23,7 +23,7 @@ struct interest {
 	struct interest_channel *channels[LAYOUT_CHANNELS]; /* NULL: not used yet */
 	uint32_t bits;                                      /* channels with readers */
 	size_t count;                                       /* readers */
-	uint32_t turn;                                      /* the channel to look at first */
+	uint32_t first;                                     /* the channel to look at first */
 };
 
 /* -EEXIST, -ENOMEM. */

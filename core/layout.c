@@ -58,7 +58,7 @@ int layout_geometry(struct layout_geometry *g)
 
 	g->cells = place(&end, g->depth * sizeof(shared64));
 	g->states = place(&end, buffers * sizeof(shared64));
-	g->marks = place(&end, buffers * sizeof(shared64));
+	g->backed = place(&end, buffers * sizeof(shared64));
 	g->records = place(&end, buffers * sizeof(struct layout_record));
 	g->tokens = place(&end, g->loans * sizeof(struct layout_lease));
 	g->payload = round_up(end, LAYOUT_PAGE);

@@ -174,7 +174,7 @@ struct layout_domain {
 
 	_Alignas(64) shared64 changes; /* counts slots created, removed, re-moded */
 	shared64 next_channel;         /* automatic channels are given in turn */
-	shared32 turn;                 /* to take names away, see wait.h */
+	shared32 names_lock;           /* see wait_lock_names() */
 	uint32_t spare3;
 	uint64_t spare4[5];
 
@@ -228,7 +228,7 @@ struct layout_record {
  */
 struct layout_lease {
 	shared64 claim;
-	shared64 hold;     /* pins: the pinned cell's value, 0 if idle */
+	shared64 pin;      /* pins: the pinned cell's value, 0 if idle */
 	shared64 cursor;   /* readers: last sequence delivered */
 	shared64 received; /* readers */
 	shared64 lost;     /* readers */
@@ -280,9 +280,9 @@ struct layout_geometry {
 	uint32_t depth, loans, pins;
 	uint32_t buffers;
 	uint64_t max_size, first_seq;
-	uint64_t stride;                                         /* bytes from buffer to buffer */
-	uint64_t cells, states, marks, records, tokens, payload; /* offsets */
-	uint64_t slot_size, pins_size;                           /* of the files */
+	uint64_t stride;                                          /* bytes from buffer to buffer */
+	uint64_t cells, states, backed, records, tokens, payload; /* offsets */
+	uint64_t slot_size, pins_size;                            /* of the files */
 
 	/* What a handle maps at once: the tables and the near buffers. */
 	uint32_t near;

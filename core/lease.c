@@ -24,7 +24,7 @@ static void prepare(const struct lease_table *table, uint32_t i, const struct le
 {
 	struct layout_lease *entry = &table->entries[i];
 
-	pin_clear(&entry->hold);
+	pin_clear(&entry->pin);
 	counter_put(&entry->cursor, 0);
 	counter_put(&entry->received, 0);
 	counter_put(&entry->lost, 0);
@@ -69,7 +69,7 @@ static void free_entry(const struct lease_table *table, uint32_t i, uint64_t inc
 
 void lease_give(const struct lease_table *table, const struct lease_client *client, uint32_t entry)
 {
-	pin_clear(&table->entries[entry].hold);
+	pin_clear(&table->entries[entry].pin);
 	free_entry(table, entry, client->incarnation);
 }
 

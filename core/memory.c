@@ -45,8 +45,8 @@ int memory_give_back(babus_slot *slot, uint32_t buffer, uint64_t keep)
 		return 0;
 	/* The mark first: who dies in between leaves memory that is not known of,
 	   which is harmless, and not a mark without memory, which is SIGBUS. */
-	if (record_get(&ring->marks[buffer]) > keep)
-		record_put(&ring->marks[buffer], keep);
+	if (record_get(&ring->backed[buffer]) > keep)
+		record_put(&ring->backed[buffer], keep);
 	size = ring->g.stride - keep;
 	STEP("give_pages");
 	if (ring_is_mapped(ring, buffer)) {
@@ -103,7 +103,7 @@ static uint8_t *address_of(const struct ring *ring, uint32_t buffer, const struc
 static int populate(babus_slot *slot, uint32_t buffer, uint64_t size)
 {
 	const struct layout_geometry *g = &slot->ring.g;
-	uint64_t mark = record_get(&slot->ring.marks[buffer]);
+	uint64_t mark = record_get(&slot->ring.backed[buffer]);
 	/* Whole pages: neighbours of a small message get theirs early. */
 	struct span span = span_of(g, buffer, mark, size);
 	uint64_t known = span.to - (g->payload + buffer * g->stride);
@@ -118,7 +118,7 @@ static int populate(babus_slot *slot, uint32_t buffer, uint64_t size)
 			memory_give_back(slot, buffer, mark);
 		return memory_explain(slot, error);
 	}
-	record_put(&slot->ring.marks[buffer], known < g->stride ? known : g->stride);
+	record_put(&slot->ring.backed[buffer], known < g->stride ? known : g->stride);
 	return 0;
 }
 
@@ -126,7 +126,7 @@ int memory_make(babus_slot *slot, uint32_t buffer, uint64_t size)
 {
 	int error = ring_is_mapped(&slot->ring, buffer) ? 0 : far_map(slot);
 
-	if (error || size <= record_get(&slot->ring.marks[buffer]))
+	if (error || size <= record_get(&slot->ring.backed[buffer]))
 		return error;
 	return populate(slot, buffer, size);
 }

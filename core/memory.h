@@ -19,7 +19,7 @@ int memory_make(babus_slot *slot, uint32_t buffer, uint64_t size);
 static inline int memory_ensure(babus_slot *slot, uint32_t buffer, uint64_t size)
 {
 	if (__builtin_expect(
-		buffer < slot->ring.g.near && size <= record_get(&slot->ring.marks[buffer]), 1))
+		buffer < slot->ring.g.near && size <= record_get(&slot->ring.backed[buffer]), 1))
 		return 0;
 	return memory_make(slot, buffer, size);
 }

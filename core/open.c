@@ -170,7 +170,7 @@ static void destroy(babus_slot *slot)
 		uint64_t kept = local_get(&slot->view_pin);
 
 		if (kept)
-			clients_return(slot, SLOT_PINS_FILE, (uint32_t)kept - 1);
+			clients_return_pin(slot, (uint32_t)kept - 1);
 		lease_unregister(&pins->table, &pins->client);
 		/* Loans the caller forgot. */
 		if (tokens->client.incarnation)

@@ -102,7 +102,7 @@ int babus_reader_open(babus_slot *slot, enum babus_start start, uint64_t n, babu
 	*result = reader;
 	return 0;
 drop_pin:
-	clients_return(slot, SLOT_PINS_FILE, reader->pin);
+	clients_return_pin(slot, reader->pin);
 free_reader:
 	free(reader);
 	return error;
@@ -117,7 +117,7 @@ void babus_reader_close(babus_reader *reader)
 		/* No reader's entry any more, so that nobody adds its losses up as well. */
 		set_flag(reader, false);
 		counter_add(&reader->slot->pins_header->lost, reader->lost);
-		clients_return(reader->slot, SLOT_PINS_FILE, reader->pin);
+		clients_return_pin(reader->slot, reader->pin);
 	}
 	free(reader);
 }

@@ -45,7 +45,7 @@ static int reserve_buffer(struct reservation *r, uint32_t buffer)
 
 	if (buffer >= slot->ring.g.buffers || r->seen[buffer] || r->done >= r->wanted)
 		return 0;
-	if (record_get(&slot->ring.marks[buffer]) < r->size)
+	if (record_get(&slot->ring.backed[buffer]) < r->size)
 		result = populate_unowned(slot, buffer, r->size);
 	if (result <= 0)
 		return result;
@@ -101,7 +101,7 @@ static int prefault_rest(struct reservation *r)
 
 	for (uint32_t i = 0; i < ring->g.buffers && r->done && !error; i++)
 		if (!r->seen[i] && ring_is_mapped(ring, i) &&
-		    record_get(&ring->marks[i]) >= r->size)
+		    record_get(&ring->backed[i]) >= r->size)
 			error = memory_prefault_buffer(r->slot, i, r->size);
 	return error;
 }

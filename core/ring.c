@@ -25,7 +25,7 @@ void ring_attach(struct ring *ring, const struct layout_geometry *g, void *slot,
 	ring->depth_mask = g->depth & (g->depth - 1) ? 0 : g->depth - 1;
 	ring->cells = (shared64 *)(base + g->cells);
 	ring->states = (shared64 *)(base + g->states);
-	ring->marks = (shared64 *)(base + g->marks);
+	ring->backed = (shared64 *)(base + g->backed);
 	ring->records = (struct layout_record *)(base + g->records);
 	ring->payload = base + g->payload;
 	local_put(&ring->far, 0);
@@ -152,7 +152,8 @@ static int describe(const struct ring *ring, uint64_t cell, uint64_t lost,
 	if (__builtin_expect(record_get(&record->seq) != cell_seq(cell), 0))
 		return ring_damaged("a message's record is of another one");
 	/* Beyond the mark there may be no memory, and touching it is SIGBUS. */
-	if (__builtin_expect(size > ring->g.max_size || size > record_get(&ring->marks[buffer]), 0))
+	if (__builtin_expect(size > ring->g.max_size || size > record_get(&ring->backed[buffer]),
+			     0))
 		return ring_damaged("a message longer than its buffer");
 	/* Field by field: a whole struct would be made elsewhere and copied. */
 	message->data = ring_data(ring, buffer);

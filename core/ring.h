@@ -22,7 +22,7 @@ struct ring {
 	/* constant after ring_attach; pointers into the mappings */
 	struct layout_geometry g;
 	uint64_t depth_mask; /* depth - 1 if that is a power of two, else 0 */
-	shared64 *cells, *states, *marks;
+	shared64 *cells, *states, *backed;
 	struct layout_record *records;
 	uint8_t *payload;
 	shared64 far; /* see far.h: where buffer 0 would be if all were there; 0: not mapped */

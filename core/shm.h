@@ -89,7 +89,7 @@ int shm_punch(int fd, uint64_t offset, uint64_t size);
  * success shm_life_keep turns the descriptor into the mapping.
  *
  * A fork() between opening the descriptor and closing it would give the child a
- * share in the lock: fork_hold() keeps it off.
+ * share in the lock: fork_lock() keeps it off.
  */
 int shm_life_lock(int fd, uint64_t byte);
 int shm_life_keep(int fd, void **life);

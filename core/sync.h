@@ -200,25 +200,25 @@ static inline bool claim_swap(shared64 *claim, uint64_t expected, uint64_t value
 						       memory_order_acq_rel, memory_order_relaxed);
 }
 
-/* --- the turn to take names away ------------------------------------------- */
+/* --- the lock on names, see wait.h ----------------------------------------- */
 
-/* As of a lock: what whoever had it before has done comes first. */
-static inline bool turn_take(shared32 *turn, uint32_t value)
+/* What its last holder did comes first. */
+static inline bool lock_take(shared32 *lock, uint32_t value)
 {
-	uint32_t nobodys = 0;
+	uint32_t unlocked = 0;
 
-	STEP("turn_take");
-	return atomic_compare_exchange_strong_explicit(turn, &nobodys, value, memory_order_acquire,
+	STEP("lock_take");
+	return atomic_compare_exchange_strong_explicit(lock, &unlocked, value, memory_order_acquire,
 						       memory_order_relaxed);
 }
 
-static inline uint32_t turn_swap(shared32 *turn, uint32_t value)
+static inline uint32_t lock_swap(shared32 *lock, uint32_t value)
 {
-	STEP("turn_swap");
-	return atomic_exchange_explicit(turn, value, memory_order_acq_rel);
+	STEP("lock_swap");
+	return atomic_exchange_explicit(lock, value, memory_order_acq_rel);
 }
 
-/* A number nobody had before. */
+/* A number that was never given out before. */
 static inline uint64_t ticket_take(shared64 *next)
 {
 	STEP("ticket_take");

@@ -17,12 +17,12 @@
 static inline int pin_message(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
 			      struct babus_message *message)
 {
-	int error = ring_pin(&slot->ring, &slot->pins[pin].hold, which, n, message);
+	int error = ring_pin(&slot->ring, &slot->pins[pin].pin, which, n, message);
 
 	if (__builtin_expect(error == RING_FAR, 0)) {
 		error = far_map(slot);
 		if (!error)
-			error = ring_pin(&slot->ring, &slot->pins[pin].hold, which, n, message);
+			error = ring_pin(&slot->ring, &slot->pins[pin].pin, which, n, message);
 	}
 	return error;
 }
@@ -37,7 +37,7 @@ static int view_extra(babus_slot *slot, enum babus_which which, uint64_t n,
 		return error;
 	error = pin_message(slot, pin, which, n, message);
 	if (error)
-		clients_return(slot, SLOT_PINS_FILE, pin);
+		clients_return_pin(slot, pin);
 	else
 		message->pin = pin | PIN_EXTRA;
 	/* A fresh pin in use: somebody scribbles over them. */
@@ -90,7 +90,7 @@ static int view_pin(babus_slot *slot, uint32_t *pin)
 		if (error)
 			return error;
 		if (!local_swap(&slot->view_pin, 0, (uint64_t)*pin + 1))
-			clients_return(slot, SLOT_PINS_FILE, *pin);
+			clients_return_pin(slot, *pin);
 		kept = local_get(&slot->view_pin);
 	}
 	*pin = (uint32_t)kept - 1;
@@ -119,9 +119,9 @@ void babus_message_release(struct babus_message *message)
 	if (!slot || !fork_is_ours(slot->generation))
 		return;
 	if (message->pin & PIN_EXTRA)
-		clients_return(slot, SLOT_PINS_FILE, message->pin & ~PIN_EXTRA);
+		clients_return_pin(slot, message->pin & ~PIN_EXTRA);
 	else
-		pin_clear(&slot->pins[message->pin].hold);
+		pin_clear(&slot->pins[message->pin].pin);
 }
 
 /*
@@ -136,7 +136,7 @@ static int copy_out(struct babus_message *view, void *buffer, size_t capacity,
 
 	if (!error && view->size)
 		memcpy(buffer, view->data, view->size);
-	pin_settle(&slot->pins[view->pin & ~PIN_EXTRA].hold);
+	pin_settle(&slot->pins[view->pin & ~PIN_EXTRA].pin);
 	if (!ring_still_holds(&slot->ring, view))
 		error = RING_AGAIN;
 	/* Cut off while we read? Then what we have is zeros. */

@@ -56,48 +56,49 @@ int wait_sleep(struct layout_domain *domain, uint32_t event, uint32_t channels, 
 	return errno == EAGAIN || errno == EFAULT ? 0 : -errno;
 }
 
-/* --- turns --------------------------------------------------------------------- */
+/* --- the lock on names ----------------------------------------------------------- */
 
-/* Of `turn`; 0 is nobody's. */
+/* Values of the lock; 0: unlocked. */
 enum {
 	TAKEN = 1,
-	AWAITED = 2 /* taken, and somebody may sleep until it is not */
+	AWAITED = 2 /* taken, and a process may sleep until it is not */
 };
 
-/* Tests of what is stopped need not wait that long. */
-#ifndef WAIT_TURN_NS
-#define WAIT_TURN_NS 1000000000
+/* Tests with a stopped holder set a shorter time. */
+#ifndef WAIT_LOCK_NS
+#define WAIT_LOCK_NS 1000000000
 #endif
 
 /* False: it took too long. */
-static bool sleep_for_turn(struct layout_domain *domain, const struct timespec *until)
+static bool sleep_for_lock(struct layout_domain *domain, const struct timespec *until)
 {
-	STEP("turn_sleep");
-	return !syscall(SYS_futex, &domain->turn, FUTEX_WAIT_BITSET, AWAITED, until, NULL,
+	STEP("lock_sleep");
+	return !syscall(SYS_futex, &domain->names_lock, FUTEX_WAIT_BITSET, AWAITED, until, NULL,
 			FUTEX_BITSET_MATCH_ANY) ||
 	       errno == EAGAIN || errno == EINTR;
 }
 
-void wait_turn(struct layout_domain *domain)
+void wait_lock_names(struct layout_domain *domain)
 {
 	int64_t until_ns;
 	struct timespec until;
 
-	if (turn_take(&domain->turn, TAKEN))
+	if (lock_take(&domain->names_lock, TAKEN))
 		return;
-	until_ns = babus_deadline(WAIT_TURN_NS);
+	until_ns = babus_deadline(WAIT_LOCK_NS);
 	until = (struct timespec){.tv_sec = until_ns / 1000000000,
 				  .tv_nsec = until_ns % 1000000000};
-	/* Who writes it all the time wakes us, or keeps us from sleep, without end. */
-	while (turn_swap(&domain->turn, AWAITED))
-		if (clock_monotonic() >= until_ns || !sleep_for_turn(domain, &until))
+	/* A process that keeps writing the word would wake us, or keep us awake, without end:
+	   the deadline ends that too. */
+	while (lock_swap(&domain->names_lock, AWAITED))
+		if (clock_monotonic() >= until_ns || !sleep_for_lock(domain, &until))
 			return;
 }
 
-void wait_turn_over(struct layout_domain *domain)
+void wait_unlock_names(struct layout_domain *domain)
 {
-	if (turn_swap(&domain->turn, 0) != AWAITED)
+	if (lock_swap(&domain->names_lock, 0) != AWAITED)
 		return;
-	STEP("turn_wake");
-	syscall(SYS_futex, &domain->turn, FUTEX_WAKE, 1);
+	STEP("lock_wake");
+	syscall(SYS_futex, &domain->names_lock, FUTEX_WAKE, 1);
 }

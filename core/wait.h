@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sleeping and waking on a domain's one event word; and turns; the only futex caller.
+ * Sleeping and waking on a domain's one event word, and the lock on its slots' names. The
+ * only caller of futex.
  *
  * A waiter reads the event word, sets the marks of the slots that it cares for, looks for
  * news, and sleeps if the word is still the same. A publisher sets its cell and then
@@ -56,12 +57,12 @@ int wait_sleep(struct layout_domain *domain, uint32_t event, uint32_t channels,
 	       int64_t deadline_ns);
 
 /*
- * The turn to look whose a slot's name is and to take it away, which must not be
- * two things: among users of the domain one has it at a time. Whoever has waited
- * for a second takes it: its owner was killed, or is stopped, and may take away a
- * later slot's name when he goes on.
+ * The lock on the names of a domain's slots. Finding out which slot has a name and renaming
+ * its file are two steps, so only the holder of the lock does them. A process that has waited
+ * for a second goes on without the lock: its holder was killed, or is stopped. If a stopped
+ * holder goes on, it may take away the name of a later slot; see files.h.
  */
-void wait_turn(struct layout_domain *domain);
-void wait_turn_over(struct layout_domain *domain);
+void wait_lock_names(struct layout_domain *domain);
+void wait_unlock_names(struct layout_domain *domain);
 
 #endif

@@ -223,7 +223,7 @@ static void record_of_another_message_is_eproto(void **state)
 	assert_damaged(slot);
 	/* Beyond the backed bytes there may be no memory. */
 	record_put(&slot->ring.records[buffer].size, 100);
-	record_put(&slot->ring.marks[buffer], 99);
+	record_put(&slot->ring.backed[buffer], 99);
 	assert_damaged(slot);
 	babus_slot_close(slot);
 }

@@ -98,7 +98,7 @@ static void tables_follow_each_other_on_lines_of_their_own(void **state)
 	assert_int_equal(g.buffers, 328);
 	assert_int_equal(g.cells, 640);
 	assert_int_equal(g.states, 704);
-	assert_int_equal(g.marks, 3328);
+	assert_int_equal(g.backed, 3328);
 	assert_int_equal(g.records, 5952);
 	assert_int_equal(g.tokens, 26944);
 	assert_int_equal(g.payload, 32768);

@@ -223,7 +223,7 @@ static void an_unclaimed_pin_keeps_nothing(void **state)
 	ring = &mine->ring;
 	publish_frames(others, 1);
 	cell = newest_cell();
-	assert_true(pin_set(&mine->pins[ring->g.pins - 1].hold, cell));
+	assert_true(pin_set(&mine->pins[ring->g.pins - 1].pin, cell));
 	extent_raise(&mine->pins_header->extent, ring->g.pins);
 	publish_frames(others, DEPTH);
 	assert_int_equal(alloc_reclaim(ring), 0);

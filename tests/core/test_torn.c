@@ -78,7 +78,7 @@ static uint64_t publish(babus_slot *slot)
 static void clear_pins(babus_slot *slot)
 {
 	for (uint32_t i = 0; i < slot->ring.g.pins; i++)
-		pin_clear(&slot->pins[i].hold);
+		pin_clear(&slot->pins[i].pin);
 }
 
 /* The buffer that holds the newest message. */

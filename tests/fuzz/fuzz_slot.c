@@ -73,7 +73,7 @@ static uint64_t choose_value(struct input *input)
 
 static shared64 *choose_lease_field(struct layout_lease *lease, unsigned field)
 {
-	shared64 *fields[] = {&lease->claim, &lease->hold, &lease->cursor, &lease->received,
+	shared64 *fields[] = {&lease->claim, &lease->pin, &lease->cursor, &lease->received,
 			      &lease->lost,  &lease->pid,  &lease->group};
 
 	return fields[field % (sizeof(fields) / sizeof(*fields))];
@@ -119,7 +119,7 @@ static shared64 *choose_word(const struct bench *bench, struct input *input)
 	case 3:
 		return &ring->states[i % ring->g.buffers];
 	case 4:
-		return &ring->marks[i % ring->g.buffers];
+		return &ring->backed[i % ring->g.buffers];
 	case 5:
 	case 6:
 		return choose_record_field(&ring->records[i % ring->g.buffers], which / 16);

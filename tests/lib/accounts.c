@@ -38,7 +38,7 @@ void accounts_take(babus_slot *slot, struct accounts *accounts)
 		bool claimed = claim_get(&slot->pins[i].claim) != 0;
 
 		accounts->pins += claimed;
-		accounts->holds += claimed && pin_get(&slot->pins[i].hold);
+		accounts->holds += claimed && pin_get(&slot->pins[i].pin);
 	}
 }
 
@@ -78,7 +78,7 @@ bool accounts_have_memory(babus_slot *slot)
 	bool sound = fd >= 0;
 
 	for (uint32_t i = 0; sound && i < g->buffers; i++) {
-		uint64_t mark = record_get(&slot->ring.marks[i]);
+		uint64_t mark = record_get(&slot->ring.backed[i]);
 		off_t start = (off_t)(g->payload + i * g->stride);
 
 		if (mark && lseek(fd, start, SEEK_HOLE) < start + (off_t)mark)

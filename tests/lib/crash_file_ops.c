@@ -127,16 +127,16 @@ void op_remove_too_late(babus_domain *domain)
 	expect_to_be_there(second, first);
 }
 
-static void rival_dies_in_its_turn(void)
+static void rival_dies_with_the_lock(void)
 {
-	wait_turn(rivals->map);
+	wait_lock_names(rivals->map);
 }
 
 /* Another process has claimed the removal, and never says that it is over. */
 void op_remove_after_a_death(babus_domain *domain)
 {
 	rivals = domain;
-	steps_before("turn_take", rival_dies_in_its_turn);
+	steps_before("lock_take", rival_dies_with_the_lock);
 	op_remove(domain);
 }
 

@@ -265,7 +265,7 @@ static babus_slot *pinning;
 /* Until the buffer that was pinned holds another message, or is about to. */
 static void rival_unpins_and_displaces(void)
 {
-	shared64 *pin = &pinning->pins[pinning->view_pin - 1].hold;
+	shared64 *pin = &pinning->pins[pinning->view_pin - 1].pin;
 	uint64_t cell = *pin;
 	const struct layout_record *record = &pinning->ring.records[cell_buffer(cell)];
 

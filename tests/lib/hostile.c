@@ -73,9 +73,9 @@ void hostile_scribbles_over_pins(void)
 	for (unsigned turn = 0;; turn++) {
 		for (size_t i = 0; i < count && turn / 4096 % 4 < 3; i++) {
 			if (turn / 4096 % 4 != 1)
-				counter_put(&leases[i].hold, 0);
+				counter_put(&leases[i].pin, 0);
 			else
-				counter_put(&leases[i].hold,
+				counter_put(&leases[i].pin,
 					    word_cell(random_below(1000), (uint32_t)(i + turn)));
 			if (turn / 4096 % 4 == 2)
 				counter_put(&leases[i].claim, random_word());

@@ -2,7 +2,7 @@
 /*
  * The orderings of waiting and waking. The publisher's side, sleeping and the lock of removals
  * are core/wait.c itself, compiled against a model of the futex call. The waiter's side has the
- * steps of prepare() in core/waiter.c and interest_look() in core/interest.c.
+ * steps of look_prepare() in core/look.c and interest_look() in core/interest.c.
  *
  * The property: no waiter sleeps for ever though a publish has returned whose message it did not
  * see. It must hold after every step of every thread, so also if each of the other publishers is
@@ -27,7 +27,7 @@
  * 0's, half thread 1's. The kernel holds a lock while it compares and sleeps, or wakes: each is
  * one update of the queue, and reads come after it.
  */
-static _Atomic uint64_t event_queue, turn_queue;
+static _Atomic uint64_t event_queue, lock_queue;
 static bool spurious; /* sleeps may end without a wake-up */
 
 static int half(void)
@@ -76,7 +76,7 @@ static struct layout_domain domain;
 
 static long futex(long number, void *word, int operation, uint32_t value, ...)
 {
-	_Atomic uint64_t *queue = word == (void *)&domain.turn ? &turn_queue : &event_queue;
+	_Atomic uint64_t *queue = word == (void *)&domain.names_lock ? &lock_queue : &event_queue;
 	uint32_t bits = FUTEX_BITSET_MATCH_ANY;
 	va_list rest;
 
@@ -119,7 +119,7 @@ static bool (*has_news)(int slot);      /* reader_look() */
 static void quiet_domain(void)
 {
 	memset(&domain, 0, sizeof(domain));
-	event_queue = turn_queue = 0;
+	event_queue = lock_queue = 0;
 	cells[0] = cells[1] = 0;
 	cursor = 1;
 	changes = lock = 0;
@@ -397,15 +397,15 @@ static void arm(void)
 	unlock();
 }
 
-/* --- turns ---------------------------------------------------------------------------------- */
+/* --- the lock on names --------------------------------------------------------------------------- */
 
-static uint64_t turns;
+static uint64_t held;
 
-static void take_turn(void)
+static void take_lock(void)
 {
-	wait_turn(&domain);
-	plain_write(&turns, plain_read(&turns) + 1);
-	wait_turn_over(&domain);
+	wait_lock_names(&domain);
+	plain_write(&held, plain_read(&held) + 1);
+	wait_unlock_names(&domain);
 }
 
 /* --- the programs ------------------------------------------------------------------------------
@@ -547,11 +547,11 @@ const struct c11_program wait_programs[] = {
     WAIT("EVENT", "a descriptor that is armed is served", with_cells, armed_is_served, serve, arm,
 	 publish_first),
     {"wait",
-     "TURN",
-     "one has the turn, and no one sleeps that could have it",
+     "LOCK",
+     "one has the lock, and none sleeps that could have it",
      C11_ABSTRACT,
      quiet_domain,
-     {take_turn, take_turn},
+     {take_lock, take_lock},
      no_one_sleeps_for_ever,
      .anytime = false},
     LARGE("WAKE", "two waiters that sleep twice", with_cells, each_is_woken, wait_for_first,
