@@ -25,12 +25,12 @@
  *         return 0;
  *     }
  *
- * A domain is a set of named slots. A slot keeps its last N messages (its
- * depth) until it is removed, whoever exits. Messages are bytes.
+ * A domain is a set of named slots. A slot keeps its last N messages (its depth) until
+ * it is removed, whichever process exits. Messages are bytes.
  *
- * Errors. Functions return 0, or a count where they say so, or a negative errno.
- * On failure they leave their outputs untouched, except for -EMSGSIZE of a copy.
- * These mean the same thing everywhere:
+ * Errors. A function returns 0, or a count where its comment says so, or a negative
+ * errno. On failure it leaves its outputs untouched, except for -EMSGSIZE of a copy.
+ * These errors mean the same everywhere:
  *
  *     -EINVAL      bad argument, name, flag or option; a reserved field is not zero
  *     -ENOENT      no such domain or slot
@@ -39,76 +39,80 @@
  *     -EBUSY       the slot moved on too fast: each try was overtaken
  *     -EMSGSIZE    the message does not fit; the detail names the size needed
  *     -EACCES      the file modes, or how the handle was opened, do not allow it
- *     -EPERM       the domain or slot belongs to somebody not trusted, or is
+ *     -EPERM       the domain or slot belongs to a user that is not trusted, or is
  *                  not a regular file or directory
  *     -EPROTO      not a babus file, another ABI version, or damaged contents
- *     -EIO         the slot's file was truncated under its mapping (reported
- *                  where babus_guard_install() is in force)
+ *     -EIO         the slot's file was truncated under its mapping (needs
+ *                  babus_guard_install(); without it the process gets SIGBUS)
  *     -ECHILD      the handle was opened before a fork(), in another process
- *     -ENOMEM, -EMFILE, -ENFILE   out of process resources
+ *     -ENOMEM, -EMFILE, -ENFILE   out of resources of the process or the system; below
+ *                  they are called "resources"
  *
- * babus_perror() prints what a failed call found. babus_strerror() returns the
- * text of an error, babus_error_detail() the details of the thread's last call.
+ * babus_perror() prints why a call failed. babus_strerror() returns the text of an
+ * error, babus_error_detail() the details of the thread's last failure.
  *
- * Threads. Which calls may run at once on one handle:
+ * Threads. Which calls may run at the same time on one handle:
  *
  *     babus_domain, babus_slot, babus_config   any calls, any threads
  *     babus_reader                             one call at a time; waiters that
- *                                              have it look at it meanwhile
+ *                                              have the reader may run
  *     babus_waiter                             one babus_waiter_wait() at a
- *                                              time; all else from any thread,
- *                                              also meanwhile
- *     babus_message, babus_loan                one owner at a time; it may be
- *                                              handed to another thread
- *     close of any handle                      when nothing else uses it
+ *                                              time; other calls from any
+ *                                              thread, also during a wait
+ *     babus_message, babus_loan                one owner at a time, which may
+ *                                              hand it to another thread
+ *     close of any handle                      when no other call uses it
  *
  * Functions without a handle: any thread.
  *
- * Processes. Handles belong to the process that opened them.
+ * Processes. A handle belongs to the process that opened it.
  *
- *     fork()    The child's copies give -ECHILD (names and paths can be read)
- *               and may only be closed, released or discarded, which takes
- *               nothing from the parent. This holds whatever the parent's other
- *               threads were doing. The child can open handles of its own. What
- *               it still sees of a message is kept by the parent's pin alone.
- *     vfork(), posix_spawn()   Until it calls exec() or _exit(), which is all
- *               that it may do, such a child is its parent.
+ *     fork()    In the child, the copies of handles return -ECHILD; only names and
+ *               paths can be read. Close, release or discard them, which takes
+ *               nothing from the parent. This holds whatever other threads of the
+ *               parent did during fork(). The child can open its own handles. A
+ *               message that the child still sees stays valid as long as the
+ *               parent's pin.
+ *     vfork(), posix_spawn()   The child counts as its parent. It may only call
+ *               exec() or _exit().
  *     exec()    ends everything: the new program has no descriptor, mapping,
  *               lock or pin of the old one.
- *     dlclose() does not unload the library: the handlers of
- *               babus_guard_install() and fork() stay. Once all handles are
- *               closed no thread, descriptor or mapping of a bus is left.
+ *     dlclose() does not unload the library, because the handlers of
+ *               babus_guard_install() and fork() stay. After all handles are
+ *               closed, no thread, descriptor or mapping of a bus is left.
  *
- * Fork handlers: babus registers its pthread_atfork() handlers when it is loaded.
+ * Fork handlers. babus registers its pthread_atfork() handlers when it is loaded.
  * Handlers that the program registers, before or after, may call babus.
  *
- * Nothing that a process holds outlives it. Not safe in signal handlers: any of
- * these functions, and fork(), when they may interrupt one of them.
+ * Nothing that a process holds outlives it.
  *
- * Cancellation: no call is a cancellation point, and a thread that is cancelled
- * (deferred, the default) leaves no lock held. A request that arrives during a
- * call, or during a wait, takes effect at the program's next cancellation point;
- * end a wait with babus_waiter_wake(). Asynchronous cancellation is not supported.
+ * Signal handlers may not call any of these functions, nor fork(), if they can
+ * interrupt one of them.
  *
- * Real time: under mlockall(MCL_FUTURE) a slot's pages are locked as they are
- * touched; nothing is populated ahead. mlockall(MCL_CURRENT) populates the slots
- * that are open already: open them after it, or add MCL_ONFAULT. The kernel counts
- * each mapping as a whole (a slot's tables, and up to 1 GiB of its payload) against
- * RLIMIT_MEMLOCK; above that limit the open fails with -ENOMEM.
- * babus_slot_reserve() takes page faults out of the first publishes.
+ * Cancellation. No call is a cancellation point, and a thread that is cancelled
+ * (deferred, the default) leaves no lock held. A request that arrives during a call or
+ * a wait takes effect at the program's next cancellation point; end a wait with
+ * babus_waiter_wake(). Asynchronous cancellation is not supported.
  *
- * Limits: a slot larger than RLIMIT_FSIZE is not created: -EFBIG. A call needs less
- * than 8 KiB of stack: a thread with PTHREAD_STACK_MIN may publish, read and wait.
- * A 64-bit process has 128 TiB of addresses, on machines with 39-bit addresses
- * 512 GiB. A handle reserves its slot's tables and at first 1 GiB of its payload at
- * most; the rest is mapped when a message lies there.
+ * Real time. After mlockall(MCL_FUTURE) a slot's pages are locked as they are touched;
+ * none is populated ahead. mlockall(MCL_CURRENT) populates the slots that are open at
+ * that time: open slots after it, or add MCL_ONFAULT. The kernel counts each mapping as
+ * a whole (a slot's tables, and up to 1 GiB of its payload) against RLIMIT_MEMLOCK; above
+ * that limit opening fails with -ENOMEM. babus_slot_reserve() moves page faults out of
+ * the first publishes.
  *
- * Structs never grow. New fields take the place of reserved ones. Reserved fields of
- * a struct that the program fills in must be zero, as the _init() calls and {0}
- * make them; anything else is -EINVAL. The library zeroes those of its results.
+ * Limits. A slot larger than RLIMIT_FSIZE cannot be created: -EFBIG. A call needs less
+ * than 8 KiB of stack: a thread with PTHREAD_STACK_MIN may publish, read and wait. A
+ * 64-bit process has 128 TiB of addresses, on machines with 39-bit addresses 512 GiB. A
+ * handle reserves addresses for its slot's tables and at most 1 GiB of its payload; it
+ * maps the rest, the far buffers, when a message lies there.
  *
- * Units: sizes in bytes, times in nanoseconds. Deadlines are CLOCK_MONOTONIC. A
- * message's time_ns is CLOCK_BOOTTIME, which no step of the clock moves;
+ * Structs never grow: new fields take the place of reserved ones. In structs that the
+ * program fills in, reserved fields must be zero, as the _init() calls and {0} make
+ * them; otherwise -EINVAL. In results the library sets them to zero.
+ *
+ * Units. Sizes are in bytes, times in nanoseconds. Deadlines are on CLOCK_MONOTONIC. A
+ * message's time_ns is CLOCK_BOOTTIME, which does not change when the clock is set;
  * babus_wall_time() converts it. created_ns is CLOCK_REALTIME.
  */
 #ifndef BABUS_BABUS_H
@@ -121,7 +125,7 @@
 
 #ifdef __cplusplus
 extern "C" {
-/* In C++ a struct's name can be hidden by a function's, as stat() does; g++ warns of it. */
+/* In C++ a function can hide a struct of the same name, as stat() does; g++ warns. */
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
@@ -141,7 +145,7 @@ extern "C" {
 #define BABUS_API
 #endif
 
-/* Limits of the format; asking for more is -EINVAL with the limit named. */
+/* Limits of the format. More is -EINVAL, and the detail names the limit. */
 #define BABUS_NAME_MAX        200u   /* bytes in a domain's or slot's name */
 #define BABUS_TYPE_MAX        63u    /* bytes in a slot's type label */
 #define BABUS_DESCRIPTION_MAX 191u   /* bytes in a slot's description */
@@ -155,37 +159,37 @@ typedef struct babus_slot babus_slot;
 typedef struct babus_reader babus_reader;
 typedef struct babus_waiter babus_waiter;
 
-/* Flags of the open calls. Unknown flags and combinations without a meaning are -EINVAL. */
+/* Flags of the open calls. Unknown flags, and combinations without meaning, are -EINVAL. */
 enum {
 	BABUS_READ = 0,           /* every handle may read */
 	BABUS_PUBLISH = 1 << 0,   /* slots: also publish; needs write permission */
 	BABUS_CREATE = 1 << 1,    /* create it if it does not exist */
 	BABUS_EXCLUSIVE = 1 << 2, /* with BABUS_CREATE: -EEXIST if it exists */
-	BABUS_EXACT = 1 << 3,     /* slots: -EEXIST unless its geometry is that of the options */
-	BABUS_OBSERVE = 1 << 4,   /* read with write access to nothing: see babus_domain_open() */
+	BABUS_EXACT = 1 << 3,     /* slots: -EEXIST if its geometry differs from the options */
+	BABUS_OBSERVE = 1 << 4,   /* read without any write access: see babus_domain_open() */
 };
 
 /* ------------------------------------------------------------ general */
 
 /* The library's version as "MAJOR.MINOR.PATCH". Static; any thread. */
 BABUS_API const char *babus_version(void);
-/* BABUS_VERSION_NUMBER of the library that runs. Any thread. */
+/* BABUS_VERSION_NUMBER of the library that the process runs. Any thread. */
 BABUS_API unsigned babus_version_number(void);
 
-/* One line for an error of this library, 0 or negative errno. Static text. */
+/* The text, one line, for a result of this library: 0 or negative errno. Static. */
 BABUS_API const char *babus_strerror(int error);
 
 /*
- * Details of this thread's last call, if it failed: what was found, where, and
- * what was expected. "" if the error says it all, or if the call succeeded. Calls
- * that close, release or discard, and those that return a name, a text or a time, leave
- * it alone. Valid until the thread's next call.
+ * Details of this thread's last failure: what was found, where, and what was expected.
+ * "" if the error says it all, or if the last call succeeded. Calls that close, release
+ * or discard, and calls that return a name, a text or a time, keep the detail. Valid
+ * until the thread's next call.
  */
 BABUS_API const char *babus_error_detail(void);
 
 /*
- * Print "WHAT: TEXT" on standard error, in one write: the detail of the thread's
- * last call, or else the text of `error`. Leaves errno and the detail alone.
+ * Print "WHAT: TEXT" on standard error, in one write. TEXT is the detail of the thread's
+ * last call, or the text of `error` if there is none. Keeps errno and the detail.
  *
  *     int error = babus_slot_open(bus, "imu", 0, NULL, &imu);
  *
@@ -197,35 +201,36 @@ BABUS_API const char *babus_error_detail(void);
 BABUS_API void babus_perror(const char *what, int error);
 
 /*
- * Whether `name` is a legal name of a slot or domain: 1 to BABUS_NAME_MAX of
- * [A-Za-z0-9._-], not starting with '.' or '-'. 0 or -EINVAL.
+ * Check that `name` is a legal name of a slot or domain: 1 to BABUS_NAME_MAX characters
+ * of [A-Za-z0-9._-], not starting with '.' or '-'. 0 or -EINVAL.
  */
 BABUS_API int babus_name_check(const char *name);
 
 /*
- * The deadline `timeout_ns` from now on CLOCK_MONOTONIC; BABUS_FOREVER for a
- * negative timeout.
+ * The deadline `timeout_ns` from now, on CLOCK_MONOTONIC. BABUS_FOREVER for a negative
+ * timeout, or for one that overflows.
  */
 #define BABUS_FOREVER INT64_C(-1) /* deadline: never */
 #define BABUS_NOW     INT64_C(0)  /* deadline: do not block */
 BABUS_API int64_t babus_deadline(int64_t timeout_ns);
 
-/* CLOCK_BOOTTIME now: a message's age is babus_now() - message.time_ns. */
+/* CLOCK_BOOTTIME now. A message's age is babus_now() - message.time_ns. */
 BABUS_API uint64_t babus_now(void);
 /*
- * The wall clock (CLOCK_REALTIME) of a message's time_ns, by the offset between the
- * two clocks now; 0 for 0. A message's is the same each time until the wall clock is
- * stepped. Within a time namespace as that sees the clocks. Two or more clock reads.
+ * The wall-clock time (CLOCK_REALTIME) of a message's time_ns, by the present offset
+ * between the two clocks; 0 for 0. The result for one message changes only when the wall
+ * clock is set. In a time namespace the clocks are those of the namespace. Reads clocks
+ * two or more times.
  */
 BABUS_API uint64_t babus_wall_time(uint64_t time_ns);
 
 /*
- * Install a SIGBUS handler for the process that keeps it alive when somebody
- * truncates a slot's file under its mapping: that slot then reads as zeros
- * and its calls give -EIO, the others go on. Other SIGBUS go to the handler
- * that was there before. Idempotent. The library never does this by itself.
- * Any member of a domain can truncate the files that all members write, so
- * that publishers too die of SIGBUS who have not called this.
+ * Install a SIGBUS handler for the process. It keeps the process alive when another one
+ * truncates a slot's file under its mapping: that slot then reads as zeros and its calls
+ * return -EIO, other slots are unaffected. Any other SIGBUS goes to the handler that was
+ * installed before. Calling this again has no effect. The library never does it by
+ * itself. Any member of a domain can truncate the files that all members write, so
+ * without this call publishers, too, can die of SIGBUS. 0 or negative errno.
  */
 BABUS_API int babus_guard_install(void);
 
@@ -236,7 +241,7 @@ struct babus_domain_options {
 	mode_t mode;          /* of the directory, when created; 0: 0700 */
 	uid_t uid;            /* owner when created; (uid_t)-1: the caller */
 	gid_t gid;            /* group when created; (gid_t)-1: the caller's */
-	uid_t trust_uid;      /* accept this owner too; (uid_t)-1: nobody else */
+	uid_t trust_uid;      /* also trust this owner; (uid_t)-1: no other */
 	uint64_t reserved[4]; /* zero */
 };
 
@@ -244,87 +249,91 @@ struct babus_domain_options {
 BABUS_API void babus_domain_options_init(struct babus_domain_options *opts);
 
 /*
- * Open the domain `name` (NULL: $BABUS_DOMAIN, else "default") in
- * ROOT/babus.NAME. With BABUS_CREATE a missing one is created, complete or not
- * at all. `opts` may be NULL for the defaults.
+ * Open the domain `name` (NULL: $BABUS_DOMAIN, else "default"), the directory
+ * ROOT/babus.NAME. With BABUS_CREATE a missing one is created, complete or not at all.
+ * `opts` may be NULL for the defaults. An open domain holds one descriptor.
  *
- * A directory is trusted if its owner is the caller, root, or opts->trust_uid,
- * or if it is not writable by everybody and its group is one of the caller's;
- * else -EPERM. A domain open holds one descriptor.
+ * The directory is trusted if its owner is the caller, root, or opts->trust_uid, or if its
+ * group is one of the caller's and other users may not write it; else -EPERM.
  *
- * An observer (BABUS_OBSERVE; not with BABUS_CREATE) needs write access to nothing,
- * not even to the file system: a read-only bind mount in a container will do. All
- * its slots are observers too. They read copies, with the usual check that makes a
- * copy whole, and are not seen by babus_slot_clients(); views are -EACCES. An
- * observer sleeps if the file `domain` is writable, else it can only poll: a wait
- * with a deadline other than BABUS_NOW, and babus_waiter_fd(), are -EROFS.
+ * An observer (BABUS_OBSERVE; not with BABUS_CREATE) needs no write access, not even to
+ * the file system: a read-only bind mount in a container is enough. All its slots are
+ * observers, too. They read copies, which are checked to be whole as usual, and
+ * babus_slot_clients() does not see them; views are -EACCES. An observer can sleep if the
+ * file `domain` is writable. Otherwise it can only poll: a wait with a deadline other than
+ * BABUS_NOW, and babus_waiter_fd(), are -EROFS.
  *
- * Who may enter the directory is a member, and members are trusted not to deny
- * each other service; a hostile one can, but it cannot change messages of slots
- * that it may only read. See "What a hostile member can do" in core/DESIGN.md.
+ * All users that may enter the directory are members of the domain. A hostile member can
+ * deny the others service, delay wake-ups, overwrite what others read in place, and
+ * truncate files that members share (see babus_guard_install()). It cannot change the
+ * messages of slots that it may only read, nor copies of them.
  *
  * Errors: -EINVAL, -ENOENT, -EEXIST (BABUS_EXCLUSIVE), -EACCES, -EPERM, -EROFS,
- * -EPROTO, -ENOSPC (no room for the domain file), -EFBIG, resources.
+ * -EPROTO, -ENOSPC (no room for the domain's file), -EFBIG, resources.
  */
 BABUS_API int babus_domain_open(const char *name, unsigned flags,
 				const struct babus_domain_options *opts, babus_domain **domain);
 
-/* Close; slots, readers and waiters opened from it stay valid. NULL is fine. */
+/* Close. Slots, readers and waiters opened from it stay valid. NULL has no effect. */
 BABUS_API void babus_domain_close(babus_domain *domain);
 
-/* Its name and its directory. Valid while it is open. */
+/* The domain's name, and the path of its directory. Valid while the handle is open. */
 BABUS_API const char *babus_domain_name(const babus_domain *domain);
 BABUS_API const char *babus_domain_path(const babus_domain *domain);
 
 /*
- * Call fn(arg, name) for each slot, in no order; a non-zero return stops and
- * is returned. -ENODEV if the domain vanished.
+ * Call fn(arg, name) for each slot, in no order. If fn returns another value than 0, stop
+ * and return that. -ENODEV, -EIO, -ECHILD, resources.
  */
 BABUS_API int babus_domain_list(babus_domain *domain, int (*fn)(void *arg, const char *name),
 				void *arg);
 
-/* A number that changes whenever a slot is created, removed, or re-moded. */
+/* A number that changes when a slot is created or removed, or its access is changed.
+   -ENODEV, -EIO, -ECHILD. */
 BABUS_API int babus_domain_changes(babus_domain *domain, uint64_t *changes);
 
 /*
- * Whether the domain is still there: 0; -ENODEV if its files were deleted, which
- * this tells all its users; -EIO (truncated), -ECHILD. One system call.
+ * Check that the domain still exists: 0, or -ENODEV if its files were deleted, and then
+ * wake all its users, so that they notice. -EIO (truncated), -ECHILD. One system call.
  *
- * Publishers ask by themselves, once a second at most: after that time a publish
- * into a domain or slot whose files were deleted gives -ENODEV. Waiters ask at each
- * re-check. A reader that only polls asks with this call.
+ * Publishers check by themselves, at most once a second: after that time a publish into a
+ * domain or slot whose files were deleted returns -ENODEV. Waiters check at each re-check.
+ * A reader that only polls needs this call.
  */
 BABUS_API int babus_domain_check(babus_domain *domain);
 
 struct babus_report {
-	uint32_t slots;           /* looked at */
-	uint32_t dead_publishers; /* whose entries were released */
+	uint32_t slots;           /* that were examined */
+	uint32_t dead_publishers; /* their entries are given back */
 	uint32_t dead_readers;
 	uint32_t buffers;   /* taken back from the dead */
 	uint32_t leftovers; /* files of an interrupted create or remove */
 	uint32_t damaged;   /* slots that could not be opened: see detail */
-	uint32_t foreign;   /* files called like leftovers that are none, or not ours: see detail */
+	uint32_t foreign;   /* files named like leftovers that are none, or not ours: see detail */
 	uint32_t reserved0;
 	uint64_t reserved[3];
 };
 
 /*
- * Find what dead clients left behind in every slot, and files of interrupted
- * creations and removals. With `repair` give it back, else only count it.
- * Never needed for correctness: whoever runs short does this by itself.
+ * Find what dead clients left behind in each slot, and files of interrupted creations and
+ * removals. With `repair` give it back, else only count it. Clients that run short of
+ * something do this by themselves, so it is never needed for correctness. -ENODEV,
+ * -EACCES (an observer), -EIO, -ECHILD, resources.
  */
 BABUS_API int babus_domain_recover(babus_domain *domain, int repair, struct babus_report *report);
 
 /*
- * Remove a domain with all its slots. Their users get -ENODEV.
- * -ENOENT, -EACCES, -EPERM; -ENOTEMPTY if it holds foreign files, which stay.
+ * Remove a domain with all its slots; their users get -ENODEV. -ENOTEMPTY: it holds files
+ * that are not of babus, and these stay. -ENOENT, -EACCES, -EPERM, and the errors of
+ * babus_domain_open().
  */
 BABUS_API int babus_domain_remove(const char *name, const struct babus_domain_options *opts);
 
 /*
- * Remove the slot that has this name: its users get -ENODEV and its waiters wake.
- * Pinned messages stay readable until released. Needs write permission on the slot's
- * file and on the domain's directory. -ENOENT, -EACCES, -EPERM, -EROFS.
+ * Remove the slot with this name. Its users get -ENODEV, and its waiters wake. Pinned
+ * messages stay readable until they are released. Needs write permission on the slot's
+ * file and on the domain's directory. -EINVAL, -ENOENT, -EACCES, -EPERM, -EROFS, -ENODEV,
+ * -EIO, -ECHILD.
  */
 BABUS_API int babus_domain_remove_slot(babus_domain *domain, const char *name);
 
@@ -332,12 +341,12 @@ BABUS_API int babus_domain_remove_slot(babus_domain *domain, const char *name);
 
 struct babus_slot_options {
 	uint32_t depth;          /* messages kept, 1 or more; default 8 */
-	uint32_t loans;          /* loans at once, all publishers; default 64 */
-	uint32_t pins;           /* readers and views at once; default 256 */
-	int32_t channel;         /* 0..31, or -1: chosen in turn (default) */
+	uint32_t loans;          /* at the same time, all publishers; default 64 */
+	uint32_t pins;           /* readers and views at the same time; default 256 */
+	int32_t channel;         /* 0 to 31; -1: the next one (default) */
 	uint64_t max_size;       /* largest message, bytes; default 16 MiB */
 	uint64_t first_seq;      /* sequence of the first message; default 1 */
-	mode_t mode;             /* default 0600; read = subscribe, +write = publish */
+	mode_t mode;             /* default 0600; read permission subscribes, read and write publishes */
 	uid_t uid;               /* (uid_t)-1: the caller (default) */
 	gid_t gid;               /* (gid_t)-1: the caller's, or the directory's if setgid */
 	const char *type;        /* label such as "rgb24"; NULL or "": none */
@@ -349,81 +358,80 @@ struct babus_slot_options {
 BABUS_API void babus_slot_options_init(struct babus_slot_options *opts);
 
 /*
- * Open slot `name`. Without BABUS_PUBLISH read permission on its file is enough.
- * With BABUS_CREATE a missing slot is created with `opts`, NULL: the defaults;
- * racing creators end up on one slot. With BABUS_EXCLUSIVE an existing one is
- * -EEXIST.
+ * Open slot `name`. Without BABUS_PUBLISH read permission on its file is enough. With
+ * BABUS_CREATE a missing slot is created with `opts`, or with the defaults if that is NULL;
+ * processes that create it at the same time open the same slot. With BABUS_EXCLUSIVE an
+ * existing slot is -EEXIST.
  *
- * Of `opts`, an existing slot must have the same `type`, unless that is NULL or "";
- * else -EEXIST, with both types in the detail. All else is a hint for creation and
- * not compared: see what the slot has with babus_slot_info(). With BABUS_EXACT
- * depth, loans, pins and max_size must be the same too.
+ * If the slot exists, its type must be opts->type, unless that is NULL or ""; else -EEXIST,
+ * and the detail has both types. All other options are for creation only and are not
+ * compared; babus_slot_info() tells what the slot has. With BABUS_EXACT depth, loans, pins
+ * and max_size must be the same, too.
  *
- * A handle sees one instance of the slot: once that is removed the handle gives
- * -ENODEV, also if the name is created again. It holds no descriptor, but two
- * mappings, one more to publish, one to read, and one for a large slot's far
- * buffers, of which a process can have vm.max_map_count (65,530) in all.
+ * A handle sees one instance of the slot. After that is removed the handle returns -ENODEV,
+ * also if a slot with this name is created again. A handle holds no descriptor. It has two
+ * mappings, one more to publish, one more to read, and one more for a large slot's far
+ * buffers; a process can have vm.max_map_count (65,530) mappings in all.
  *
- * Errors: -EINVAL, -ENOENT, -EEXIST, -EACCES, -EPERM, -EROFS, -EPROTO, -ENODEV,
- * -ENOSPC (tmpfs has no room for the slot's tables), -EFBIG (RLIMIT_FSIZE), -ENOBUFS
- * (BABUS_PUBLISH: every loan of the slot is in use by live clients), resources.
+ * Errors: -EINVAL, -ENOENT, -EEXIST, -EACCES, -EPERM, -EROFS, -EPROTO, -ENODEV, -EIO,
+ * -ECHILD, -ENOSPC (the tmpfs has no room for the slot's tables), -EFBIG (RLIMIT_FSIZE),
+ * -ENOBUFS (BABUS_PUBLISH: all loans of the slot are in use by live clients), resources.
  */
 BABUS_API int babus_slot_open(babus_domain *domain, const char *name, unsigned flags,
 			      const struct babus_slot_options *opts, babus_slot **slot);
 
 /*
- * The same, but if there is no such slot sleep until it appears: for subscribers
- * that start before their publisher. -ETIMEDOUT: `deadline_ns` has passed, see
- * babus_waiter_wait(); -EINTR: a signal handler ran.
+ * The same, but if there is no such slot, sleep until it appears: for subscribers that
+ * start before their publisher. -ETIMEDOUT: `deadline_ns` has passed, see
+ * babus_waiter_wait(). -EINTR: a signal handler ran.
  */
 BABUS_API int babus_slot_await(babus_domain *domain, const char *name, unsigned flags,
 			       const struct babus_slot_options *opts, int64_t deadline_ns,
 			       babus_slot **slot);
 
 /*
- * Close. Every message, loan and reader of it must have been given back: messages
- * and loans point into memory that is unmapped here. NULL is fine.
+ * Close. First release, commit or discard all its messages and loans, which point into
+ * memory that this call unmaps, and close its readers. NULL has no effect.
  */
 BABUS_API void babus_slot_close(babus_slot *slot);
 
 /*
- * Remove the slot that this handle sees, and no other that may have its name by now:
- * that is -ENODEV. The handle stays open. See babus_domain_remove_slot().
+ * Remove the slot that this handle sees. If a later slot has the name by now, that one
+ * stays: -ENODEV. The handle stays open. Otherwise as babus_domain_remove_slot().
  */
 BABUS_API int babus_slot_remove(babus_slot *slot);
 
 /*
- * Change permission bits, owner and group of the slot's files; (mode_t)-1,
- * (uid_t)-1 or (gid_t)-1 leave that as it is. -EPERM (only the owner may),
- * -EACCES, -ENODEV.
+ * Change permission bits, owner and group of the slot's files. (mode_t)-1, (uid_t)-1 or
+ * (gid_t)-1 keeps that one. -EPERM (only the owner may do this), -EINVAL, -EACCES,
+ * -ENODEV, -EIO, -ECHILD.
  *
- * Existing handles keep the access they have: one opened to publish goes on
- * publishing, one that has read before goes on reading and waiting. A handle
- * that has not read yet, and calls that ask the files (babus_slot_info(),
- * babus_slot_clients(), babus_slot_set_access()), need permission anew:
- * -EACCES. To take access away from somebody who has the slot open, remove it
- * and create it again.
+ * Open handles keep their access: a handle that was opened to publish goes on publishing,
+ * one that has read goes on reading and waiting. A handle that has not read yet, and calls
+ * that open the files (babus_slot_info(), babus_slot_clients(), babus_slot_set_access()),
+ * need the new permission, else -EACCES. To revoke the access of open handles, remove the
+ * slot and create it again.
  */
 BABUS_API int babus_slot_set_access(babus_slot *slot, mode_t mode, uid_t uid, gid_t gid);
 
 struct babus_slot_info {
-	uint64_t instance; /* random id of this incarnation of the name */
+	uint64_t instance; /* random; a slot that is created again has another */
 	uint32_t depth, loans, pins, channel;
 	uint64_t max_size; /* bytes */
 	uint64_t first_seq;
 	uint64_t seq;        /* of the newest message; first_seq - 1 if none */
 	uint32_t kept;       /* messages that can be read now */
-	uint32_t publishers; /* live or not yet recovered publisher handles */
+	uint32_t publishers; /* publisher handles, live or not yet recovered */
 	uint32_t readers;    /* pins in use: reader handles and held views */
 	uint32_t pid;        /* publisher of the newest message */
 	uint64_t size;       /* bytes of the newest message */
 	uint64_t time_ns;    /* its publish time, CLOCK_BOOTTIME; 0 if none */
 	uint64_t publisher;  /* its publisher's incarnation; 0 if none */
 	uint64_t origin;     /* its origin */
-	uint64_t lost;       /* messages missed by readers so far, all readers */
+	uint64_t lost;       /* messages missed so far, by all readers */
 	uint64_t created_ns; /* CLOCK_REALTIME */
-	uint64_t bytes_used; /* of tmpfs now: tables and touched payload */
-	uint64_t bytes_max;  /* of tmpfs at most, known since creation */
+	uint64_t bytes_used; /* of the tmpfs, now: tables and touched payload */
+	uint64_t bytes_max;  /* of the tmpfs, at most; fixed at creation */
 	mode_t mode;         /* permission bits of the slot's file */
 	uid_t uid;
 	gid_t gid;
@@ -432,17 +440,18 @@ struct babus_slot_info {
 	uint64_t reserved[4];
 };
 
-/* A snapshot of the slot's facts and counters. -ENODEV, -EPROTO, -EIO. */
+/* The slot's facts and counters at this moment. -ENODEV, -EACCES, -EPROTO, -EIO, -ECHILD,
+   resources. */
 BABUS_API int babus_slot_info(babus_slot *slot, struct babus_slot_info *info);
 
-/* Its name and domain. Valid while it is open. */
+/* The slot's name and domain. Valid while the handle is open. */
 BABUS_API const char *babus_slot_name(const babus_slot *slot);
 BABUS_API babus_domain *babus_slot_domain(const babus_slot *slot);
 
 struct babus_client_info {
 	int publisher;        /* 1: publishes, 0: reads */
-	int alive;            /* 0: dead, what it held is free to be taken back */
-	uint32_t pid;         /* as the client saw itself */
+	int alive;            /* 0: dead; what it held can be taken back */
+	uint32_t pid;         /* in the client's pid namespace */
 	uint32_t held;        /* loans or pins it has in use */
 	uint64_t cursor;      /* readers: sequence last delivered */
 	uint64_t received;    /* readers: messages delivered */
@@ -452,39 +461,39 @@ struct babus_client_info {
 };
 
 /*
- * Call fn(arg, info) for each client of the slot; a non-zero return stops and
- * is returned. Tests each client's liveness, so it costs system calls.
+ * Call fn(arg, info) for each client of the slot. If fn returns another value than 0, stop
+ * and return that. Costs system calls, because it tests whether each client is alive.
+ * -ENODEV, -EACCES, -EIO, -ECHILD, resources.
  */
 BABUS_API int babus_slot_clients(babus_slot *slot,
 				 int (*fn)(void *arg, const struct babus_client_info *info),
 				 void *arg);
 
 /*
- * Whether the publisher of a message is still there: 1 it is (a stopped process is),
- * 0 it closed its handle or died. `publisher` is message.publisher, of this slot.
- * Some system calls. -EINVAL (0, or no such number), -ENODEV, -EACCES, -EIO, -ECHILD.
+ * Whether the publisher of a message still has its handle open. 1: yes, also if its process
+ * is stopped. 0: it closed the handle or died. `publisher` is message.publisher, of this
+ * slot. Some system calls. -EINVAL (0, or no such number), -ENODEV, -EACCES, -EIO, -ECHILD.
  */
 BABUS_API int babus_slot_publisher_alive(babus_slot *slot, uint64_t publisher);
 
 /*
- * Populate `count` buffers for messages of `size` bytes, in tmpfs and in this
- * process's page tables, so that the next publishes take no page fault. Returns how
- * many buffers were populated: at most those that no other publisher has in use,
- * more than `count` for small messages, which rotate through several. Publishes
- * prefer populated buffers; ask for depth + 2, and one for each message that readers
- * hold, to have no fault at all. -ENOSPC, -EMSGSIZE, -EACCES, -ENOBUFS, -ENODEV,
- * -EIO, -ECHILD; what was populated before the failure stays.
+ * Populate `count` buffers for messages of `size` bytes, in the tmpfs and in this process's
+ * page tables, so that the next publishes take no page fault. Returns how many buffers are
+ * populated: fewer than `count` if other publishers use some, more for small messages, which
+ * rotate through several. Publishes prefer populated buffers. For no page fault at all ask
+ * for depth + 2, and one more for each message that readers hold. -ENOSPC, -EMSGSIZE,
+ * -EACCES, -ENOBUFS, -ENODEV, -EPROTO, -EIO, -ECHILD, -ENOMEM; what was populated before
+ * the failure stays.
  */
 BABUS_API int babus_slot_reserve(babus_slot *slot, uint32_t count, size_t size);
 
 /*
- * Give the payload memory that the messages kept and pinned do not need back to
- * tmpfs, for example after a burst of large messages. Never blocks, and disturbs
- * nobody; later messages pay for new memory. Slots with a max_size below a page
- * have nothing to give. `freed` may be NULL: bytes by which the slot's file
- * shrank, less what others took meanwhile.
- * -EACCES (opened without BABUS_PUBLISH), -ENOBUFS, -ENODEV, -EIO, -ECHILD,
- * resources: it opens the file.
+ * Give payload memory back to the tmpfs that no kept or pinned message needs, for example
+ * after a burst of large messages. Does not block, and disturbs no other client; later
+ * messages need new memory. Slots with a max_size below a page have nothing to give.
+ * `freed`, which may be NULL: by how many bytes the slot's memory shrank, less what others
+ * took at the same time. -EACCES (opened without BABUS_PUBLISH, or the file may not be
+ * opened any more), -ENOBUFS, -ENODEV, -EPROTO, -EIO, -ECHILD, resources.
  */
 BABUS_API int babus_slot_trim(babus_slot *slot, uint64_t *freed);
 
@@ -494,28 +503,27 @@ BABUS_API int babus_slot_trim(babus_slot *slot, uint64_t *freed);
 struct babus_stamp {
 	uint64_t source_time_ns; /* when the data was captured, by the application's clock */
 	uint64_t tag;            /* free for the application */
-	uint64_t origin;         /* 0: this machine; else that on whose behalf, for bridges */
+	uint64_t origin;         /* for bridges: where the message is from; 0: this machine */
 	uint32_t pid;            /* publish on behalf of this process; 0: the caller */
 	uint32_t reserved0;      /* zero */
 	uint64_t reserved[2];    /* zero */
 };
 
 /*
- * Publish a copy of `size` bytes. `stamp` and `seq` (the message's sequence
- * number) may be NULL. Never blocks, whatever readers do. One system call if
- * a process waits for the slot's channel, else none; once a second two more, which
- * look whether the domain and the slot are still there.
+ * Publish a copy of `size` bytes. `stamp`, and `seq` for the message's sequence number, may
+ * be NULL. Never blocks, whatever readers do. Makes one system call if a process waits for
+ * news of this slot (or of one of the few slots with which it shares a mark), else none; once
+ * a second two more, to check that the domain and the slot still exist.
  *
- * Errors: -EMSGSIZE (larger than the slot's max_size), -ENOSPC (tmpfs full),
- * -ENOBUFS (all loans in use by live clients), -EACCES (opened without
- * BABUS_PUBLISH), -EOVERFLOW (past BABUS_SEQ_MAX), -EINVAL (a reserved field of
- * `stamp`), -ENODEV, -EPROTO, -EIO, -ECHILD, -ENOMEM (addresses, for a far buffer).
- * On any of them nothing was published.
+ * Errors: -EMSGSIZE (larger than the slot's max_size), -ENOSPC (tmpfs full), -ENOBUFS (all
+ * loans are in use by live clients), -EACCES (opened without BABUS_PUBLISH), -EOVERFLOW (past
+ * BABUS_SEQ_MAX), -EINVAL (a reserved field of `stamp`), -ENODEV, -EPROTO, -EIO, -ECHILD,
+ * -ENOMEM (addresses, for a far buffer). After an error nothing is published.
  */
 BABUS_API int babus_slot_publish(babus_slot *slot, const void *data, size_t size,
 				 const struct babus_stamp *stamp, uint64_t *seq);
 
-/* The same, gathered from `count` pieces. */
+/* The same, from `count` pieces. */
 BABUS_API int babus_slot_publishv(babus_slot *slot, const struct iovec *iov, int count,
 				  const struct babus_stamp *stamp, uint64_t *seq);
 
@@ -523,7 +531,7 @@ BABUS_API int babus_slot_publishv(babus_slot *slot, const struct iovec *iov, int
 struct babus_loan {
 	void *data;      /* `capacity` bytes, 64-byte aligned, contents undefined */
 	size_t capacity; /* bytes that may be written */
-	size_t size;     /* bytes that commit publishes; set it to what was filled */
+	size_t size;     /* bytes to publish: set it to what was filled in */
 	struct babus_stamp stamp;
 	/* private */
 	babus_slot *slot;
@@ -533,36 +541,36 @@ struct babus_loan {
 };
 
 /*
- * Borrow a buffer for a message of up to `size` bytes. Give it back with
- * commit or discard. Errors as babus_slot_publish().
+ * Borrow a buffer for a message of up to `size` bytes. End the loan by
+ * babus_loan_commit() or babus_loan_discard(). Errors as babus_slot_publish().
  */
 BABUS_API int babus_slot_loan(babus_slot *slot, size_t size, struct babus_loan *loan);
 
 /*
- * Publish the first loan->size bytes. On success the loan is over. On failure
- * (-EINVAL: size above capacity; -EOVERFLOW, -ENODEV, -EPROTO, -EIO) it is
- * still held and can be discarded.
+ * Publish the first loan->size bytes. Success ends the loan. After a failure (-EINVAL: size
+ * above capacity, a reserved field, or a loan that has ended; -EOVERFLOW, -ENODEV, -EPROTO,
+ * -EIO, -ECHILD) the loan goes on and can be discarded. `seq` may be NULL.
  */
 BABUS_API int babus_loan_commit(struct babus_loan *loan, uint64_t *seq);
 
-/* Give the buffer back unpublished. A loan that is over is ignored. */
+/* Give the buffer back unpublished. No effect on a loan that has ended. */
 BABUS_API void babus_loan_discard(struct babus_loan *loan);
 
 /* ------------------------------------------------------------ reading */
 
-/* A message, pinned in place until released (or copied to the caller's memory). */
+/* A message: pinned in place until it is released, or copied to the caller's memory. */
 struct babus_message {
 	const void *data;
 	size_t size; /* bytes */
 	uint64_t seq;
-	uint64_t lost;           /* messages missed between the asked one and this one */
-	uint64_t skipped;        /* messages that babus_reader_latest() passed over */
-	uint64_t time_ns;        /* published, CLOCK_BOOTTIME: see babus_wall_time() */
+	uint64_t lost;           /* messages missed between the one asked for and this one */
+	uint64_t skipped;        /* messages that babus_reader_latest() skipped */
+	uint64_t time_ns;        /* of publishing, CLOCK_BOOTTIME: see babus_wall_time() */
 	uint64_t source_time_ns; /* as the publisher set it, or 0 */
 	uint64_t tag;            /* as the publisher set it, or 0 */
 	uint64_t origin;         /* as the publisher set it; 0: this machine */
 	uint64_t publisher;      /* its incarnation: see babus_slot_publisher_alive() */
-	uint32_t pid;            /* publisher, in its own pid namespace */
+	uint32_t pid;            /* the publisher's, in its own pid namespace */
 	/* private */
 	uint32_t pin;
 	babus_slot *slot;
@@ -578,35 +586,36 @@ enum babus_which {
 };
 
 /*
- * Pin a message and describe it; it can be read in place, however long, until
- * babus_message_release(). Never blocks, takes no lock, makes no system call.
+ * Pin a message and describe it. It can be read in place, for any time, until
+ * babus_message_release(). Does not block and takes no lock. Makes no system call, except in
+ * the handle's first read, for a far buffer, and if all pins are in use.
  *
- * Errors: -ENODATA (no message published yet), -ESTALE (BABUS_AGE, BABUS_SEQ:
- * no longer kept), -EAGAIN (BABUS_SEQ, BABUS_AFTER: not published yet), -EBUSY (the
- * slot moved on too fast, each of 65,536 tries; at depth 1), -ENOBUFS (all pins in
- * use by live clients), -EACCES (an observer; or the handle's first read, and access
- * was taken away since it was opened), -EINVAL (`which`), -ENODEV, -EPROTO, -EIO,
- * -ECHILD, -ENOMEM (addresses, for a far buffer).
+ * Errors: -ENODATA (no message is published yet), -ESTALE (BABUS_AGE, BABUS_SEQ: no longer
+ * kept), -EAGAIN (BABUS_SEQ, BABUS_AFTER: not published yet), -EBUSY (at depth 1: the slot
+ * moved on during each of 65,536 tries), -ENOBUFS (all pins are in use by live clients),
+ * -EACCES (an observer; or the handle's first read, if access was revoked since it was
+ * opened), -EINVAL (`which`), -ENODEV, -EPROTO, -EIO, -ECHILD, resources (first read),
+ * -ENOMEM (addresses, for a far buffer).
  *
- * A pin is a promise among the slot's subscribers. A hostile one can break it,
- * and publishers then overwrite what is being read in place; a copy is always
- * whole. See "What a hostile member can do" in core/DESIGN.md.
+ * Subscribers of a slot can break each other's pins. If a hostile one does, publishers
+ * overwrite what is being read in place. A copy is always whole.
  */
 BABUS_API int babus_slot_view(babus_slot *slot, enum babus_which which, uint64_t n,
 			      struct babus_message *message);
 
 /*
- * The same, copied into `buffer` of `capacity` bytes; nothing to release. The copy
+ * The same, copied into `buffer` of `capacity` bytes; there is nothing to release. The copy
  * is checked against what only publishers can write, so it is whole whatever other
- * subscribers do; -EBUSY if they did not let it become so, each of 64 tries.
+ * subscribers do. -EBUSY: the message was overwritten during each of 64 tries. Observers can
+ * copy, too.
  *
- * -EMSGSIZE: the message is larger than `capacity`. Then `message` describes it, with
- * its size and without data; `buffer` is untouched.
+ * -EMSGSIZE: the message is larger than `capacity`. Then `message` describes it, with its
+ * size and without data, and `buffer` is untouched.
  */
 BABUS_API int babus_slot_copy(babus_slot *slot, enum babus_which which, uint64_t n, void *buffer,
 			      size_t capacity, struct babus_message *message);
 
-/* Unpin. A message that was copied or released already is ignored. */
+/* Unpin. No effect on a message that was copied, or released before. */
 BABUS_API void babus_message_release(struct babus_message *message);
 
 /* ------------------------------------------------------------ readers */
@@ -619,28 +628,31 @@ enum babus_start {
 };
 
 /*
- * A reader: a cursor over the slot, whose position and losses are visible in
- * babus_slot_clients(). Takes one pin of the slot while it is open. The slot's
- * handle must stay open as long, and what was read through it must have been
- * released before it is closed: the reader's pin goes with it, so the message
- * could be overwritten, and releasing it later would unpin what somebody else
- * reads by then. Errors: -ENOBUFS, -ENODEV, -EINVAL.
+ * Open a reader: a cursor over the slot. babus_slot_clients() shows its position and its
+ * losses. It uses one pin of the slot while it is open. Keep the slot's handle open as long.
+ *
+ * Release what was read through the reader before you close it. Closing gives its pin back,
+ * so the message could be overwritten, and a later release would unpin what another reader
+ * pinned meanwhile. Closing NULL has no effect.
+ *
+ * Errors: -ENOBUFS (all pins are in use by live clients), -EINVAL, -ENODEV, -EACCES, -EPROTO,
+ * -EIO, -ECHILD, resources.
  */
 BABUS_API int babus_reader_open(babus_slot *slot, enum babus_start start, uint64_t n,
 				babus_reader **reader);
 BABUS_API void babus_reader_close(babus_reader *reader);
 
 /*
- * Move the cursor; what it passes over counts neither as received nor lost. Wakes
- * waiters, and makes their descriptors readable, if it now has a message after it.
+ * Move the cursor. Messages that it passes over count neither as received nor as lost. If
+ * there is a message after the cursor now, waiters wake and their descriptors become
+ * readable. -EINVAL, -ENODEV, -EPROTO, -EIO, -ECHILD.
  */
 BABUS_API int babus_reader_seek(babus_reader *reader, enum babus_start start, uint64_t n);
 
 /*
- * The message after the cursor, pinned; the cursor moves onto it. If the
- * publisher has lapped the reader this is the oldest message kept, and
- * message->lost says exactly how many were missed. -EAGAIN: none yet. Other
- * errors as babus_slot_view().
+ * Pin the message after the cursor and move the cursor onto it. If publishers have lapped
+ * the reader, this is the oldest message kept, and message->lost is the exact number of
+ * messages missed. -EAGAIN: there is none yet. Other errors as babus_slot_view().
  */
 BABUS_API int babus_reader_next(babus_reader *reader, struct babus_message *message);
 
@@ -649,16 +661,16 @@ BABUS_API int babus_reader_next_copy(babus_reader *reader, void *buffer, size_t 
 				     struct babus_message *message);
 
 /*
- * The newest message, if it is after the cursor, which moves onto it; -EAGAIN
- * if not. What lies between was passed over on purpose: message->skipped counts it,
- * and message->lost is 0. Not for observers (-EACCES).
+ * Pin the newest message and move the cursor onto it; -EAGAIN if it is not after the cursor.
+ * Messages between are skipped on purpose: message->skipped is their number, and
+ * message->lost is 0. Not for observers (-EACCES). Other errors as babus_slot_view().
  */
 BABUS_API int babus_reader_latest(babus_reader *reader, struct babus_message *message);
 
 /*
- * Sleep until there is a message after the cursor. Deadlines and signals are as
- * for babus_waiter_wait(); never spins. 0, -ETIMEDOUT, -EINTR (a signal handler
- * ran), -ENODEV, -EPROTO, -EIO, -ECHILD, -ENOMEM (its first wait).
+ * Sleep until there is a message after the cursor. Deadlines and signals as for
+ * babus_waiter_wait(). Never spins. 0, -ETIMEDOUT, -EINTR (a signal handler ran), -ENODEV,
+ * -EPROTO, -EIO, -EROFS (an observer that cannot sleep), -ECHILD, -ENOMEM (first wait).
  */
 BABUS_API int babus_reader_wait(babus_reader *reader, int64_t deadline_ns);
 
@@ -666,50 +678,53 @@ struct babus_reader_stats {
 	uint64_t cursor;   /* sequence last delivered */
 	uint64_t received; /* messages delivered */
 	uint64_t lost;     /* messages missed */
-	uint64_t skipped;  /* passed over by babus_reader_latest() */
+	uint64_t skipped;  /* messages that babus_reader_latest() skipped */
 	uint64_t reserved[4];
 };
 
-/* -ECHILD is its only error. */
+/* The reader's counters. -ECHILD is the only error. */
 BABUS_API int babus_reader_stats(const babus_reader *reader, struct babus_reader_stats *stats);
+/* The slot that it reads. */
 BABUS_API babus_slot *babus_reader_slot(const babus_reader *reader);
 
 /* ------------------------------------------------------------ waiting */
 
 struct babus_waiter_options {
-	uint64_t spin_ns;     /* look for news this long before sleeping; at fewer
-				 and fewer waits, down to one in 64, while that
-				 is in vain. Should be longer than it takes to
-				 wake a process, 50 us or so. 0 (default), or
-				 on a machine with one processor: never */
-	uint64_t recheck_ns;  /* look again this often although nobody called, in
-				 case a publisher died before it did; default 1 s */
+	uint64_t spin_ns;     /* look for news this long before sleeping. While that
+				 does not help, back off to 1 wait in 64. Choose
+				 more than it takes to wake a process, some 50 us.
+				 0 (default): never; nor on a machine with one
+				 processor */
+	uint64_t recheck_ns;  /* look this often without a wake-up, because a publisher
+				 can die before it wakes; 0: 1 s (default) */
 	uint64_t reserved[4]; /* zero */
 };
 
-/* A set of readers to wait for. `opts` may be NULL for the defaults. */
+/* Open a waiter: a set of readers to wait for. `opts` may be NULL for the defaults. -EINVAL,
+   -ENODEV, -EIO, -ECHILD, -ENOMEM. Closing NULL has no effect. */
 BABUS_API int babus_waiter_open(babus_domain *domain, const struct babus_waiter_options *opts,
 				babus_waiter **waiter);
 BABUS_API void babus_waiter_close(babus_waiter *waiter);
 
 /*
- * Add a reader of the waiter's domain, with a pointer to hand back. The
- * waiter only looks at the cursor. -EINVAL (another domain), -EEXIST.
+ * Add a reader of the waiter's domain handle, with a pointer that events hand back. The
+ * waiter only looks at the cursor. -EINVAL (another domain handle), -EEXIST (it is in the
+ * set), -ENODEV, -EIO, -ECHILD, -ENOMEM.
  */
 BABUS_API int babus_waiter_add(babus_waiter *waiter, babus_reader *reader, void *user);
 /*
- * Remove it; call before closing the reader. A babus_waiter_wait() that another
- * thread is in may still return it. -ENOENT.
+ * Remove a reader; do this before closing it. A babus_waiter_wait() that runs in another
+ * thread may still return it. -ENOENT (it is not in the set), -ECHILD.
  */
 BABUS_API int babus_waiter_remove(babus_waiter *waiter, babus_reader *reader);
 
 /*
- * Also report which slots appear and disappear from now on, and that access to one
- * changed. Watch first, then list, and nothing is missed. -EEXIST (watching already),
- * -ENOMEM, -ENODEV, -EIO, -ECHILD.
+ * From now on also report which slots appear and disappear, and that access to one changed.
+ * To miss none, first watch, then list. -EEXIST (it watches already), -ENODEV, -EIO,
+ * -ECHILD, resources.
  */
 BABUS_API int babus_waiter_watch_domain(babus_waiter *waiter, void *user);
-/* Stop that; what was not reported yet never is. -ENOENT (not watching), -ECHILD. */
+/* Stop that. Changes not reported yet are dropped. -ENOENT (it does not watch), -ECHILD. */
 BABUS_API int babus_waiter_unwatch_domain(babus_waiter *waiter);
 
 enum babus_event_kind {
@@ -729,48 +744,48 @@ struct babus_event {
 };
 
 /*
- * Sleep until one of the readers has a message after its cursor, its slot is gone, or
- * the domain changed. Writes up to `max` (1 or more) events, each of another reader
- * or slot, the readers in turn, and returns how many. A reader is reported again until
- * its cursor catches up, one whose slot is gone until it is removed.
+ * Sleep until a reader has a message after its cursor, a reader's slot is gone, or the
+ * domain changed. Writes up to `max` (1 or more) events, each for another reader or slot,
+ * and returns how many. If there are more, the next call starts with other readers. A reader
+ * is reported again until its cursor catches up; if its slot is gone, until it is removed.
  *
- * What a wait costs depends on the readers that share a channel with news, not on all.
- * A waiter of more than 256 readers that only polls, with BABUS_NOW and without a
- * descriptor, costs publishers of its slots what a sleeping one does.
+ * The cost of a wait depends on the readers that share a channel with news, not on all. A
+ * waiter with more than 256 readers that only polls, with BABUS_NOW and without a descriptor,
+ * costs publishers of its slots as much as one that sleeps.
  *
- * `deadline_ns` is a moment, not a span, see babus_deadline(): it does not move with
- * what wakes the waiter meanwhile, and no wait gives -ETIMEDOUT before it. A past
- * deadline polls once, as BABUS_NOW does, which never blocks.
+ * `deadline_ns` is a point in time, see babus_deadline(). It stays the same however often the
+ * waiter wakes, and no wait returns -ETIMEDOUT before it. A past deadline polls once, like
+ * BABUS_NOW, which never blocks.
  *
- * A signal handler that runs while this sleeps ends it with -EINTR, with SA_RESTART
- * or without; nothing is lost: what comes at the same moment is reported instead, or
- * by the next call. A handler does not end the wait if it runs before the sleep, or at
- * the very moment at which a re-check or another slot's news ends the sleep; where that
- * matters use the descriptor, with ppoll() or a signalfd. Nor does a signal without a
- * handler: the wait of a stopped and continued process goes on.
+ * A signal handler that runs during the sleep ends it with -EINTR, with SA_RESTART or
+ * without. Nothing is lost: news that come at the same moment are reported instead, or by the
+ * next call. A handler does not end the wait if it runs before the sleep, or in the moment
+ * in which a re-check or another slot's news ends the sleep. Where that matters, use the
+ * descriptor with ppoll() or a signalfd. A signal without a handler does not end the wait:
+ * when a stopped process is continued, its wait goes on.
  *
- * Errors: -ETIMEDOUT, -EINTR, -ECANCELED (babus_waiter_wake()), -ENODEV (the domain
- * vanished), -EIO (it was truncated), -EINVAL (max), -ENOMEM, -EMFILE, -ENFILE (a
- * watched domain changed and cannot be listed), -EROFS (an observer that cannot sleep),
- * -ECHILD.
+ * Errors: -ETIMEDOUT, -EINTR, -ECANCELED (babus_waiter_wake()), -ENODEV (the domain is gone),
+ * -EIO (it was truncated), -EINVAL (max), -EROFS (an observer that cannot sleep), -ECHILD,
+ * resources (a watched domain changed and cannot be listed).
  */
 BABUS_API int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns,
 				struct babus_event *events, int max);
 
-/* Make the waiter's current or next wait return -ECANCELED. Any thread. */
+/* Make the waiter's current or next wait return -ECANCELED. Any thread. -ECHILD. */
 BABUS_API int babus_waiter_wake(babus_waiter *waiter);
 
 /*
- * A descriptor for poll, select, epoll or io_uring that is readable whenever
- * babus_waiter_wait(waiter, BABUS_NOW, ...) would return something else than
- * -ETIMEDOUT. Owned by the waiter, never read or close it; call
- * babus_waiter_wait() with BABUS_NOW until -ETIMEDOUT after each readiness, which
- * is what makes it unreadable. Then edge-triggered and one-shot polling work too.
+ * A descriptor for poll, select, epoll or io_uring. It is readable whenever
+ * babus_waiter_wait(waiter, BABUS_NOW, ...) would return something else than -ETIMEDOUT.
+ * Each time it is readable, call babus_waiter_wait() with BABUS_NOW until that returns
+ * -ETIMEDOUT, which makes it unreadable. Edge-triggered and one-shot polling work, too. The
+ * waiter owns the descriptor: do not read or close it.
  *
- * All waiters of a domain handle that have a descriptor share one thread of the
- * library: the first starts it, closing the last ends it. It blocks all signals.
+ * All waiters of a domain handle with a descriptor share one thread of the library. The
+ * first starts it, and closing the last ends it. The thread blocks all signals, except those
+ * for its own faults.
  *
- * -EMFILE, -ENFILE, -ENOMEM (also: no thread), -EROFS, -ENODEV, -EIO, -ECHILD.
+ * -EMFILE, -ENFILE, -ENOMEM (also if no thread can be started), -EROFS, -ENODEV, -EIO, -ECHILD.
  */
 BABUS_API int babus_waiter_fd(babus_waiter *waiter, int *fd);
 
