@@ -272,8 +272,12 @@ void slot_nodes_init(struct slot *slot)
 
 void slot_nodes_finish(struct slot *slot)
 {
-	while (!LIST_EMPTY(&slot->nodes.writers))
-		drop_writer(LIST_FIRST(&slot->nodes.writers));
+	struct writer *writer, *next;
+
+	for (writer = LIST_FIRST(&slot->nodes.writers); writer; writer = next) {
+		next = LIST_NEXT(writer, link);
+		free(writer);
+	}
 }
 
 struct node *nodes_of_slot(struct slot *slot, enum file file)
