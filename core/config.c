@@ -53,7 +53,7 @@ struct parser {
 	int line_number;
 	unsigned section;
 	struct config_values *values; /* of the section */
-	int error;                    /* of the first thing wrong; its story is told */
+	int error;                    /* the first one; its detail is set */
 };
 
 static int bad(struct parser *p, const char *what, const char *found, const char *expected)
@@ -241,7 +241,7 @@ static int parse_file(struct babus_config *config, FILE *file)
 	if (failed)
 		return babus_fail(failed == EISDIR ? -EINVAL : -failed, "%s: %s", config->path,
 				  strerrordesc_np(failed));
-	/* inih tells the first line that is wrong, which may be one it saw itself. */
+	/* inih returns the first wrong line, which may be one that it found itself. */
 	if (line > 0 && (!p.error || line < p.line_number))
 		return babus_fail(-EINVAL, "%s:%d: expected KEY = VALUE", config->path, line);
 	if (p.error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The keys of babus.ini and their values. Knows no file and no line beyond the
- * number it is told.
+ * number it is given.
  */
 #ifndef BABUS_CONFIG_KEYS_H
 #define BABUS_CONFIG_KEYS_H
@@ -24,7 +24,7 @@ enum {
 
 /* What sections say; line[k] is where key k was given, 0 if it was not. */
 struct config_values {
-	int line[CONFIG_KEYS];         /* set by whoever takes values */
+	int line[CONFIG_KEYS];         /* set by the caller that takes values */
 	const char *text[CONFIG_KEYS]; /* of [babusfs], as written */
 	const char *domain_name;
 	struct babus_domain_options domain;

@@ -5,7 +5,7 @@
 
 #include "slot.h"
 
-/* How long access bits are believed that nobody said had changed. */
+/* How long permissions are used again while the domain reports no change. */
 #define ACCESS_NS INT64_C(1000000000)
 
 void access_init(struct known_access *known)
@@ -43,7 +43,7 @@ int access_of_slot(struct slot *slot, bool fresh, struct access *result)
 		/* A member may have given the name to another file, which is no removal. */
 		if (error == -ENODEV && !slot_is_gone(slot))
 			slot_gone(slot);
-		/* What is open of a removed slot keeps the access it had. */
+		/* Open files of a removed slot keep their permissions. */
 		if (error && (fresh || !access.mode))
 			return error;
 		if (!error)

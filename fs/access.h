@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who may do what with a slot: its file's permissions, asked lately. */
+/* The permissions of a slot: those of its file, remembered for a second. */
 #ifndef FS_ACCESS_H
 #define FS_ACCESS_H
 
@@ -19,7 +19,7 @@ struct known_access {
 void access_init(struct known_access *known);
 void access_finish(struct known_access *known);
 
-/* `fresh`: as the file says now, else as lately. 0 or an error of the library. */
+/* `fresh`: ask the file now; else a remembered answer will do. 0 or an error of the library. */
 int access_of_slot(struct slot *slot, bool fresh, struct access *access);
 
 #endif

@@ -29,7 +29,7 @@ int attr_stat(struct fs *fs, const struct node *node, struct stat *st)
 	return kind_of(node)->stat(fs, node, st);
 }
 
-/* Who may enter and create is who may in the domain's own directory. */
+/* The permissions of the domain's directory: to enter, and to create slots. */
 int attr_stat_root(struct fs *fs, const struct node *node, struct stat *st)
 {
 	struct stat domain;
@@ -40,7 +40,7 @@ int attr_stat_root(struct fs *fs, const struct node *node, struct stat *st)
 	st->st_mode = S_IFDIR | (domain.st_mode & 07777);
 	st->st_uid = domain.st_uid;
 	st->st_gid = domain.st_gid;
-	/* 1: how many directories there are is not counted */
+	/* 1: the number of directories is not known */
 	st->st_nlink = 1;
 	st->st_mtim = domain.st_mtim;
 	st->st_ctim = domain.st_ctim;
@@ -92,7 +92,7 @@ int attr_access_slot(const struct node *node, struct access *access)
 	return access_of_slot(node->slot, true, access);
 }
 
-/* chmod and chown of the directory or of `latest` are of the slot's files. */
+/* chmod and chown of the directory or of `latest` change the slot's files. */
 int attr_set_slot(fuse_req_t req, const struct node *node, const struct stat *attr, int to_set,
 		  struct handle *handle)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A number of bytes, or of anything, that many may take from, and no more than
- * there are; possibly a part of a larger one, which is taken from as well.
+ * A limit on bytes, files or reads that many users share. A budget may be part of
+ * a larger one: what is taken from it is taken from both.
  */
 #ifndef FS_BUDGET_H
 #define FS_BUDGET_H
@@ -14,7 +14,7 @@
 struct budget {
 	_Atomic uint64_t used;
 	uint64_t max;         /* constant */
-	struct budget *whole; /* constant; NULL: it is no part */
+	struct budget *whole; /* constant; NULL: not a part of one */
 };
 
 static inline void budget_give(struct budget *budget, uint64_t amount)
@@ -23,7 +23,7 @@ static inline void budget_give(struct budget *budget, uint64_t amount)
 		budget->used -= amount;
 }
 
-/* As one who gave it back for a moment: it may be more than there is. */
+/* Take again what was given back for a moment, even beyond the limit. */
 static inline void budget_take_back(struct budget *budget, uint64_t amount)
 {
 	for (; budget; budget = budget->whole)

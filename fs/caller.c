@@ -31,7 +31,7 @@ bool caller_in_group(fuse_req_t req, gid_t gid)
 	groups = calloc((size_t)count, sizeof(*groups));
 	if (!groups)
 		return false;
-	/* There may be more by now; those we do not look at. */
+	/* If there are more by now, the rest is not looked at. */
 	if (fuse_req_getgroups(req, count, groups) >= count)
 		for (int i = 0; i < count && !found; i++)
 			found = groups[i] == gid;
@@ -50,7 +50,7 @@ bool caller_may(fuse_req_t req, const struct access *access, int want)
 		return true;
 	if (uid == access->uid)
 		return (user & need) == need;
-	/* Looking at the groups costs a look into /proc. */
+	/* The groups are in /proc, which takes time. */
 	if ((group & need) == (other & need))
 		return (other & need) == need;
 	return ((caller_in_group(req, access->gid) ? group : other) & need) == need;
@@ -96,8 +96,8 @@ static bool read_stat(pid_t pid, int number, unsigned long *field)
 }
 
 /*
- * Whether /proc tells us all of thread `pid`: the exit code is shown as 0 to
- * those who may not trace it, and so is this link not at all.
+ * Whether /proc shows the exit code of thread `pid`. To a process that may not
+ * trace the thread, the code is always 0 and this link cannot be read.
  */
 static bool may_trace(pid_t pid)
 {
@@ -107,7 +107,7 @@ static bool may_trace(pid_t pid)
 	return readlink(path, link, sizeof(link)) > 0;
 }
 
-/* Whether its exit code names a signal, in its low bits. Yes if we may not see it. */
+/* Whether its exit code names a signal, in the low bits. True if it cannot be seen. */
 static bool ends_by_signal(pid_t pid)
 {
 	unsigned long code;
@@ -127,9 +127,9 @@ bool caller_is_killed(pid_t pid)
 	if (pid <= 0 || !read_stat(pid, STAT_FLAGS, &flags) || !(flags & PF_SIGNALED))
 		return false;
 	/*
-	 * A thread is also marked when another one called exit(). The exit code
-	 * tells, where we may see it. Where we may not, rather a whole message is
-	 * lost than half of one published.
+	 * A thread has this flag also when another thread called exit(). The exit
+	 * code tells the two apart. Where it cannot be seen, losing a whole message
+	 * is better than publishing half of one.
 	 */
 	return ends_by_signal(pid);
 }

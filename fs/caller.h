@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who sent a request, what that user may do, and whether it is being killed. */
+/* The sender of a request: what its user may do, and whether it is being killed. */
 #ifndef FS_CALLER_H
 #define FS_CALLER_H
 
@@ -17,7 +17,7 @@ enum {
 	MAY_WRITE = 2
 };
 
-/* Whether the sender of `req` has all of `want` by `access`. Root has. */
+/* Whether `access` gives the sender of `req` all of `want`. Root has all. */
 bool caller_may(fuse_req_t req, const struct access *access, int want);
 
 /* Whether the sender owns it, or is root. */
@@ -26,8 +26,7 @@ bool caller_owns(fuse_req_t req, const struct access *access);
 bool caller_in_group(fuse_req_t req, gid_t gid);
 
 /*
- * Whether thread `pid` is dying of a signal that it did not handle. No if
- * nothing can be found out about it.
+ * Whether a signal is killing thread `pid`. False if /proc shows nothing about it.
  */
 bool caller_is_killed(pid_t pid);
 

@@ -10,7 +10,7 @@
 #include "log.h"
 #include "signals.h"
 
-static int ready_fd = -1; /* tells the parent */
+static int ready_fd = -1; /* a byte here lets the parent exit */
 
 static void wait_for_child(pid_t child, int fd)
 {
@@ -69,7 +69,7 @@ void daemon_ready(bool keep_stderr)
 			dup2(null, 2);
 		close(null);
 	}
-	/* The mount shall not keep a directory busy. */
+	/* A daemon must not keep a directory busy. */
 	if (chdir("/") < 0)
 		log_line("cannot change to the root directory");
 	if (write(ready_fd, "", 1) != 1)

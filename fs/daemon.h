@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Going into the background before anything is opened (what libbabus opens
- * does not survive a fork), while the caller waits to hear how it went.
+ * Going into the background. The caller waits until the mount answers or has
+ * failed. This comes before anything is opened: what libbabus opens does not
+ * survive a fork.
  */
 #ifndef FS_DAEMON_H
 #define FS_DAEMON_H
@@ -9,15 +10,15 @@
 #include <stdbool.h>
 
 /*
- * Go on in a child. The parent does not return: it exits with 0 once the child
- * calls daemon_ready(), with the child's own status if that ends before. 0 or
+ * Continue in a child. The parent does not return: it exits with 0 once the child
+ * calls daemon_ready(), or with the child's status if the child ends first. 0 or
  * a negative errno.
  */
 int daemon_start(void);
 
 /*
- * Let the caller go, and its terminal, but for what standard error is if that
- * is wanted. Without daemon_start() nothing happens.
+ * Let the caller continue, and release its terminal; standard error stays open on
+ * request. Without daemon_start() this does nothing.
  */
 void daemon_ready(bool keep_stderr);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Directories: what there is, by name and as a list; making and removing slots. */
+/* Directories: looking up names, listing them, and making and removing slots. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 /* --- looking up ------------------------------------------------------------------------ */
 
-/* An age as it is listed: no sign, no zeros in front. */
+/* An age as listings show it: no sign, no leading zeros. */
 static bool parse_age(const char *name, uint32_t *age)
 {
 	uint64_t value = 0;
@@ -180,7 +180,7 @@ void ops_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct 
 	free(buffer);
 }
 
-/* An error says that the kernel knew nothing of it, or nothing of us any more. */
+/* An error means that the kernel did not know the name, or that the mount is gone. */
 static void dismiss(struct fs *fs, uint64_t directory, const char *name)
 {
 	fuse_lowlevel_notify_inval_entry(fs->session, directory, name, strlen(name));
@@ -204,7 +204,7 @@ void dir_dismiss(struct fs *fs, struct slot *slot)
 
 /* --- slots --------------------------------------------------------------------------------- */
 
-/* On behalf of the caller, as far as we may and the configuration does not say otherwise. */
+/* The caller owns a new slot, if babusfs may do that and the configuration names no owner. */
 static void own_by_caller(fuse_req_t req, struct babus_slot_options *opts)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
@@ -220,8 +220,8 @@ static void own_by_caller(fuse_req_t req, struct babus_slot_options *opts)
 }
 
 /*
- * The domain directory's own permissions, asked again for the caller: to add,
- * or to take away what belongs to the owner of `slot`.
+ * Check the permissions of the domain's directory for the caller: to add a slot,
+ * or to remove `slot`.
  */
 static int check_root(fuse_req_t req, const struct access *slot)
 {
@@ -278,7 +278,7 @@ void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 		fuse_reply_err(req, EPERM);
 		return;
 	}
-	/* What is asked about is what is removed, whatever has the name by then. */
+	/* The slot that is checked is removed, even if another one has the name by then. */
 	error = slots_find(fs->slots, name, &slot);
 	if (!error)
 		error = access_of_slot(slot, true, &access);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `wait` and `stream`: reading, and waiting for something to read. A read that
- * has to wait is parked with a struct read; the wake thread goes on with it. An interrupt
- * only marks it: it may be told from within fuse_req_interrupt_func(), or
+ * `wait` and `stream`: reading, and waiting for something to read. A read that has
+ * to wait is parked with a struct read, and the wake thread answers it. An
+ * interrupt only marks it: it may arrive within fuse_req_interrupt_func(), or
  * while the wake thread is about to answer.
  */
 #include <errno.h>
@@ -84,11 +84,11 @@ static int give_wait(struct handle *handle, fuse_req_t req, size_t size, uint64_
 }
 
 /*
- * A read(2) larger than a request comes as several, and the kernel goes on to
- * the next one as long as they are answered in full. Where a message ends with
- * a request that may be such a part, a byte is kept for the next read(2):
- * else this one would wait for another message. Parts are as large as requests
- * get, less a page if the reader's memory is not aligned.
+ * A large read(2) comes as several requests, and the kernel sends the next one as
+ * long as each is answered in full. If a message ends exactly with a request that
+ * may be such a part, its last byte is kept for the next read(2): else this one
+ * would wait for another message. Parts have the size of the largest request, less
+ * a page if the reader's memory is not aligned.
  */
 static size_t stop_short(size_t size, size_t left)
 {
@@ -100,11 +100,11 @@ static size_t stop_short(size_t size, size_t left)
 }
 
 /*
- * `stream`: one message a read, or what is left of it; empty ones are skipped,
- * for they would look like the end. One can seek within the message read last,
- * as shells and head do to give back what they do not want; from anywhere else
- * it goes on with the next message. -ENODATA also if it has skipped as many as
- * one call should: it must not be what somebody who publishes nothing else decides.
+ * `stream`: a read gives one message, or the rest of it. Empty messages are
+ * skipped, since they would look like the end. A reader can seek within the last
+ * message, as shells and head do to give back what they do not want; from any
+ * other offset the next message follows. -ENODATA also after SKIPPED_MAX empty
+ * messages: a publisher of empty messages must not keep the thread.
  */
 static int give_stream(struct handle *handle, fuse_req_t req, size_t size, uint64_t offset)
 {
@@ -127,12 +127,12 @@ static int give_stream(struct handle *handle, fuse_req_t req, size_t size, uint6
 	return 0;
 }
 
-/* Answer a read. -EAGAIN: nothing yet, it was not answered; nor for other errors. */
+/* Answer a read. -EAGAIN: there is no message yet. After an error it is not answered. */
 static int give(struct handle *handle, fuse_req_t req, size_t size, uint64_t offset)
 {
 	int error;
 
-	/* Once answered, the file may be closed before we are done with it. */
+	/* Once the read is answered, its process may close the file. */
 	handle_get(handle);
 	pthread_mutex_lock(&handle->lock);
 	if (handle->file == FILE_WAIT)
@@ -161,7 +161,7 @@ static void fail(struct read *read, int error)
 	fuse_reply_err(read->req, ops_errno(error));
 }
 
-/* Before the answer: who has it may block again at once, or ask how many do. */
+/* Before the answer: its receiver may block again at once, or ask how many do. */
 static void leave(struct read *read)
 {
 	read->fs->counters.parked--;
@@ -183,8 +183,8 @@ static void end_read(struct read *read)
 
 /*
  * Park the read. Nothing of it may be touched after that: it may be answered, and
- * gone. If there is news now, what was there before was empty, or taken by others
- * who read the same open file: the wake thread tries again when others had their turn.
+ * gone. If there is news now, the message before was empty, or another reader of
+ * the same open file took it: the wake thread tries again, after others.
  */
 static void park(struct read *read)
 {
@@ -227,7 +227,7 @@ static void answer_read(struct parked *parked, int status)
 	end_read(read);
 }
 
-/* Who waits for the next message is done with this one. */
+/* A read that waits for the next message is done with this one. */
 static void drop_snapshot(struct handle *handle)
 {
 	struct snapshot *snapshot;

@@ -10,8 +10,8 @@
  *     FSYNC     publishes
  *     RELEASE   publishes the rest
  *
- * Half a message is never published: a writer that is being killed, and one
- * that was told of an error, has its message thrown away.
+ * Half a message is never published: the message of a writer that is being killed,
+ * or that got an error, is discarded.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 #include "snapshot.h"
 
 enum {
-	/* From here on tools should read with the largest requests there are. */
+	/* Messages of this size and more should be read with the largest requests. */
 	LARGE = 128 << 10
 };
 
@@ -54,7 +54,7 @@ void message_look_up(fuse_req_t req, struct slot *slot, enum file file, uint32_t
 		reply_message(req, file, slot, age, NULL);
 		return;
 	}
-	/* Readers take all pins, or all memory for copies: that is no matter of writers. */
+	/* Readers have all pins, or all memory for copies. That does not stop writers. */
 	if (error == -ENOBUFS && file == FILE_LATEST) {
 		message = (struct babus_message){.seq = SEQ_UNSEEN};
 		reply_message(req, file, slot, age, &message);
@@ -104,7 +104,7 @@ int message_open(fuse_req_t req, struct node *node, struct handle *handle,
 	else if (seq != SEQ_EMPTY)
 		error = snapshot_take(node->slot, BABUS_SEQ, seq, &handle->snapshot);
 	snapshot_unhold(node->slot, fuse_req_ctx(req)->pid);
-	/* Gone: the kernel looks up again. */
+	/* The message is gone: the kernel looks up again. */
 	return error == -EAGAIN || error == -ENODATA ? -ESTALE : error;
 }
 
@@ -139,7 +139,7 @@ int latest_open(fuse_req_t req, struct node *node, struct handle *handle,
 	return handle_add_writer(handle);
 }
 
-/* The message is lost, and its writer's next writes and closes say why. Needs handle->lock. */
+/* Discard the message; the writer's next write or close says why. Needs handle->lock. */
 static int break_off(struct handle *handle, int error, uint64_t owner)
 {
 	pending_clear(&handle->pending, &handle->user->memory);
@@ -174,7 +174,7 @@ static int append_or_place(struct handle *handle, const void *data, size_t size,
 	int error = pending_write(pending, &handle->user->memory, data, size, off,
 				  handle->slot->max_size);
 
-	/* A full tmpfs has to be told here: shells ignore errors of close. */
+	/* A full tmpfs must be reported here: shells ignore errors of close. */
 	if (!error && pending->size > handle->probed) {
 		error = publisher_probe(handle->slot, pending->size);
 		if (!error)
@@ -204,8 +204,8 @@ int latest_write(fuse_req_t req, struct handle *handle, const char *data, size_t
 
 /*
  * Truncating trims what the file's writer has pending. A message has the size
- * it has: that of '>' (without a file) changes nothing, and the answer tells
- * the kernel so.
+ * it has: that of '>' (without a file) changes nothing, and the answer gives the
+ * kernel the old size.
  */
 int latest_set(fuse_req_t req, const struct node *node, const struct stat *attr, int to_set,
 	       struct handle *handle)

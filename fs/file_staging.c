@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making, renaming and deleting files in a slot's directory: who may publish to
- * the slot may do so. Only such files have names that can change; of the other
- * ones rename() and unlink() say EPERM, but that a file is moved onto `latest`.
+ * Staging files. Users that may publish to a slot may create, rename and delete
+ * them. The other names of a slot are fixed: EPERM. But a staging file may be
+ * renamed to `latest`, which publishes it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -89,7 +89,7 @@ void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode
 
 	if (!error)
 		error = staging_create(slot, name, &access, &staging);
-	/* Made by somebody else since the kernel looked: it shall look again. */
+	/* Another process made it since the look-up: the kernel must look again. */
 	if (error == -EEXIST && !(fi->flags & O_EXCL))
 		error = -ESTALE;
 	if (error) {
@@ -135,7 +135,7 @@ void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t 
 	fuse_reply_err(req, ops_errno(error));
 }
 
-/* As of an ordinary file: for the owner, who may give it to a group he is in. */
+/* As of an ordinary file: the owner may change it, and give it to a group of its own. */
 static int set_access(fuse_req_t req, struct access *access, const struct stat *attr, int to_set)
 {
 	if (!caller_owns(req, access))

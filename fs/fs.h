@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one babusfs process is made of. Everything here is constant once the
- * session runs; the parts protect themselves.
+ * The parts of a babusfs process. Everything here is constant once the session
+ * runs; each part has its own locks.
  *
  * Locks, in the order in which they may be taken:
  *
@@ -11,7 +11,7 @@
  *     wake->lock            parked requests and the readers that they need
  *     snapshots->view_lock  held by a thread that looks at a message of the slot
  *
- * and last one of those under which no other is taken: slots->lock,
+ * and last, one of these, under which no other lock is taken: slots->lock,
  * nodes->lock, handles->lock, users->lock, and of a slot snapshots->lock,
  * access->lock and staging->lock (its names).
  *
@@ -54,7 +54,8 @@ struct fs {
 	struct wake *wake;
 	struct fuse_session *session; /* constant while it runs */
 	struct budget memory;         /* for pending messages */
-	struct budget copies;         /* for readers' copies, so that they do not stop writers */
+	struct budget
+	    copies; /* for copies that readers need; apart, so that they do not stop writers */
 	struct counters counters;
 };
 

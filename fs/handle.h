@@ -19,7 +19,7 @@ struct handle {
 	struct fs *fs;
 	enum file file;
 	struct slot *slot;       /* referenced; NULL outside of slots */
-	struct user *user;       /* referenced; who opened it */
+	struct user *user;       /* referenced; opened it */
 	struct staging *staging; /* referenced; FILE_STAGING */
 	bool writes;             /* a writer of the slot */
 	struct text text;        /* of info files */
@@ -34,12 +34,12 @@ struct handle {
 	bool ended;                /* wait, stream: all of the message has been given */
 	uint64_t base;             /* stream: offset in the file of the message's start */
 	struct pending pending;    /* writers */
-	size_t probed;             /* bytes that are known to find memory */
+	size_t probed;             /* a message of so many bytes has found memory */
 	int broken;                /* the error that ended the pending message */
-	uint64_t broken_owner;     /* whose it was */
+	uint64_t broken_owner;     /* lock owner of the write that failed */
 
 	/* protected by wake->lock */
-	struct poll_wait *poll; /* who polls it and is to be told; NULL: nobody */
+	struct poll_wait *poll; /* parked for those that poll it; NULL: none */
 };
 
 /* All that are open. */
@@ -49,13 +49,13 @@ struct handles {
 };
 
 int handles_open(struct handles **handles);
-/* Of files that are still open at the end nobody will hear any more. */
+/* At the end: frees the handles of files that are still open. */
 void handles_close(struct handles *handles);
 
-/* For a user; -EMFILE: he has as many open as he may. */
+/* For a user; -EMFILE: it has reached its limit. */
 int handle_open(struct fs *fs, enum file file, struct slot *slot, uid_t uid,
 		struct handle **handle);
-/* It may publish to its slot from now on. As babus_slot_open(). */
+/* Make it a writer of its slot. Errors as of babus_slot_open(). */
 int handle_add_writer(struct handle *handle);
 struct handle *handle_get(struct handle *handle);
 void handle_put(struct handle *handle);

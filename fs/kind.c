@@ -6,7 +6,7 @@
 
 #include "files.h"
 
-/* A message never changes; what else there is, looked up lately, is right. */
+/* A message never changes. Other attributes may be a second old. */
 #define MESSAGE_S 3600.0
 #define OTHERS_S  1.0
 

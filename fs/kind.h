@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kinds of files, a row each: what listings, stat() and look-ups need to
- * know, and what each operation does. ops.c dispatches by these rows.
+ * The kinds of files, a row each: what listings, stat(), look-ups and help need,
+ * and a function for each operation. ops.c dispatches by these rows.
  */
 #ifndef FS_KIND_H
 #define FS_KIND_H
@@ -22,14 +22,14 @@ struct kind {
 	mode_t type;      /* S_IFDIR or S_IFREG */
 	mode_t mode;      /* the permission bits that it may have */
 	enum listed listed;
-	double attr_s; /* how long the kernel may believe its attributes */
+	double attr_s; /* how long the kernel may keep its attributes */
 
 	/* 0 or a negative errno, as all that follow. */
 	int (*stat)(struct fs *fs, const struct node *node, struct stat *st);
 	/* Change those of `to_set` that it has. NULL: no mode and no owners. */
 	int (*set)(fuse_req_t req, const struct node *node, const struct stat *attr, int to_set,
 		   struct handle *handle);
-	/* Who may open it now. NULL: the kernel has checked it. */
+	/* The permissions to check at an open. NULL: the kernel has checked. */
 	int (*access)(const struct node *node, struct access *access);
 	int (*open)(fuse_req_t req, struct node *node, struct handle *handle,
 		    const struct fuse_file_info *fi);
@@ -45,7 +45,7 @@ struct kind {
 	int (*flush)(fuse_req_t req, struct handle *handle, uint64_t owner);
 	int (*sync)(struct handle *handle);
 	void (*release)(struct handle *handle);
-	/* The events that there are now; has `ph`, if there is one, told of the next. */
+	/* The events that there are now. The next one is reported to `ph`, if given. */
 	unsigned (*poll)(struct handle *handle, struct fuse_pollhandle *ph);
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * babusfs: a babus domain as a tree of files. This file holds the process
- * together: options, domain, session, and going down in order. Exit status: 0
- * after an unmount or a signal to end, 1 for errors, 2 for a wrong usage.
+ * babusfs: a babus domain as a tree of files. This file starts and ends the
+ * process: options, domain, session. Exit status: 0 after an unmount or a signal
+ * to end, 1 after an error, 2 for wrong usage.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -104,8 +104,8 @@ static struct fuse_session *new_session(struct fs *fs)
 }
 
 /*
- * What the kernel says instead of ENODEV, which libfuse knows, to a thread that is
- * fetching a request at the very moment at which the mount ends.
+ * The kernel's error for a thread that is fetching a request while the mount ends.
+ * libfuse handles ENODEV only.
  */
 static bool is_unmounted(int error)
 {
@@ -128,8 +128,7 @@ static int loop(struct fs *fs, struct fuse_session *session)
 }
 
 /*
- * The kernel's first request is its own, INIT. Once that is answered so is
- * everything else.
+ * Answer the first request, INIT. After that the mount answers everything.
  */
 static int shake_hands(struct fuse_session *session)
 {
@@ -176,7 +175,7 @@ static int answer(struct fs *fs, struct fuse_session *session, const char *mount
 	if (error)
 		log_line("mount point '%s': %s", mountpoint, strerror(-error));
 	notify_send("STOPPING=1\nSTATUS=unmounting %s\n", mountpoint);
-	/* Who still waits is answered while there is somebody to answer to. */
+	/* Blocked reads are answered before the mount goes. */
 	wake_stop(fs->wake);
 	return error;
 }
@@ -189,7 +188,7 @@ static int serve(struct fs *fs, struct fuse_session *session, const char *mountp
 		log_line("cannot handle signals");
 		return error;
 	}
-	/* libfuse has told what was wrong. */
+	/* libfuse has logged the reason. */
 	if (fuse_session_mount(session, mountpoint))
 		goto remove_handlers;
 	fs->session = session;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A babusfs that was killed leaves a mount that answers every access with
- * ENOTCONN. Ours to take away, if it was one of ours.
+ * ENOTCONN. It is removed if it was a babusfs.
  */
 #include "mount.h"
 
@@ -46,7 +46,7 @@ out:
 	return path;
 }
 
-/* What the link says that is at `path`, which is spoilt. */
+/* The target of the link at `path`. Changes `path`. */
 static char *follow(char *path, const char *link)
 {
 	bool absolute = link[0] == '/';
@@ -127,7 +127,7 @@ int mount_prepare(const char *given, char **result)
 	char *path;
 	int error;
 
-	/* libfuse's name for what somebody else has mounted, without our options. */
+	/* What libfuse calls a mount made by another program, without our options. */
 	if (strncmp(given, "/dev/fd/", 8) == 0) {
 		log_line("mount point '%s': babusfs mounts by itself; without drop_privileges",
 			 given);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A name that ends with '=' stands for what begins with it. */
+/* A name that ends with '=' or '-' is a prefix. */
 #include "mount_option.h"
 
 #include <stdbool.h>
@@ -10,14 +10,14 @@
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-/* What libfuse hands to the kernel, or to fusermount3. */
+/* libfuse passes these to the kernel or to fusermount3. */
 static const char *const passed[] = {
     "ro",     "rw",       "suid",       "nosuid",      "dev",          "nodev",   "exec",
     "noexec", "sync",     "async",      "dirsync",     "noatime",      "fsname=", "auto_unmount",
     "atime",  "context=", "fscontext=", "defcontext=", "rootcontext=",
 };
 
-/* For mount(8), systemd and the boot; or as it is in any case. */
+/* For mount(8), systemd and the boot, or always so. */
 static const char *const ignored[] = {
     "defaults",   "auto",        "noauto",
     "user",       "user=",       "users",

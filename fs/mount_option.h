@@ -9,8 +9,8 @@
 enum mount_option {
 	MOUNT_OPTION_NONE,    /* not one of them */
 	MOUNT_OPTION_PASS,    /* for the kernel, or fusermount3 */
-	MOUNT_OPTION_IGNORE,  /* of no meaning here, or obeyed by whoever calls */
-	MOUNT_OPTION_REFUSED, /* told why */
+	MOUNT_OPTION_IGNORE,  /* without effect here, or for the caller */
+	MOUNT_OPTION_REFUSED, /* the reason has been logged */
 };
 
 /* `text` is NAME or NAME=VALUE. */

@@ -83,7 +83,7 @@ void node_init(struct nodes *nodes, struct node *node, enum file file, struct sl
 	*node = (struct node){.file = file, .slot = slot, .generation = ++nodes->generation};
 }
 
-/* It has memory of its own, that lasts as long as the kernel knows it. */
+/* Not part of its slot: it lasts as long as the kernel knows it. */
 static bool is_other(const struct node *node)
 {
 	return node_is_message(node) || node->file == FILE_STAGING;
@@ -115,7 +115,7 @@ void node_look_up(struct fs *fs, struct node *node)
 		slot_get(node->slot);
 }
 
-/* What the kernel's knowledge kept. */
+/* The kernel has forgotten it. */
 static void let_go(struct node *node)
 {
 	if (node->file == FILE_STAGING)
@@ -148,14 +148,14 @@ void node_forget(struct fs *fs, struct node *node, uint64_t count)
 		slot_put(slot);
 }
 
-/* --- who shares a node of `latest` ------------------------------------------------------ */
+/* --- sharing nodes of `latest` ------------------------------------------------------ */
 
-/* How long a thread's entry is kept: one that is killed does not come back for it. */
+/* How long an entry lasts. A thread that is killed leaves its entry behind. */
 #define KEEP_NS (60 * INT64_C(1000000000))
 
 struct writer {
 	LIST_ENTRY(writer) link;
-	pid_t pid; /* 0: all of other PID namespaces, so it is kept until its time is over */
+	pid_t pid; /* 0: any thread of another PID namespace; kept until until_ns */
 	int64_t until_ns;
 };
 
@@ -165,7 +165,7 @@ static void drop_writer(struct writer *writer)
 	free(writer);
 }
 
-/* Also drops what is over. Needs nodes->lock. */
+/* Also drops entries that have expired. Needs nodes->lock. */
 static struct writer *find_writer(struct slot *slot, pid_t pid)
 {
 	struct writer *writer, *next, *found = NULL;
@@ -180,7 +180,7 @@ static struct writer *find_writer(struct slot *slot, pid_t pid)
 	return found;
 }
 
-/* The node that `fresh` need not be, or that it is. Needs nodes->lock. */
+/* The shared node of that message, or `fresh`. Needs nodes->lock. */
 static struct message_node *share(struct slot *slot, struct message_node *fresh)
 {
 	struct message_node *newest = slot->nodes.newest;
@@ -233,7 +233,7 @@ static int own(struct slot *slot, struct message_node *node, pid_t pid)
 {
 	struct writer *writer = find_writer(slot, pid);
 
-	/* Who was sent back and has it again came by a name such as /proc/self/fd/3. */
+	/* A second try with the same node came by a name such as /proc/self/fd/3. */
 	if (node->is_shared && !writer) {
 		writer = malloc(sizeof(*writer));
 		if (!writer)

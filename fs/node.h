@@ -2,14 +2,13 @@
 /*
  * What the kernel calls a file by.
  *
- * node id    the address of a struct node, mixed with a random number so that
- *            it shows nobody where babusfs keeps its memory. FUSE_ROOT_ID is
- *            the root. A node lives from the kernel's look-up until the kernel
- *            forgets it. The kernel forgets a node only when no request names
- *            it any more: a handler may use its node until it replies, and not
- *            after that.
- * generation a number that no other node of the mount has. An id may come
- *            again, the two together never do.
+ * node id    the address of a struct node, mixed with a random number, which
+ *            keeps the addresses of babusfs secret. FUSE_ROOT_ID is the root.
+ *            A node lives from the kernel's look-up until the kernel forgets
+ *            it. The kernel does so only when no request names it any more: a
+ *            handler may use its node until it replies, and not after that.
+ * generation a number that no other node of the mount has. An id may be used
+ *            again, the two together never.
  * st_ino     what tools compare. Made of the slot's name and the file's, so it
  *            can be computed, is the same for every message and survives the
  *            slot. It cannot be turned back into a name.
@@ -71,9 +70,9 @@ struct slot_nodes {
 	struct node fixed[FILES_OF_SLOT]; /* of files with one name and one meaning */
 
 	/* protected by nodes->lock */
-	LIST_HEAD(node_list, node) others;      /* that the kernel knows */
-	struct message_node *newest;            /* for look-ups of `latest` to share, or NULL */
-	LIST_HEAD(writer_list, writer) writers; /* threads that are to look up again */
+	LIST_HEAD(node_list, node) others; /* that the kernel knows */
+	struct message_node *newest;       /* of the newest message, shared by look-ups; or NULL */
+	LIST_HEAD(writer_list, writer) writers; /* threads whose open failed with ESTALE */
 };
 
 #define SEQ_EMPTY  UINT64_C(0)
@@ -91,7 +90,7 @@ struct message_node {
 
 	/* of FILE_LATEST; protected by nodes->lock */
 	pid_t looker;   /* the first thread that looked it up */
-	bool is_shared; /* others know it, or it has been opened to read */
+	bool is_shared; /* other threads know it, or it was opened to read */
 };
 
 int nodes_open(struct nodes **nodes);
@@ -102,32 +101,32 @@ struct node *nodes_find(struct nodes *nodes, fuse_ino_t id);
 fuse_ino_t nodes_id(const struct nodes *nodes, const struct node *node);
 size_t nodes_count(struct nodes *nodes);
 
-/* The one of a file of .bus, or of a slot, with a fixed name. */
+/* The node of a file with a fixed name, of .bus or of a slot. */
 struct node *nodes_of_bus(struct nodes *nodes, enum file file);
 struct node *nodes_of_slot(struct slot *slot, enum file file);
 
-/* A node for a slot's file, that is part of something else. */
+/* For a node inside another struct. */
 void node_init(struct nodes *nodes, struct node *node, enum file file, struct slot *slot);
 
 /* The kernel looks up a message (NULL: none), for thread `pid`. 0 or -ENOMEM. */
 int node_look_up_message(struct slot *slot, enum file file, uint32_t age,
 			 const struct babus_message *message, pid_t pid, struct node **node);
-/* Thread `pid` opens `latest`. To write, -ESTALE: it is to be looked up again; -ENOMEM. */
+/* Thread `pid` opens `latest`. To write: -ESTALE, the kernel must look up again; -ENOMEM. */
 void node_open_to_read(struct node *node);
 int node_open_to_write(struct node *node, pid_t pid);
 
-/* The kernel looks it up, or forgets that it did so `count` times. The last frees it. */
+/* The kernel looks it up, or forgets `count` look-ups. Forgetting the last frees it. */
 void node_look_up(struct fs *fs, struct node *node);
 void node_forget(struct fs *fs, struct node *node, uint64_t count);
 
-/* A slot's, without nodes known to the kernel; and at the end, whatever the kernel knows. */
+/* Of a new slot; free at the end what the kernel still knows; free the rest. */
 void slot_nodes_init(struct slot *slot);
 void slot_nodes_drop(struct slot *slot);
 void slot_nodes_finish(struct slot *slot);
 /* Whether the kernel knows files of messages of that slot, or staging files. */
 bool slot_nodes_are_known(struct slot *slot);
 
-/* What the file's name is worth in st_ino. `number`: the age, or the staging file's id. */
+/* st_ino of a file. `number`: the age, or the staging file's id. */
 uint64_t node_ino(enum file file, const struct slot *slot, uint32_t number);
 
 static inline bool node_is_message(const struct node *node)

@@ -13,7 +13,7 @@
 
 #include "log.h"
 
-static char *socket_name; /* NULL: nobody wants to know; by one thread at a time */
+static char *socket_name; /* NULL: no manager; used by one thread at a time */
 
 void notify_open(void)
 {
@@ -30,7 +30,7 @@ void notify_close(void)
 	socket_name = NULL;
 }
 
-/* A path, or '@' and a name in the abstract namespace. The address' length, or -errno. */
+/* For a path, or '@' and an abstract name. Returns the length of the address, or -errno. */
 static int address_of(const char *name, struct sockaddr_un *address)
 {
 	size_t length = strlen(name);
@@ -43,7 +43,7 @@ static int address_of(const char *name, struct sockaddr_un *address)
 	memcpy(address->sun_path, name, length);
 	if (name[0] == '@')
 		address->sun_path[0] = '\0';
-	/* A path with its 0; the other has none. */
+	/* A path includes its zero byte, an abstract name has none. */
 	return (int)(offsetof(struct sockaddr_un, sun_path) + length + (name[0] == '/'));
 }
 

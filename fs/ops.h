@@ -21,10 +21,10 @@ int ops_errno(int error);
 
 /* The kernel looks up the node; after that it may forget it at any time. */
 void ops_reply_entry(fuse_req_t req, struct node *node);
-/* The same, of a node that is counted as looked up. */
+/* The same for a node whose look-up is counted already. */
 void ops_reply_looked_up(fuse_req_t req, struct node *node);
 
-/* Reply with `size` of the `have` bytes at `data`, from `offset` on; or what there is of them. */
+/* Reply with up to `size` of the `have` bytes at `data`, from `offset` on. */
 void ops_reply_part(fuse_req_t req, const void *data, size_t have, uint64_t offset, size_t size);
 
 /* file_dir.c */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Options as one table: the parser, the configuration's defaults and --help
- * read the same rows. What belongs to the mount itself is in mount_option.h;
- * anything else is an error, told with what was expected.
+ * The options are one table, which parser, configuration and --help read. Options
+ * of the mount itself are in mount_option.h. Any other is an error that says what
+ * was expected.
  */
 #include "options.h"
 
@@ -306,7 +306,7 @@ static enum options_result parse_operands(int argc, char **argv, struct options 
 			 argc == 1 ? "" : "s");
 		return usage();
 	}
-	/* As the mount is called in the table of mounts, and so in /etc/fstab. */
+	/* The table of mounts, and so /etc/fstab, shows the name with this prefix. */
 	options->domain = argv[0] + (strncmp(argv[0], "babus:", 6) == 0 ? 6 : 0);
 	options->mountpoint = argv[1];
 	return OPTIONS_RUN;

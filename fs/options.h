@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the command line and [babusfs] of babus.ini say. The command line wins.
+ * The options of the command line and of [babusfs] in babus.ini. The command line
+ * wins.
  */
 #ifndef FS_OPTIONS_H
 #define FS_OPTIONS_H
@@ -42,7 +43,7 @@ struct options {
 enum options_result {
 	OPTIONS_RUN,
 	OPTIONS_DONE,  /* --help or --version: exit 0 */
-	OPTIONS_FAILED /* told: exit 2 */
+	OPTIONS_FAILED /* the reason has been logged: exit 2 */
 };
 
 /* Read the command line; strings live as long as argv. */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was written through an open file and is not published yet: the message
- * to be. Offsets of the file count from where the message begins: at 0 before
- * the first one, after that where the one before ended, so that a descriptor
- * that goes on writing makes one message after another.
+ * The message that is being written through an open file. It begins at offset 0
+ * of the file, the next one where it ended, and so on: one descriptor can write
+ * one message after another.
  */
 #ifndef FS_PENDING_H
 #define FS_PENDING_H
@@ -29,7 +28,7 @@ struct pending {
 /*
  * Write `size` bytes at `offset` of the file, -1: at its end. -EFBIG: the
  * message would be larger than max_size. -EDQUOT: the budget is used up.
- * -ENOMEM. Nothing was written then.
+ * -ENOMEM. An error writes nothing.
  */
 int pending_write(struct pending *pending, struct budget *budget, const void *data, size_t size,
 		  off_t offset, uint64_t max_size);
@@ -38,7 +37,7 @@ int pending_write(struct pending *pending, struct budget *budget, const void *da
 int pending_truncate(struct pending *pending, struct budget *budget, off_t offset,
 		     uint64_t max_size);
 
-/* Published, or not wanted: start anew. */
+/* It is published or discarded: start the next one. */
 void pending_clear(struct pending *pending, struct budget *budget);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * poll(2), select(2) and epoll(7) on `wait` and `stream`. The kernel knows all
- * who poll one open file by the same handle, so one parked entry for each open
- * file is enough; it is for the earliest message that any of them has not seen.
+ * poll(2), select(2) and epoll(7) on `wait` and `stream`. The kernel has one
+ * handle for all that poll one open file, so one parked entry for each open file
+ * is enough. It waits for the earliest message that any of them has not seen.
  */
 #include <errno.h>
 #include <poll.h>
@@ -36,14 +36,14 @@ static void answer_poll(struct parked *parked, int status)
 	if (wait->handle)
 		wait->handle->poll = NULL;
 	wake_unlock(wake);
-	/* The kernel asks again, and finds out. */
+	/* The kernel then polls again. */
 	fuse_lowlevel_notify_poll(wait->ph);
 	free_poll(wait);
 }
 
 /*
- * From here on `handle` has none. What is returned is the caller's to free; one
- * that the wake thread has is on its way, and that thread's. Needs wake->lock.
+ * Take the entry of `handle` away. The caller frees what is returned; if the wake
+ * thread is about to answer the entry, that thread frees it. Needs wake->lock.
  */
 static struct poll_wait *take_poll_locked(struct handle *handle)
 {
@@ -69,7 +69,7 @@ void poll_forget(struct handle *handle)
 		free_poll(wait);
 }
 
-/* Have `ph` told of the next news after `after`. Takes over `ph`. */
+/* Notify `ph` of the next message after `after`. Takes over `ph`. */
 static void arm_poll(struct handle *handle, struct fuse_pollhandle *ph, uint64_t after)
 {
 	struct poll_wait *old, *wait = calloc(1, sizeof(*wait));
@@ -123,7 +123,7 @@ unsigned poll_feed(struct handle *handle, struct fuse_pollhandle *ph)
 	uint64_t newest = 0;
 	int error = snapshot_newest(handle->slot, &newest);
 
-	/* Told of what comes after what the answer below is about. */
+	/* The notification is for messages that the answer below does not cover. */
 	if (ph && !error)
 		arm_poll(handle, ph, newest);
 	else if (ph)

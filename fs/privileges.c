@@ -34,7 +34,7 @@ static int put_sets(struct sets *sets)
 	return syscall(SYS_capset, &sets->header, sets->half) < 0 ? -errno : 0;
 }
 
-/* Of what there is, keep these permitted, and of them these in effect. */
+/* Keep no more than these permitted, and of them these in effect. */
 static int limit(uint64_t permitted, uint64_t effective)
 {
 	struct sets sets;
@@ -50,7 +50,7 @@ static int limit(uint64_t permitted, uint64_t effective)
 	return put_sets(&sets);
 }
 
-/* What a program that is executed can have. Only who has CAP_SETPCAP can change it. */
+/* Limit what executed programs can have. Without CAP_SETPCAP it stays as it is. */
 static int limit_bounds(uint64_t bounds)
 {
 	for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++) {
@@ -66,7 +66,7 @@ int privileges_reduce(void)
 {
 	int error = limit_bounds(always | moments);
 
-	/* In no set, but without it nothing is handed on by exec. */
+	/* Ambient capabilities would be passed on by exec. */
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	return error ? error : limit(always | moments, always | moments);
 }

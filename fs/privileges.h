@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What babusfs may do beyond an ordinary process, if it is started by root: as
- * little as the mount needs. Decisions about callers do not rest on this (see
- * caller.h); it bounds what a fault of babusfs could be used for.
+ * The capabilities of a babusfs that root starts: as few as the mount needs. They
+ * limit what a fault of babusfs could be used for. What callers may do is decided
+ * elsewhere (see caller.h).
  *
  *     always   CAP_DAC_OVERRIDE  slots of other users, which callers may use
  *              CAP_FOWNER        chmod, removing and linking of these
@@ -10,7 +10,7 @@
  *     moments  CAP_SYS_PTRACE    how another user's writer ends, see caller.c
  *              CAP_SYS_ADMIN     mount and unmount
  *
- * Everything else is given up for good, for programs that babusfs starts too.
+ * All others are given up for good, also for programs that babusfs starts.
  * Capabilities belong to threads: the first two calls come before any thread
  * is started.
  */
@@ -23,13 +23,13 @@
 int privileges_reduce(void);
 
 /*
- * Once the mount is there: those for moments sleep, and root's babusfs gains no
- * others by what it executes. An ordinary user's babusfs still may, since
- * fusermount3 has to.
+ * Once the mount is there: turn off those for moments, and let programs that
+ * root's babusfs executes gain none. An ordinary user's babusfs executes
+ * fusermount3, which has to gain some.
  */
 int privileges_settle(void);
 
-/* For a moment, and for the calling thread: one of them, as far as we have it. */
+/* Turn one of them on or off for the calling thread, if the process has it. */
 void privileges_raise(int capability);
 void privileges_lower(int capability);
 

@@ -25,7 +25,7 @@ static int open_publisher(struct slot *slot, babus_slot **publisher)
 	if (error)
 		return error;
 	error = babus_slot_info(bus, &info);
-	/* Under this name there may be another slot by now. */
+	/* Another slot may have the name by now. */
 	if (!error && info.instance != slot->instance)
 		error = -ENODEV;
 	if (error)
@@ -95,7 +95,7 @@ bool publisher_sweep(struct slot *slot, int64_t now_ns)
 	babus_slot *overdue = NULL;
 	bool left;
 
-	/* Publishing, which may take long: not overdue. */
+	/* A thread is publishing, which may take long: not overdue. */
 	if (pthread_mutex_trylock(&publisher->lock))
 		return true;
 	left = publisher->bus && !publisher->writers;

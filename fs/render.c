@@ -101,7 +101,7 @@ struct visit {
 	const struct slot_fact *fact; /* which one */
 };
 
-/* Others' slots are theirs; as natively, only the name is for everybody. */
+/* Users that may not read a slot see only its name, as with native clients. */
 static int look_at_slot(const struct visit *visit, struct slot *slot, struct babus_slot_info *info)
 {
 	struct access access;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What babusfs makes of the signals that its caller ignores or blocks. In the
- * foreground, those that the caller ignores (nohup, `&` in a script) stay
- * ignored. A daemon in the background has no terminal and no caller, and each
- * signal to end it does so. A blocked signal arrives in both.
+ * Signals that the caller ignores or blocks. In the foreground, ignored signals
+ * (nohup, `&` in a script) stay ignored. In the background babusfs has no
+ * terminal and no caller, so each signal to end it does so. Blocked signals are
+ * unblocked in both cases.
  */
 #ifndef FS_SIGNALS_H
 #define FS_SIGNALS_H
@@ -11,7 +11,7 @@
 /* Before a child is started. */
 void signals_settle(void);
 
-/* Before fuse_set_signal_handlers(), which leaves alone what is ignored. */
+/* Before fuse_set_signal_handlers(), which does not change ignored signals. */
 void signals_stop_ignoring(void);
 
 #endif

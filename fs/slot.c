@@ -22,7 +22,7 @@ uint64_t slot_ino(const char *name)
 	for (; *name; name++)
 		hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
 	hash ^= hash >> 29;
-	/* The low bits are for the files in it, the top one keeps clear of small numbers. */
+	/* The low bits are for the files in it; bit 62 avoids small numbers. */
 	return (hash << 17 & INT64_MAX) | UINT64_C(1) << 62;
 }
 
@@ -70,7 +70,7 @@ void slots_close(struct slots *slots)
 
 	if (!slots)
 		return;
-	/* What the kernel still had looked up. */
+	/* These the kernel had not forgotten. */
 	for (size_t i = 0; i < slots->bucket_count; i++) {
 		for (slot = LIST_FIRST(&slots->buckets[i]); slot; slot = next) {
 			next = LIST_NEXT(slot, link);
@@ -137,7 +137,8 @@ static int open_slot(struct slots *slots, const char *name, struct slot **result
 	return 0;
 }
 
-/* Removed natively, or damaged? Then the name may mean another one. Costs a few loads. */
+/* Whether it was removed natively or is damaged: its name may be another slot's. Costs a few loads.
+ */
 static bool is_over(struct slot *slot)
 {
 	struct babus_message message;

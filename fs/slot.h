@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The slots that somebody knows: one struct per instance, from the first
- * look-up until neither the kernel nor an open file nor a waiting request
- * refers to it. A removed slot leaves the table's names at once and lives on
- * for what is still open.
+ * The slots in use: one struct for each instance, from its first look-up until
+ * the kernel, open files, staging files and parked requests no longer refer to it.
+ * A removed slot loses its name at once and lasts for what is still open.
  */
 #ifndef FS_SLOT_H
 #define FS_SLOT_H
@@ -34,9 +33,9 @@ struct slot {
 	unsigned references;
 	bool removed;
 
-	bool dismissed; /* the wake thread's: the kernel was told to forget it */
+	bool dismissed; /* the wake thread's: the kernel has dropped its names */
 
-	/* Each is its module's own. */
+	/* Only its module uses each of these. */
 	struct slot_nodes nodes;
 	struct known_access access;
 	struct snapshots snapshots;
@@ -53,19 +52,19 @@ int slots_find(struct slots *slots, const char *name, struct slot **slot);
 struct slot *slot_get(struct slot *slot);
 void slot_put(struct slot *slot);
 
-/* Its calls say -ENODEV: the name is free for another instance. */
+/* A call reported -ENODEV: the name is free for another instance. */
 void slot_gone(struct slot *slot);
 
 bool slot_is_gone(struct slot *slot);
 
 /*
- * Have the kernel forget the slots that are gone, so that their memory is given
- * back as soon as no file of theirs is open. Not from a handler of a request:
- * the kernel may need that one's answer first.
+ * Have the kernel drop the names of slots that are gone, so that their memory is
+ * given back as soon as no file of them is open. Not in a handler of a request:
+ * the kernel may need its answer first.
  */
 void slots_dismiss(struct slots *slots);
 
-/* By the wake thread: end what is overdue at `now_ns`; whether something is left for later. */
+/* By the wake thread: end what is overdue at `now_ns`. True if something is left for later. */
 bool slots_sweep(struct slots *slots, int64_t now_ns);
 
 unsigned slots_count(struct slots *slots);

@@ -9,9 +9,9 @@
 #include "slot.h"
 
 enum {
-	/* Others' pins may come and go; ours go when their holds are dropped. */
+	/* Other clients' pins come and go; dropped holds free some of ours. */
 	PIN_ATTEMPTS = 4,
-	/* Bytes that are copied sooner than that others lose what they looked up. */
+	/* Up to so many bytes are copied; for more, other threads' holds are dropped. */
 	SMALL = 64 << 10
 };
 
@@ -60,7 +60,7 @@ static int copy(struct slot *slot, struct snapshot *snapshot)
 	memcpy(snapshot->copy, message->data, message->size);
 	babus_message_release(message);
 	message->data = snapshot->copy;
-	/* Cut off while we read? Then what we have is zeros. */
+	/* If the file was truncated meanwhile, the copy has zeros. */
 	error = babus_slot_info(slot->bus, &info);
 	if (error == -EIO) {
 		budget_give(copies, message->size);
@@ -81,7 +81,7 @@ static void destroy(struct slot *slot, struct snapshot *snapshot)
 	free(snapshot);
 }
 
-/* Somebody's snapshot of that message, referenced. */
+/* An existing snapshot of that message, referenced; or NULL. */
 static struct snapshot *share(struct slot *slot, uint64_t seq)
 {
 	struct snapshot *snapshot;
@@ -94,7 +94,7 @@ static struct snapshot *share(struct slot *slot, uint64_t seq)
 	return snapshot;
 }
 
-/* Enter a new one, unless somebody did so meanwhile; that one then. */
+/* Enter a new one, unless another thread did so meanwhile; then that one. */
 static struct snapshot *enter(struct slot *slot, struct snapshot *snapshot)
 {
 	struct snapshot **at, *other;
@@ -190,7 +190,7 @@ static struct snapshot *put_locked(struct slot *slot, struct snapshot *snapshot)
 		return NULL;
 	*find_locked(slot, snapshot->message.seq) = snapshot->next;
 	if (!snapshot->copy) {
-		/* Before it is counted so: who reads the count takes a pin. */
+		/* Before the count says so: a thread that reads it takes a pin. */
 		babus_message_release(&snapshot->message);
 		slot->snapshots.pinned--;
 	}
@@ -208,7 +208,7 @@ void snapshot_put(struct slot *slot, struct snapshot *snapshot)
 		destroy(slot, snapshot);
 }
 
-/* What a view tells, but the data. */
+/* A view without its data. */
 static int describe(struct slot *slot, enum babus_which which, uint64_t n,
 		    struct babus_message *message)
 {

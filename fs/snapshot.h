@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages that stay as they are while somebody looks at them. Everybody who
- * looks at the same message shares one snapshot, which takes one pin of the
- * slot; where babusfs has taken its share of the pins already, the message is
- * copied instead.
+ * Messages that stay unchanged while they are read. All readers of a message
+ * share one snapshot, which takes one pin of the slot. If babusfs has its share of
+ * the pins already, it copies the message instead.
  */
 #ifndef FS_SNAPSHOT_H
 #define FS_SNAPSHOT_H
@@ -51,7 +50,7 @@ struct snapshots {
 };
 
 void snapshots_init(struct snapshots *snapshots);
-/* Nothing is left but holds. */
+/* Only holds may be left. */
 void snapshots_finish(struct slot *slot);
 
 /* As babus_slot_view(); to be given back with snapshot_put(). */
@@ -65,18 +64,18 @@ int snapshot_is_after(struct slot *slot, uint64_t after);
 /* Sequence number of the newest message, 0: none yet. */
 int snapshot_newest(struct slot *slot, uint64_t *seq);
 
-/* What is known of it but its data; as babus_slot_view(). */
+/* The newest message without its data; as babus_slot_view(). */
 int snapshot_describe(struct slot *slot, struct babus_message *message);
 
 /*
- * Keep it for the open of `pid` that will follow, for a moment. Takes over the
+ * Hold it for a while, for the open by `pid` that follows. Takes over the
  * caller's reference.
  */
 void snapshot_hold(struct slot *slot, struct snapshot *snapshot, pid_t pid);
 /* The open has come. */
 void snapshot_unhold(struct slot *slot, pid_t pid);
 
-/* End holds that are overdue; whether there are others. */
+/* End holds that are overdue. True if others are left. */
 bool snapshot_sweep(struct slot *slot, int64_t now_ns);
 void snapshot_drop_holds(struct slot *slot);
 

@@ -9,9 +9,9 @@
 #include "slot.h"
 
 enum {
-	/* An empty file counts, too: nobody shall make a million of them. */
+	/* An empty file counts as well, so that a user cannot make a million of them. */
 	COST = 4096,
-	/* Editors keep notes in such files, be the slot's messages ever so small. */
+	/* Editors keep notes in such files, however small the slot's messages are. */
 	SIZE_MIN = 1 << 20
 };
 
@@ -163,7 +163,7 @@ int staging_create(struct slot *slot, const char *name, const struct access *acc
 		drop_name(slot, staging);
 		return error;
 	}
-	/* Its files were dropped when it went: a name made since then would keep it. */
+	/* Its names were dropped when it was removed; one made since would keep it. */
 	if (slot_is_gone(slot)) {
 		staging_drop_all(slot);
 		staging_put(staging);
@@ -263,7 +263,7 @@ int staging_publish(struct slot *slot, const char *name, struct slot *to, pid_t 
 	if (!error) {
 		bool named;
 
-		/* Somebody may have unlinked or renamed it meanwhile: published all the same. */
+		/* It is published even if it was unlinked or renamed meanwhile. */
 		pthread_mutex_lock(&slot->staging.lock);
 		named = staging->name && strcmp(staging->name, name) == 0;
 		if (named)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files that tools make in a slot's directory in order to rename them: `sed -i`,
- * rsync and editors write a new file beside the old one and move it into its
- * place. Renamed to `latest` such a file is published, whole; until then it is
- * an ordinary file in the daemon's memory, that nobody reads as a message and
- * that ends with the mount.
+ * Staging files: `sed -i`, rsync and editors write a new file beside the old one
+ * and rename it. Renaming a staging file to `latest` publishes it as one message.
+ * Until then it is an ordinary file in the memory of babusfs. It ends with the
+ * slot or the mount.
  */
 #ifndef FS_STAGING_H
 #define FS_STAGING_H
@@ -22,12 +21,12 @@ enum {
 struct staging {
 	struct node node;  /* constant, but for what the kernel knows */
 	uint64_t id;       /* constant; never used again */
-	struct user *user; /* constant; whose memory it takes */
+	struct user *user; /* constant; its content counts against this user's limit */
 	_Atomic unsigned references;
 
 	/* protected by staging_names->lock of its slot */
 	LIST_ENTRY(staging) link;
-	char *name; /* NULL: it has none any more */
+	char *name; /* NULL: it was unlinked */
 
 	pthread_mutex_t lock; /* protects what follows */
 	struct access access;
@@ -66,7 +65,7 @@ void staging_put(struct staging *staging);
 
 /* Take its name away. -ENOENT, -EPERM: it is not such a file. */
 int staging_unlink(struct slot *slot, const char *name);
-/* Give it another one, whose file loses it. -EEXIST: `keep` and there is one. */
+/* Replaces a file named `to`. -EEXIST: there is one and `keep` is set. */
 int staging_rename(struct slot *slot, const char *from, const char *to, bool keep);
 /* Publish it to a slot and take its name away. As babus_slot_publish(). */
 int staging_publish(struct slot *slot, const char *name, struct slot *to, pid_t pid);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each user takes of babusfs, so that none takes it all. A user is known
- * as long as something of his is open, or is kept in the daemon's memory.
+ * What each user has open and keeps in memory, so that no user takes it all. A
+ * struct lasts as long as its user has something.
  */
 #ifndef FS_USER_H
 #define FS_USER_H
@@ -25,7 +25,7 @@ struct user {
 };
 
 int users_open(struct fs *fs, struct users **users);
-/* When nothing of anybody is left. */
+/* When no user is left. */
 void users_close(struct users *users);
 
 /* Referenced. -ENOMEM. */

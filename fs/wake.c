@@ -172,15 +172,15 @@ static void take(struct wake *wake, struct parked *parked)
 
 void wake_interrupt(struct wake *wake, struct parked *parked)
 {
-	bool tell;
+	bool was_parked;
 
 	pthread_mutex_lock(&wake->lock);
 	parked->interrupted = true;
-	tell = wake_unpark_locked(parked);
-	if (tell)
+	was_parked = wake_unpark_locked(parked);
+	if (was_parked)
 		take(wake, parked);
 	pthread_mutex_unlock(&wake->lock);
-	if (tell)
+	if (was_parked)
 		babus_waiter_wake(wake->waiter);
 }
 
@@ -207,7 +207,7 @@ static void answer_all(struct parked_list *list, int status)
 	}
 }
 
-/* Those that are there now: what is taken meanwhile comes after other events. */
+/* Those that are there now. Later ones wait for the next round. */
 static void answer_taken(struct wake *wake)
 {
 	struct parked_list list = TAILQ_HEAD_INITIALIZER(list);
@@ -228,7 +228,7 @@ static bool some_are_taken(struct wake *wake)
 	return some;
 }
 
-/* Move who waits for something up to `newest` to `list`. Needs wake->lock. */
+/* Move what waits for a message up to `newest` to `list`. Needs wake->lock. */
 static void take_ready(struct slot *slot, uint64_t newest, struct parked_list *list)
 {
 	struct parked *parked, *next;
@@ -244,8 +244,8 @@ static void take_ready(struct slot *slot, uint64_t newest, struct parked_list *l
 }
 
 /*
- * News of a slot, or its end. Nobody parked: what comes is nobody's business
- * any more, and publishers shall not pay for telling us.
+ * A slot has news, or has ended. If nothing is parked any more, the reader goes,
+ * so that publishers do not pay for wake-ups.
  */
 static void handle_slot(struct wake *wake, struct slot *slot, int status)
 {
@@ -303,7 +303,7 @@ static void sweep(struct wake *wake)
 		wake->armed = true;
 }
 
-/* Nothing will come any more; sweep, and wait to be stopped. */
+/* There will be no more events: sweep, and wait for wake_stop(). */
 static void linger(struct wake *wake)
 {
 	pthread_mutex_lock(&wake->lock);

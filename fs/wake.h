@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests that wait for news of a slot, without a thread each: they are
- * parked here, and one thread, which sleeps in one babus_waiter for all of
- * them, has them answered. The same thread ends what is overdue (holds,
- * publishing handles) and what is left of slots that were removed.
+ * Requests that wait for a message are parked here. One thread sleeps in one
+ * babus_waiter for all of them and has them answered. The same thread ends what
+ * is overdue (holds, publishing handles) and dismisses removed slots.
  *
  * Nothing is lost between looking and sleeping: wake_park() looks at the slot
  * after its reader is in the waiter, and the thread moves the reader on to the
- * newest message before it looks at who is parked, both under wake->lock.
+ * newest message before it looks at what is parked, both under wake->lock.
  */
 #ifndef FS_WAKE_H
 #define FS_WAKE_H
@@ -29,7 +28,7 @@ enum parked_state {
 };
 
 struct parked {
-	/* set by whoever parks it */
+	/* set before it is parked */
 	struct slot *slot; /* kept alive by the file that is being read */
 	uint64_t after;    /* a later message is news */
 	/*
