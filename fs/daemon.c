@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,9 +72,9 @@ void daemon_ready(bool keep_stderr)
 	}
 	/* A daemon must not keep a directory busy. */
 	if (chdir("/") < 0)
-		log_line("cannot change to the root directory");
+		log_line("cannot change to the root directory: %s", strerror(errno));
 	if (write(ready_fd, "", 1) != 1)
-		log_line("the caller has gone");
+		log_line("the process that started babusfs has ended");
 	close(ready_fd);
 	ready_fd = -1;
 }

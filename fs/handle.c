@@ -120,7 +120,7 @@ void handles_close(struct handles *handles)
 		next = LIST_NEXT(handle, link);
 		if (handle->pending.dirty) {
 			handle->fs->counters.discarded++;
-			log_line("slot '%s': a message that was being written is lost",
+			log_line("slot '%s': a message that was not complete is discarded",
 				 handle->slot->name);
 		}
 		destroy(handle);

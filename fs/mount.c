@@ -95,7 +95,7 @@ static int clear(const char *path)
 		int error = mount_is_babusfs(path) ? mount_detach(path) : -ENOTCONN;
 
 		if (error) {
-			log_line("mount point '%s': a dead mount is in the way: %s; try "
+			log_line("mount point '%s': cannot remove a dead mount: %s; try "
 				 "fusermount3 -uz",
 				 path, strerror(-error));
 			return error;
@@ -129,7 +129,7 @@ int mount_prepare(const char *given, char **result)
 
 	/* What libfuse calls a mount made by another program, without our options. */
 	if (strncmp(given, "/dev/fd/", 8) == 0) {
-		log_line("mount point '%s': babusfs mounts by itself; without drop_privileges",
+		log_line("mount point '%s': babusfs mounts by itself; leave out drop_privileges",
 			 given);
 		return -EINVAL;
 	}

@@ -33,10 +33,10 @@ static const struct refusal {
 	const char *name, *why;
 } refused[] = {
     {"remount", "cannot be changed while it is mounted; unmount it first"},
-    {"allow_root", "not offered; -o allow_other lets other users in"},
-    {"max_read=", "is always 1 MiB"},
-    {"subtype=", "is always babusfs"},
-    {"drop_privileges", "not needed; babusfs gives up by itself what it does not need"},
+    {"allow_root", "not supported; use -o allow_other for other users"},
+    {"max_read=", "cannot be changed; it is 1 MiB"},
+    {"subtype=", "cannot be changed; it is babusfs"},
+    {"drop_privileges", "not needed; babusfs gives up unneeded privileges by itself"},
     {"setuid=", "not possible; run babusfs as that user"},
 };
 

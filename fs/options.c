@@ -347,7 +347,8 @@ enum options_result options_parse(int argc, char **argv, struct options *options
 			printf("babusfs %s\n", babus_version());
 			return OPTIONS_DONE;
 		default:
-			log_line("%s: unknown option, or without its argument", argv[optind - 1]);
+			log_line("%s: unknown option, or its argument is missing",
+				 argv[optind - 1]);
 			return usage();
 		}
 	}

@@ -342,7 +342,7 @@ static void handle_failure(struct wake *wake, int error)
 {
 	if (error == -ECANCELED || error == -ETIMEDOUT || error == -EINTR)
 		return;
-	log_line("domain '%s': %s; nothing can be read here any more",
+	log_line("domain '%s': %s; reads of wait and stream fail from now on",
 		 babus_domain_name(wake->fs->domain), babus_strerror(error));
 	end_parking(wake, error);
 	linger(wake);
