@@ -1,20 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# babusfs --help and babusfs(1) name every option, babusfs(1) every file of a slot
-# and every attribute, and groff and mandoc accept all pages.
-# Arguments: source, build.
+# The manual pages name what there is: every option of babusfs and babus, every
+# file of a slot and attribute, every verb and every key in JSON. groff and mandoc
+# accept all pages. Arguments: source, build.
 set -eu
 source=$1 build=$2
-page=$source/fs/babusfs.1
 missing=0
 
-# The page without its markup, a word in each line.
-words=$(sed -e 's/\\f./ /g; s/\\-/-/g; s/\\ / /g; s/^\.[A-Z]* //' "$page" |
-	tr -s ' ",()|/' '\n' | sed -e 's/^\.//; s/[.;:=]*$//; s/^user\.babus\.//')
+# A page without its markup, one word per line.
+words() {
+	sed -e 's/\\f./ /g; s/\\-/-/g; s/\\ / /g; s/^\.[A-Z]* //' "$1" |
+		tr -s ' ",()|/' '\n' | sed -e 's/^\.//; s/[.;:=]*$//; s/^user\.babus\.//'
+}
 
+page=$source/fs/babusfs.1
+words=$(words "$page")
 has() {
 	if ! printf '%s\n' "$words" | grep -qxF -e "${1%=}"; then
-		echo "babusfs(1) does not name $1"
+		echo "$page does not name $1"
 		missing=1
 	fi
 }
@@ -33,6 +36,27 @@ for text in latest wait stream pub info metrics seq time_ns time_boot_ns pid pub
 	source_time_ns type \
 	SIGTERM SIGINT SIGHUP SIGKILL SIGSTOP; do
 	has "$text"
+done
+
+page=$source/tools/babus.1
+words=$(words "$page")
+babus=$build/tools/babus
+verbs=$("$babus" --help | sed -n '/^Verbs/,/^$/s/^  \([a-z]*\) .*/\1/p')
+[ "$(echo $verbs | wc -w)" -ge 10 ]
+for verb in $verbs; do
+	has "$verb"
+	for option in $("$babus" "$verb" --help | sed -n 's/^  \(-.\)\{0,1\}.*\(--[a-z-]*\).*/\1 \2/p'); do
+		has "$option"
+	done
+done
+export BABUS_ROOT=$(mktemp -d /dev/shm/babus-test.XXXXXX)
+trap 'rm -r "$BABUS_ROOT"' EXIT
+"$babus" create s
+keys=$({ "$babus" ls --json; "$babus" info --json; "$babus" info --json s; } |
+	grep -o '"[a-z_]*":' | tr -d '":' | sort -u)
+[ "$(echo $keys | wc -w)" -gt 30 ]
+for key in $keys; do
+	has "$key"
 done
 [ $missing = 0 ]
 
