@@ -15,8 +15,8 @@ static const struct row {
 	const char *key, *metric, *help;
 	size_t offset; /* of an _Atomic uint64_t in struct fs */
 } rows[] = {
-#define COUNTER_ROW(field, key, end, help) \
-	{key, "babus_fs_" key end, help, offsetof(struct fs, counters.field)},
+#define COUNTER_ROW(key, end, help) \
+	{#key, "babus_fs_" #key end, help, offsetof(struct fs, counters.key)},
 	COUNTERS(COUNTER_ROW)
 	{"pending_bytes", "babus_fs_pending_bytes", "memory of messages being written",
 	 offsetof(struct fs, memory.used)},

@@ -9,22 +9,22 @@
 struct fs;
 struct json;
 
-/* Field, key in JSON, the end of the metric's name, help. */
+/* Key in JSON, end of the metric's name, help. */
 /* clang-format off */
 #define COUNTERS(ROW) \
-	ROW(published, "published", "_total", "messages published through the mount") \
-	ROW(published_bytes, "published_bytes", "_total", "bytes in them") \
-	ROW(discarded, "discarded", "_total", "messages of killed writers") \
-	ROW(refused, "refused", "_total", "messages that could not be published at close") \
-	ROW(delivered, "delivered", "_total", "messages read through wait and stream") \
-	ROW(lost, "lost", "_total", "messages that those readers missed") \
-	ROW(interrupted, "interrupted", "_total", "blocked reads ended by a signal") \
-	ROW(parked, "waiting", "", "blocked reads now") \
-	ROW(handles, "open_files", "", "open files now")
+	ROW(published, "_total", "messages published through the mount") \
+	ROW(published_bytes, "_total", "bytes in them") \
+	ROW(discarded, "_total", "messages of killed writers") \
+	ROW(refused, "_total", "messages that could not be published at close") \
+	ROW(delivered, "_total", "messages read through wait and stream") \
+	ROW(lost, "_total", "messages that those readers missed") \
+	ROW(interrupted, "_total", "blocked reads ended by a signal") \
+	ROW(waiting, "", "blocked reads now") \
+	ROW(open_files, "", "open files now")
 /* clang-format on */
 
 struct counters {
-#define COUNTER_FIELD(field, key, end, help) _Atomic uint64_t field;
+#define COUNTER_FIELD(key, end, help) _Atomic uint64_t key;
 	COUNTERS(COUNTER_FIELD)
 #undef COUNTER_FIELD
 };

@@ -164,14 +164,14 @@ static void fail(struct read *read, int error)
 /* Before the answer: its receiver may block again at once, or ask how many do. */
 static void leave(struct read *read)
 {
-	read->fs->counters.parked--;
+	read->fs->counters.waiting--;
 	budget_give(&read->user->waiting, 1);
 }
 
 /* There was no answer after all. */
 static void come_back(struct read *read)
 {
-	read->fs->counters.parked++;
+	read->fs->counters.waiting++;
 	budget_take_back(&read->user->waiting, 1);
 }
 
@@ -261,7 +261,7 @@ static void wait_and_read(fuse_req_t req, struct handle *handle, size_t size, ui
 			      .size = size,
 			      .offset = offset};
 	drop_snapshot(handle);
-	handle->fs->counters.parked++;
+	handle->fs->counters.waiting++;
 	fuse_req_interrupt_func(req, interrupted, read);
 	park(read);
 }

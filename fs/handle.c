@@ -61,7 +61,7 @@ int handle_open(struct fs *fs, enum file file, struct slot *slot, uid_t uid, str
 	pthread_mutex_lock(&fs->handles->lock);
 	LIST_INSERT_HEAD(&fs->handles->list, handle, link);
 	pthread_mutex_unlock(&fs->handles->lock);
-	fs->counters.handles++;
+	fs->counters.open_files++;
 	*result = handle;
 	return 0;
 }
@@ -92,7 +92,7 @@ static void destroy(struct handle *handle)
 	free(handle->text.data);
 	listing_finish(&handle->listing);
 	pthread_mutex_destroy(&handle->lock);
-	handle->fs->counters.handles--;
+	handle->fs->counters.open_files--;
 	budget_give(&handle->user->files, 1);
 	user_put(handle->user);
 	free(handle);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A babusfs that was killed leaves a mount that answers every access with
- * ENOTCONN. It is removed if it was a babusfs.
+ * ENOTCONN. A new babusfs removes it, but no mount of another file system.
  */
 #include "mount.h"
 
@@ -20,10 +20,10 @@
 #include "log.h"
 
 enum {
-	LINKS_MAX = 40 /* as the kernel's */
+	LINKS_MAX = 40 /* the kernel's limit */
 };
 
-/* As realpath(), without asking the last component, which may not answer. NULL and errno. */
+/* As realpath(), but never opens the last component, which may not answer. NULL and errno. */
 static char *resolve_entry(const char *given)
 {
 	char *copy = strdup(given), *copy2 = strdup(given), *parent = NULL, *path = NULL;
@@ -46,7 +46,7 @@ out:
 	return path;
 }
 
-/* The target of the link at `path`. Changes `path`. */
+/* Where the link at `path` leads; changes `path`. */
 static char *follow(char *path, const char *link)
 {
 	bool absolute = link[0] == '/';
@@ -60,7 +60,7 @@ static char *follow(char *path, const char *link)
 	return result;
 }
 
-/* The same, and the last one followed: readlink() does not ask a mount either. */
+/* The same, and follows the last component: readlink() does not need the mount's answer. */
 static char *resolve(const char *given)
 {
 	char *path = resolve_entry(given), *next;
@@ -84,8 +84,8 @@ static char *resolve(const char *given)
 }
 
 /*
- * One dead mount for each time that a babusfs was killed. Attributes may be
- * cached; statfs() has to be answered.
+ * There may be one stale mount for each babusfs that was killed. The kernel may
+ * have cached attributes, so statfs() shows whether the daemon answers.
  */
 static int clear(const char *path)
 {
@@ -127,7 +127,7 @@ int mount_prepare(const char *given, char **result)
 	char *path;
 	int error;
 
-	/* What libfuse calls a mount made by another program, without our options. */
+	/* libfuse takes this for a mount that another program made, without our options. */
 	if (strncmp(given, "/dev/fd/", 8) == 0) {
 		log_line("mount point '%s': babusfs mounts by itself; leave out drop_privileges",
 			 given);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The place where the domain is mounted. */
+/* The mount point. */
 #ifndef FS_MOUNT_H
 #define FS_MOUNT_H
 
 /*
- * Make `given` an absolute path in `path` (to be freed), and remove a mount that
- * a killed babusfs left there. 0, or a negative errno that has been logged.
+ * Make `given` an absolute path in `path` (the caller frees it) and remove stale
+ * mounts of babusfs there. 0, or a negative errno that has been reported.
  */
 int mount_prepare(const char *given, char **path);
 

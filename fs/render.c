@@ -101,7 +101,7 @@ struct visit {
 	const struct slot_fact *fact; /* which one */
 };
 
-/* Users that may not read a slot see only its name, as with native clients. */
+/* Any user may see a slot's name, as in the library; its facts need read permission. */
 static int look_at_slot(const struct visit *visit, struct slot *slot, struct babus_slot_info *info)
 {
 	struct access access;
