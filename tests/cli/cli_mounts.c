@@ -72,12 +72,37 @@ static void a_stale_mount_is_reported_by_a_dry_run_and_otherwise_removed(void **
 	assert_int_equal(umount2(mount_point, MNT_DETACH), 0);
 }
 
+static void json_has_the_same_keys_in_files_and_commands(void **state)
+{
+	babus_slot *slot = make_slot("s", 4, 64);
+	babus_reader *reader;
+
+	(void)state;
+	setenv("M", mount_point, 1);
+	publish_text(slot, "x");
+	assert_int_equal(babus_reader_open(slot, BABUS_START_NEXT, 0, &reader), 0);
+	cli_gives_json(
+	    "babus info --json s; cat $M/s/info; babus ls --json; cat $M/.bus/info",
+	    "info, file, ls, bus = objects\n"
+	    "assert set(file) - set(info) == {\"rate_hz\", \"rate_bytes\", \"files\"}\n"
+	    "assert set(info) < set(file)\n"
+	    "keys = {c[\"role\"]: set(c) for c in info[\"clients\"]}\n"
+	    "assert keys == {c[\"role\"]: set(c) for c in file[\"clients\"]}\n"
+	    "assert set(keys) == {\"reader\", \"publisher\"}\n"
+	    "assert set(bus) - set(ls) == {\"babusfs\"} and set(ls) < set(bus)\n"
+	    "assert set(ls[\"slots\"][0]) == set(bus[\"slots\"][0])\n"
+	    "assert set(info) - set(ls[\"slots\"][0]) == {\"publisher_alive\", \"clients\"}");
+	babus_reader_close(reader);
+	babus_slot_close(slot);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest cases[] = {
 	    MOUNT(a_mount_that_answers_is_left_alone),
 	    MOUNT(a_caller_that_reaps_no_children_changes_nothing),
 	    MOUNT(a_mount_that_does_not_answer_is_reported_and_left_alone),
+	    MOUNT(json_has_the_same_keys_in_files_and_commands),
 	    MOUNT(a_stale_mount_is_reported_by_a_dry_run_and_otherwise_removed),
 	};
 
