@@ -10,7 +10,7 @@
 
 #include "common/facts.h"
 #include "common/mounts.h"
-#include "names.h"
+#include "slots.h"
 
 struct options {
 	bool dry_run, json;
@@ -46,36 +46,48 @@ static const char *describe(enum mount_state state)
 
 /* ------------------------------------------------------------ clients */
 
-struct dead {
+struct client {
 	struct checkup *checkup;
 	const char *slot;
 };
 
 static int show_dead(void *arg, const struct babus_client_info *client)
 {
-	const struct dead *dead = arg;
-	const char *role = client->publisher ? "publisher" : "reader";
-	struct json *json = dead->checkup->json;
+	const struct client *where = arg;
+	struct json *json = where->checkup->json;
 
 	if (client->alive)
 		return 0;
 	if (!json) {
-		printf("slot '%s': dead %s, process %" PRIu32 ", held %" PRIu32 "\n", dead->slot,
-		       role, client->pid, client->held);
+		printf("slot '%s': dead %s, process %" PRIu32 ", held %" PRIu32 "\n", where->slot,
+		       client->publisher ? "publisher" : "reader", client->pid, client->held);
 		return 0;
 	}
 	json_open(json, NULL, '{');
-	json_string(json, "slot", dead->slot);
+	json_string(json, "slot", where->slot);
 	facts_client(json, client);
 	json_close(json, '}');
 	return 0;
 }
 
-static void show_damaged(struct checkup *checkup, const char *name, int error)
+/* Dead clients, before recovery releases their entries. */
+static void list_dead(void *arg, const char *name, babus_slot *slot, int error)
 {
+	struct client where = {arg, name};
+
+	if (!error)
+		babus_slot_clients(slot, show_dead, &where);
+}
+
+static void list_unreadable(void *arg, const char *name, babus_slot *slot, int error)
+{
+	struct checkup *checkup = arg;
 	struct json *json = checkup->json;
 	char text[1024];
 
+	(void)slot;
+	if (!error)
+		return;
 	if (error == -EACCES)
 		checkup->closed++;
 	else
@@ -92,57 +104,23 @@ static void show_damaged(struct checkup *checkup, const char *name, int error)
 	json_close(json, '}');
 }
 
-/* Dead clients, before recovery releases their entries. */
-static void list_dead(struct checkup *checkup, babus_domain *domain, char **names, size_t count)
-{
-	struct dead dead = {.checkup = checkup};
-	babus_slot *slot;
-
-	for (size_t i = 0; i < count; i++) {
-		dead.slot = names[i];
-		if (babus_slot_open(domain, names[i], BABUS_READ, NULL, &slot))
-			continue;
-		babus_slot_clients(slot, show_dead, &dead);
-		babus_slot_close(slot);
-	}
-}
-
-/* Slots that cannot be opened. A slot that was just removed is not one of them. */
-static void list_unreadable(struct checkup *checkup, babus_domain *domain, char **names,
-			    size_t count)
-{
-	babus_slot *slot;
-	int error;
-
-	for (size_t i = 0; i < count; i++) {
-		error = babus_slot_open(domain, names[i], BABUS_READ, NULL, &slot);
-		if (!error)
-			babus_slot_close(slot);
-		else if (error != -ENOENT && error != -ENODEV)
-			show_damaged(checkup, names[i], error);
-	}
-}
-
 static int list_troubles(struct checkup *checkup, babus_domain *domain)
 {
-	size_t count;
-	char **names;
-	int error = names_list(domain, &names, &count);
+	struct json *json = checkup->json;
+	int error;
 
-	if (error)
-		return error;
-	if (checkup->json)
-		json_open(checkup->json, "dead_clients", '[');
-	list_dead(checkup, domain, names, count);
-	if (checkup->json) {
-		json_close(checkup->json, ']');
-		json_open(checkup->json, "unreadable_slots", '[');
+	if (json)
+		json_open(json, "dead_clients", '[');
+	error = slots_each(domain, list_dead, checkup);
+	if (json) {
+		json_close(json, ']');
+		json_open(json, "unreadable_slots", '[');
 	}
-	list_unreadable(checkup, domain, names, count);
-	if (checkup->json)
-		json_close(checkup->json, ']');
-	names_free(names, count);
-	return 0;
+	if (!error)
+		error = slots_each(domain, list_unreadable, checkup);
+	if (json)
+		json_close(json, ']');
+	return error;
 }
 
 static void show_report(struct checkup *checkup, const struct babus_report *report)
@@ -195,7 +173,8 @@ static void repair_mount(struct checkup *checkup, const char *path)
 
 	if (!error)
 		return;
-	complain("mount '%s': cannot unmount: %s", path, strerrordesc_np(-error));
+	complain("mount '%s': cannot unmount: %s; try as root or as its owner", path,
+		 strerrordesc_np(-error));
 	checkup->status = STATUS_FAILED;
 }
 

@@ -11,7 +11,7 @@
 
 #include "out.h"
 #include "common/facts.h"
-#include "names.h"
+#include "slots.h"
 #include "table.h"
 #include "text.h"
 
@@ -86,22 +86,20 @@ enum {
 static int client_row(void *arg, const struct babus_client_info *client)
 {
 	struct table *table = arg;
-	char text[32];
+	bool reads = !client->publisher;
 
-	snprintf(text, sizeof(text), "%" PRIu32, client->pid);
-	table_add(table, text);
-	table_add(table, client->publisher ? "publisher" : "reader");
-	snprintf(text, sizeof(text), "%" PRIu64, client->incarnation);
-	table_add(table, text);
+	table_add_number(table, client->pid);
+	table_add(table, reads ? "reader" : "publisher");
+	table_add_number(table, client->incarnation);
 	table_add(table, client->alive ? "alive" : "dead");
-	snprintf(text, sizeof(text), "%" PRIu32, client->held);
-	table_add(table, text);
-	snprintf(text, sizeof(text), "%" PRIu64, client->cursor);
-	table_add(table, client->publisher ? "" : text);
-	snprintf(text, sizeof(text), "%" PRIu64, client->received);
-	table_add(table, client->publisher ? "" : text);
-	snprintf(text, sizeof(text), "%" PRIu64, client->lost);
-	table_add(table, client->publisher ? "" : text);
+	table_add_number(table, client->held);
+	if (reads) {
+		table_add_number(table, client->cursor);
+		table_add_number(table, client->received);
+		table_add_number(table, client->lost);
+	}
+	for (int i = 0; i < 3 && !reads; i++)
+		table_add(table, "");
 	return 0;
 }
 
@@ -194,32 +192,21 @@ struct total {
 	uint64_t slots, used, bound, publishers, readers, lost;
 };
 
-/* The sums leave out slots that are removed meanwhile or cannot be read. */
-static int add_up(babus_domain *domain, struct total *total)
+/* The sums leave out slots that cannot be read. */
+static void add_up(void *arg, const char *name, babus_slot *slot, int error)
 {
+	struct total *total = arg;
 	struct babus_slot_info info;
-	babus_slot *slot;
-	size_t count;
-	char **names;
-	int error = names_list(domain, &names, &count);
 
-	if (error)
-		return error;
-	total->slots = count;
-	for (size_t i = 0; i < count; i++) {
-		if (babus_slot_open(domain, names[i], BABUS_READ, NULL, &slot))
-			continue;
-		if (babus_slot_info(slot, &info) == 0) {
-			total->used += info.bytes_used;
-			total->bound += info.bytes_max;
-			total->publishers += info.publishers;
-			total->readers += info.readers;
-			total->lost += info.lost;
-		}
-		babus_slot_close(slot);
-	}
-	names_free(names, count);
-	return 0;
+	(void)name;
+	total->slots++;
+	if (error || babus_slot_info(slot, &info))
+		return;
+	total->used += info.bytes_used;
+	total->bound += info.bytes_max;
+	total->publishers += info.publishers;
+	total->readers += info.readers;
+	total->lost += info.lost;
 }
 
 static int domain_json(babus_domain *domain, const struct total *total, const char *config)
@@ -268,7 +255,7 @@ static int show_domain(const struct tool *tool, babus_domain *domain, bool json)
 {
 	const char *config = babus_config_path(tool->config);
 	struct total total = {0};
-	int error = add_up(domain, &total);
+	int error = slots_each(domain, add_up, &total);
 
 	if (!error)
 		error = json ? domain_json(domain, &total, config)

@@ -8,7 +8,7 @@
 
 #include "column.h"
 #include "common/facts.h"
-#include "names.h"
+#include "slots.h"
 #include "table.h"
 
 struct options {
@@ -72,76 +72,22 @@ static int choose_columns(struct choice *choice, const char *list)
 
 /* ------------------------------------------------------------ output */
 
-/* A slot that is removed meanwhile gives -ENOENT or -ENODEV. */
-static int look(babus_domain *domain, const char *name, struct babus_slot_info *info)
+struct listing {
+	struct json *json; /* NULL: a table */
+	struct table table;
+	const struct choice *choice;
+	int status;
+};
+
+static void show_json(struct json *json, const char *name, const struct babus_slot_info *info)
 {
-	babus_slot *slot;
-	int error = babus_slot_open(domain, name, BABUS_READ, NULL, &slot);
-
-	if (error)
-		return error;
-	error = babus_slot_info(slot, info);
-	babus_slot_close(slot);
-	return error;
-}
-
-/* Call `show` for each slot; returns the exit status. */
-static int each_slot(babus_domain *domain,
-		     void (*show)(void *arg, const char *name, const struct babus_slot_info *info),
-		     void *arg)
-{
-	struct babus_slot_info info;
-	size_t count;
-	char **names;
-	int error, status = 0;
-
-	error = names_list(domain, &names, &count);
-	if (error)
-		return fail_on("domain", babus_domain_name(domain), error);
-	for (size_t i = 0; i < count; i++) {
-		error = look(domain, names[i], &info);
-		if (!error)
-			show(arg, names[i], &info);
-		else if (error != -ENOENT && error != -ENODEV)
-			status = fail_on("slot", names[i], error);
-	}
-	names_free(names, count);
-	return status;
-}
-
-static void show_json(void *arg, const char *name, const struct babus_slot_info *info)
-{
-	struct json *json = arg;
-
 	json_open(json, NULL, '{');
 	facts_slot(json, name, info);
 	json_close(json, '}');
 }
 
-static int list_json(babus_domain *domain)
+static void show_row(struct listing *listing, const char *name, const struct babus_slot_info *info)
 {
-	struct json json = {.out = stdout};
-	int error, status;
-
-	error = facts_open_domain(&json, babus_domain_name(domain), babus_domain_path(domain));
-	if (error)
-		return fail_on("domain", babus_domain_name(domain), error);
-	json_open(&json, "slots", '[');
-	status = each_slot(domain, show_json, &json);
-	json_close(&json, ']');
-	json_close(&json, '}');
-	json_end(&json);
-	return status;
-}
-
-struct listing {
-	struct table table;
-	const struct choice *choice;
-};
-
-static void show_row(void *arg, const char *name, const struct babus_slot_info *info)
-{
-	struct listing *listing = arg;
 	const struct choice *choice = listing->choice;
 	char text[256];
 
@@ -151,11 +97,45 @@ static void show_row(void *arg, const char *name, const struct babus_slot_info *
 	}
 }
 
+static void show_slot(void *arg, const char *name, babus_slot *slot, int error)
+{
+	struct listing *listing = arg;
+	struct babus_slot_info info;
+
+	if (!error)
+		error = babus_slot_info(slot, &info);
+	if (error == -ENODEV)
+		return;
+	if (error)
+		listing->status = fail_on("slot", name, error);
+	else if (listing->json)
+		show_json(listing->json, name, &info);
+	else
+		show_row(listing, name, &info);
+}
+
+static int list_json(babus_domain *domain)
+{
+	struct json json = {.out = stdout};
+	struct listing listing = {.json = &json};
+	const char *name = babus_domain_name(domain);
+	int error = facts_open_domain(&json, name, babus_domain_path(domain));
+
+	if (error)
+		return fail_on("domain", name, error);
+	json_open(&json, "slots", '[');
+	error = slots_each(domain, show_slot, &listing);
+	json_close(&json, ']');
+	json_close(&json, '}');
+	json_end(&json);
+	return error ? fail_on("domain", name, error) : listing.status;
+}
+
 static int list_table(babus_domain *domain, const struct choice *choice, bool headings)
 {
 	struct listing listing = {.choice = choice};
 	bool right[CHOICE_MAX];
-	int status;
+	int error;
 
 	table_init(&listing.table, choice->count);
 	for (size_t i = 0; i < choice->count; i++) {
@@ -163,11 +143,11 @@ static int list_table(babus_domain *domain, const struct choice *choice, bool he
 		if (headings)
 			table_add(&listing.table, choice->column[i]->name);
 	}
-	status = each_slot(domain, show_row, &listing);
-	if (table_print(&listing.table, right))
-		status = fail_memory();
+	error = slots_each(domain, show_slot, &listing);
+	if (!error)
+		error = table_print(&listing.table, right);
 	table_finish(&listing.table);
-	return status;
+	return error ? fail_on("domain", babus_domain_name(domain), error) : listing.status;
 }
 
 static int run(struct tool *tool, int argc, char **argv)

@@ -43,6 +43,14 @@ void table_add(struct table *table, const char *text)
 	table->cell[table->cells++] = copy;
 }
 
+void table_add_number(struct table *table, uint64_t number)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ju", (uintmax_t)number);
+	table_add(table, text);
+}
+
 /* Columns that `text` takes on a terminal: characters, not bytes. */
 static size_t width(const char *text)
 {

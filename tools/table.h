@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct table {
 	size_t columns, cells, room;
@@ -16,6 +17,8 @@ void table_init(struct table *table, size_t columns);
 
 /* Add the next cell; `columns` of them are a row. "" is shown as "-". */
 void table_add(struct table *table, const char *text);
+
+void table_add_number(struct table *table, uint64_t number);
 
 /* Print all rows; `right` has a flag for each column: aligned right. 0 or -ENOMEM. */
 int table_print(const struct table *table, const bool *right);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "names.h"
+#include "slots.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,25 +34,24 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-void names_free(char **names, size_t count)
+int slots_each(babus_domain *domain,
+	       void (*fn)(void *arg, const char *name, babus_slot *slot, int error), void *arg)
 {
-	while (count--)
-		free(names[count]);
-	free(names);
-}
+	struct names names = {0};
+	int error = babus_domain_list(domain, add_name, &names);
 
-int names_list(babus_domain *domain, char ***names, size_t *count)
-{
-	struct names found = {0};
-	int error = babus_domain_list(domain, add_name, &found);
+	if (!error && names.count)
+		qsort(names.name, names.count, sizeof(char *), compare);
+	for (size_t i = 0; !error && i < names.count; i++) {
+		babus_slot *slot = NULL;
+		int failed = babus_slot_open(domain, names.name[i], BABUS_READ, NULL, &slot);
 
-	if (error) {
-		names_free(found.name, found.count);
-		return error;
+		if (failed != -ENOENT && failed != -ENODEV)
+			fn(arg, names.name[i], slot, failed);
+		babus_slot_close(slot);
 	}
-	if (found.count)
-		qsort(found.name, found.count, sizeof(char *), compare);
-	*names = found.name;
-	*count = found.count;
-	return 0;
+	for (size_t i = 0; i < names.count; i++)
+		free(names.name[i]);
+	free(names.name);
+	return error;
 }
