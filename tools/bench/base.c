@@ -25,7 +25,7 @@ void bench_fail(const char *format, ...)
 	fputc('\n', stderr);
 	va_end(args);
 	if (owner && getpid() != owner)
-		_exit(1); /* a member of a crew: taking things down is not its business */
+		_exit(1); /* a member of a crew: the benchmark itself cleans up */
 	exit(1);
 }
 

@@ -47,7 +47,7 @@ struct crew *crew_new(unsigned members, bool threads)
 
 void crew_free(struct crew *crew)
 {
-	/* Not destroyed: one that was killed in it would make that wait. */
+	/* Not destroyed: that would wait for a member that was killed in the barrier. */
 	bench_unshare(crew, size_of(crew->members));
 }
 

@@ -21,20 +21,20 @@ bool daemon_exists(const char *program);
 
 /*
  * Run argv, which must stay in the foreground, in a session of its own, and wait
- * until it has said `ready` on stdout. 0: it did not; `why` tells.
+ * until it prints `ready` to stdout. 0: it did not, and `why` has the reason.
  */
 pid_t daemon_start(const char *const *argv, const char *ready, char why[WHY_MAX]);
 
-/* The same without waiting: the caller sees when it is ready. */
+/* The same without the wait. */
 pid_t daemon_run(const char *const *argv);
 
-/* Whether it still runs; if not, its number is forgotten: *pid is 0. */
+/* Whether it still runs; if not, *pid becomes 0. */
 bool daemon_is_alive(pid_t *pid);
 
 /* SIGTERM, and SIGKILL if that does not end it: false. */
 bool daemon_stop(pid_t pid);
 
-/* Processor time it has used; 0 of none. */
+/* The processor time of this process; 0 if pid is 0. */
 uint64_t daemon_cpu(pid_t pid);
 
 /* The daemon of a peer: started once, ended with the benchmark. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The domain that the benchmark uses babus in: private, gone at its end. */
+/* The domain of the benchmark: private, and removed at its end. */
 #ifndef BABUS_BENCH_DOMAIN_H
 #define BABUS_BENCH_DOMAIN_H
 
@@ -10,10 +10,10 @@
 /* The calling process's own handle, the same one each time. */
 babus_domain *domain_get(void);
 
-/* A slot that is not there yet, opened for publishing. */
+/* A new slot, opened for publishing. */
 babus_slot *domain_new_slot(const char *name, const struct babus_slot_options *opts);
 
-/* The same with a name of its own; drop it to have it removed. */
+/* The same with a name that no other slot has. domain_drop() removes it. */
 babus_slot *domain_temporary(const struct babus_slot_options *opts);
 void domain_drop(babus_slot *slot);
 

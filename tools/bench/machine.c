@@ -13,7 +13,7 @@
 /* What a quiet run stays below. */
 #define LOAD_MAX   0.5  /* for each processor, before the run */
 #define STEAL_MAX  0.01 /* of the processor time */
-#define OTHERS_MAX 0.05 /* of the processor time, used by processes not ours */
+#define OTHERS_MAX 0.05 /* of the processor time, used by other processes */
 
 static void read_processor(struct machine *machine)
 {
@@ -52,7 +52,7 @@ static double seconds(const struct rusage *usage)
 	       (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * 1e-6;
 }
 
-/* Used by us and by the children that are over; daemons must have been ended. */
+/* Used by the benchmark and by its children that have ended; daemons must have. */
 static double ours(void)
 {
 	struct rusage self, children;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine: what it is, and how much others used it while we measured. */
+/* The machine: what it is, and how much others used it during the run. */
 #ifndef BABUS_BENCH_MACHINE_H
 #define BABUS_BENCH_MACHINE_H
 
@@ -15,7 +15,7 @@ struct machine {
 	double load; /* before */
 	/* shares of the machine's whole processor time during the run */
 	double steal, others;
-	unsigned compared, unsteady; /* ratios to floors, those that are not to be relied on */
+	unsigned compared, unsteady; /* ratios to floors; those that are not steady */
 	/* why no conclusions can be drawn from this run */
 	char reason[REASONS_MAX][160];
 	unsigned reasons; /* 0: none, it was quiet */

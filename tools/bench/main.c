@@ -226,7 +226,7 @@ static int look_back(int argc, char **argv)
 	return EXIT_USAGE;
 }
 
-/* What a run is called by, so that another one can be made like it. */
+/* The options that make another run like this one. */
 static void add_argument(struct options *options, const char *name)
 {
 	size_t length = strlen(options->arguments);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * iceoryx 2.0 by its C binding: loans and views, no copy, with a RouDi of ours.
+ * iceoryx 2.0 by its C binding: loans and views, no copy.
  */
 #include <iceoryx_binding_c/log.h>
 #include <iceoryx_binding_c/publisher.h>

@@ -17,7 +17,7 @@
 
 struct state {
 	nng_socket out, in; /* of id 0: none */
-	sem_t connected;    /* once for each reader of ours */
+	sem_t connected;    /* once for each reader */
 	nng_msg *sent, *got;
 };
 
@@ -36,7 +36,7 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
 
 static void options(nng_socket made, const struct rig *rig)
 {
-	/* What a kind of socket has no use for it refuses. */
+	/* A kind of socket refuses the options that it does not use. */
 	nng_socket_set_int(made, NNG_OPT_SENDBUF, (int)rig->depth);
 	nng_socket_set_int(made, NNG_OPT_RECVBUF, (int)rig->depth);
 	must(nng_socket_set_size(made, NNG_OPT_RECVMAXSZ, 0), "RECVMAXSZ");
@@ -73,7 +73,7 @@ static void settle(struct end *end)
 
 	if (state->in.id) {
 		peer_ipc_address(end->rig, peer_channel(end), text);
-		/* Again in the background while the queue of those who dial is full. */
+		/* nng tries again in the background while the listener's queue is full. */
 		must(nng_dial(state->in, text, NULL, NNG_FLAG_NONBLOCK), "dial");
 	}
 	for (unsigned i = 0; state->out.id && i < end->rig->readers; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The floor of what queues: a ring for one publisher and one reader, where the
- * publisher waits for room. It looks at the reader's place only when the ring
- * seems full, and is told of it only now and then.
+ * The floor of a queue: a ring for one publisher and one reader, where the publisher
+ * waits for room. The publisher looks at the reader's position only when the ring seems
+ * full, and the reader writes its position only once in READ_STEP messages.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "peer.h"
 
 enum {
-	READ_STEP = 64 /* how often the publisher is told what has been read */
+	READ_STEP = 64 /* messages between two writes of the reader's position */
 };
 
 struct ring {

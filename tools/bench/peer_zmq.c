@@ -42,7 +42,7 @@ static void open_end(struct end *end)
 {
 	struct state *state = end->state;
 	bool pair = end->rig->readers == 1;
-	/* Be told of each subscriber, not only the first; and wait for the slow. */
+	/* Report each subscriber, not only the first; and wait for slow ones. */
 	int yes = 1;
 	char text[IPC_ADDRESS_MAX];
 
@@ -66,7 +66,7 @@ static void open_end(struct end *end)
 	}
 }
 
-/* All are bound by now. An XPUB is told of each subscriber. */
+/* All are bound by now. An XPUB receives a message for each subscriber. */
 static void settle(struct end *end)
 {
 	struct state *state = end->state;

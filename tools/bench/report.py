@@ -635,7 +635,7 @@ def judge_waiters(run, judge):
              "publish to news", "typical", 3),
             ("the waiter's processor time for it, to the same", "publish to news", "cpu", 3),
             ("publish on one of 16,000 slots with a waiter that does not wait, to 16",
-             "publish, nobody waits", "typical", 1.1)):
+             "publish, no wait", "typical", 1.1)):
         of = {"work": "waiter", "row": row}
         judge(what, ratios(find(run, name="readers-16000", **of),
                            find(run, name="readers-16", **of), metric), bound)
@@ -654,7 +654,7 @@ def judge_image(run, judge, size, threads, variant):
             judge(f"{row} {metric}, {where}, to Redis{delay}",
                   ratios(find(run, name="babus", row=row, **of),
                          find(run, name="redis-unix", row=row, **of), metric), bound)
-    judge("messages that those missed who keep up", summary(
+    judge("messages lost by consumers that keep up", summary(
         repeats(find(run, name="babus", row="all that keep up", **of), "lost")), 0)
 
 
@@ -684,14 +684,14 @@ def judge_files(run, judge):
 
 def goals(run):
     """The exit status: 0 only if the run meets all that it measured."""
-    told = Goals()
+    verdicts = Goals()
     for part in (judge_trips, judge_rate, judge_calls, judge_waiters, judge_images, judge_files):
-        part(run, told.judge)
+        part(run, verdicts.judge)
     print("{met} met, {MISSED} missed, {noisy} too noisy to tell, {unknown} not measured".format(
-        **told.count))
+        **verdicts.count))
     for reason in run["noisy"]:
         print(f"noisy, no conclusions: {reason}")
-    return 1 if told.count["MISSED"] or told.count["noisy"] or run["noisy"] else 0
+    return 1 if verdicts.count["MISSED"] or verdicts.count["noisy"] or run["noisy"] else 0
 
 
 # --- plots -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@
 static pid_t pid;
 static char config[300];
 
-/* Pools for our sizes with the headers, each size as often as one needs it. */
+/* A pool for each size of message, with room for the headers. */
 static void write_config(void)
 {
 	static const unsigned pools[][2] = {
@@ -33,14 +33,15 @@ static void write_config(void)
 	fclose(file);
 }
 
-/* What it leaves if it could not clean up; while it was ours it was nobody else's. */
+/* What it leaves if it could not clean up. No other RouDi ran, so all of it is this one's. */
 static void clean_after_death(void)
 {
 	const struct group *group = getgrgid(getegid());
 
 	shm_unlink("/iceoryx_mgmt");
 	if (group)
-		shm_unlink(group->gr_name); /* its segment is named after who may write */
+		shm_unlink(
+		    group->gr_name); /* its segment has the name of the group that may write */
 	unlink("/tmp/roudi");
 	unlink("/tmp/roudi.lock");
 }
@@ -64,8 +65,8 @@ static int start(char why[WHY_MAX])
 }
 
 /*
- * RouDi leaves nothing, but for the sockets of clients that were killed. Their names
- * begin with what we chose; those of Cyclone DDS hold the number of a process.
+ * RouDi leaves only the sockets of clients that were killed. Their names begin with
+ * ROUDI_CLIENT; those of Cyclone DDS contain the number of a process.
  */
 static void clean(const char *pattern)
 {

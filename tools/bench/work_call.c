@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One thread in a plain loop: what a call costs while nobody waits, and what
- * the first message of a slot costs. A case runs in a process of its own.
+ * One thread in a plain loop: what a call costs while no process waits, and what the
+ * first message of a slot costs. A case runs in a process of its own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -154,7 +154,7 @@ static void call_first(const struct bench_case *self, struct result *result)
 
 /* --- recovery ------------------------------------------------------------------------- */
 
-/* Publish once, hold the slot's only loan, and wait to be killed. */
+/* Open the slot, take its only loan, and wait to be killed. */
 static void hold_loan(const char *name, int ready)
 {
 	struct babus_loan loan;
@@ -168,8 +168,8 @@ static void hold_loan(const char *name, int ready)
 }
 
 /*
- * From the SIGKILL of the process that holds all that publishing needs, to the
- * first message of another one.
+ * From the SIGKILL of the process that has the slot's only loan, to the first message of
+ * another process.
  */
 static void call_recover(const struct bench_case *self, struct result *result)
 {
@@ -193,7 +193,7 @@ static void call_recover(const struct bench_case *self, struct result *result)
 			hold_loan(name, ready[1]);
 		close(ready[1]);
 		if (read(ready[0], &byte, 1) != 1)
-			bench_fail("recover: nobody to kill");
+			bench_fail("recover: the process to be killed did not start");
 		start = bench_now();
 		kill(child, SIGKILL);
 		while ((error = babus_slot_open(domain_get(), name, BABUS_PUBLISH, NULL, &ours)) ==

@@ -24,7 +24,7 @@ enum {
 	CROWD = 200,
 	STRETCH = 4096, /* messages that are timed together; also the warm-up */
 	STRETCHES_MAX = 1000,
-	SETTLE_NS = 100000000 /* until those who go to sleep do */
+	SETTLE_NS = 100000000 /* until readers that go to sleep are asleep */
 };
 
 static char data[64];
@@ -37,7 +37,7 @@ static void publish(babus_slot *slot, unsigned count)
 
 /* --- the crowd ------------------------------------------------------------------------ */
 
-/* That one is there. */
+/* Report that the process is there. */
 static int say(int ready)
 {
 	return write(ready, "", 1) == 1 ? 0 : -errno;
@@ -74,7 +74,7 @@ static int be_blocked(babus_slot *slot, int ready)
 	return error ? error : babus_reader_wait(reader, BABUS_FOREVER);
 }
 
-/* One process of it: do this with the slot, and no more. */
+/* A process of the crowd: do this with the slot, then nothing. */
 static void live(int (*act)(babus_slot *slot, int ready), const char *name, int ready)
 {
 	babus_slot *slot;
@@ -85,7 +85,7 @@ static void live(int (*act)(babus_slot *slot, int ready), const char *name, int 
 		pause();
 }
 
-/* Each sees a message of its own. */
+/* Start the crowd. Each process sees a message of its own. */
 static void gather(pid_t *crowd, unsigned count, int (*act)(babus_slot *slot, int ready),
 		   babus_slot *slot)
 {
@@ -102,7 +102,7 @@ static void gather(pid_t *crowd, unsigned count, int (*act)(babus_slot *slot, in
 			live(act, babus_slot_name(slot), ready[1]);
 		}
 		if (read(ready[0], &byte, 1) != 1)
-			bench_fail("%s: nobody there", babus_slot_name(slot));
+			bench_fail("%s: a process of the crowd failed", babus_slot_name(slot));
 	}
 	close(ready[0]);
 	close(ready[1]);

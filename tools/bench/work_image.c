@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine with a camera: seven topics at their own rates, and six consumers
- * of some of them each, all blocking, where the scheduler puts them. The latency
- * is from just before the commit (or XADD) to the consumer's having the message,
- * or a copy of its own, which is what hiredis gives it in any case. That of writing is what the bus
- * needs before and after the producer fills in the payload.
+ * A machine with a camera: seven topics at their own rates, and six consumers that each
+ * read some of them. All block, and run where the scheduler puts them. Latency is from just
+ * before the commit (or XADD) until the consumer has the message, or a copy of its own,
+ * which hiredis always makes. The latency of writing is the time that the bus needs before
+ * and after the producer fills in the payload.
  *
- * The consumers follow in order; the slow one, which works on each message for
- * 10 ms, asks for the newest. babus keeps its default of 8 messages, Redis 1, or
- * else its memory would be full of images that nobody wants. What a slow consumer
- * waits for is mostly itself, so it is also told how long each message took since
- * it was asked for.
+ * The consumers read in order. The slow one works on each message for 10 ms and reads only
+ * the newest. babus keeps its default of 8 messages; Redis keeps 1, since more would fill
+ * its memory with images that no consumer wants. A slow consumer mostly waits for itself,
+ * so the time since it asked for the message is a result, too.
  */
 #include <errno.h>
 #include <math.h>

@@ -91,7 +91,7 @@ static bool holds(struct side *side, double rate)
 	return kept;
 }
 
-/* Doubling until two rates in a row do not hold, then by halves. */
+/* Double until two rates in a row do not hold, then halve the range. */
 static double search(struct side *side)
 {
 	double max = side->self->count < COUNT_MIN ? 2 * RATE_MIN : 1e9, low = 0, high;

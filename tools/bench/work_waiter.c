@@ -2,8 +2,8 @@
 /*
  * One waiter with many readers, each of a slot of its own, spread over the channels:
  * from a publish on one slot to the return of the wait that reports it, a look that
- * finds nothing, and a publish while nobody waits. What is looked at is whether these
- * depend on how many readers there are.
+ * finds nothing, and a publish while no process waits. The question is whether these
+ * depend on the number of readers.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ enum {
 };
 
 static const char *const names_of_rows[ROWS] = {"publish to news", "a look, no news",
-						"publish, nobody waits"};
+						"publish, no wait"};
 
 struct both {
 	const struct bench_case *self;
@@ -134,7 +134,7 @@ static void publish(babus_slot *slot)
 	bench_check(babus_slot_publish(slot, data, sizeof(data), NULL, NULL), "publish");
 }
 
-/* Each while the waiter sleeps, as far as one can know. */
+/* Each while the waiter most likely sleeps. */
 static void publish_news(struct both *both, babus_slot *const sample[SAMPLE])
 {
 	for (uint64_t i = 0; i < both->self->count; i++) {
