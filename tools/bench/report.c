@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/json.h"
+
 #define SCRIPT "babus-bench-report"
 
 /* --- JSON ------------------------------------------------------------------------------ */
@@ -18,151 +20,123 @@ static const char *const metric_names[METRICS] = {"typical", "p50",  "p90",  "p9
 static const char *const group_names[] = {"peer", "babus", "floor"};
 static const char *const place_names[PLACES] = {"free", "apart"};
 
-static void string(FILE *to, const char *text)
+static void write_machine(struct json *json, const struct machine *machine)
 {
-	fputc('"', to);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			fprintf(to, "\\%c", *text);
-		else if ((unsigned char)*text < ' ')
-			fprintf(to, "\\u%04x", *text);
-		else
-			fputc(*text, to);
-	}
-	fputc('"', to);
+	json_open(json, "machine", '{');
+	json_string(json, "system", machine->system);
+	json_string(json, "processor", machine->processor);
+	json_number(json, "processors", (uint64_t)machine->processors);
+	json_float(json, "load", machine->load);
+	json_float(json, "steal", machine->steal);
+	json_float(json, "others", machine->others);
+	json_number(json, "compared", machine->compared);
+	json_number(json, "unsteady", machine->unsteady);
+	json_close(json, '}');
+	json_open(json, "noisy", '[');
+	for (unsigned i = 0; i < machine->reasons; i++)
+		json_string(json, NULL, machine->reason[i]);
+	json_close(json, ']');
 }
 
-static void key_string(FILE *to, const char *key, const char *text)
+static void write_metrics(struct json *json, const struct bench_case *bench)
 {
-	fprintf(to, "\"%s\":", key);
-	string(to, text);
-	fputc(',', to);
-}
-
-static void number(FILE *to, double value)
-{
-	if (isnan(value) || isinf(value))
-		fputs("null", to);
-	else
-		fprintf(to, "%.6g", value);
-}
-
-static void write_machine(const struct machine *machine, FILE *to)
-{
-	fputs("\"machine\":{", to);
-	key_string(to, "system", machine->system);
-	key_string(to, "processor", machine->processor);
-	fprintf(to,
-		"\"processors\":%ld,\"load\":%.2f,\"steal\":%.4f,\"others\":%.4f,"
-		"\"compared\":%u,\"unsteady\":%u},\n\"noisy\":[",
-		machine->processors, machine->load, machine->steal, machine->others,
-		machine->compared, machine->unsteady);
-	for (unsigned i = 0; i < machine->reasons; i++) {
-		fputs(i ? "," : "", to);
-		string(to, machine->reason[i]);
-	}
-	fputs("],\n", to);
-}
-
-static void write_metrics(const struct bench_case *bench, FILE *to)
-{
-	fputs("\"metrics\":{", to);
-	for (int m = 0, first = 1; m < METRICS; m++) {
+	json_open(json, "metrics", '{');
+	for (int m = 0; m < METRICS; m++) {
 		double middle = case_median(bench, (enum metric)m);
 
 		if (isnan(middle))
 			continue;
-		fprintf(to, "%s\"%s\":{\"median\":", first ? "" : ",", metric_names[m]);
-		number(to, middle);
-		fputs(",\"repeats\":[", to);
-		for (unsigned i = 0; i < bench->done; i++) {
-			fputs(i ? "," : "", to);
-			number(to, bench->result[i].value[m]);
-		}
-		fputs("]}", to);
-		first = 0;
+		json_open(json, metric_names[m], '{');
+		json_float(json, "median", middle);
+		json_open(json, "repeats", '[');
+		for (unsigned i = 0; i < bench->done; i++)
+			json_float(json, NULL, bench->result[i].value[m]);
+		json_close(json, ']');
+		json_close(json, '}');
 	}
-	fputs("}", to);
+	json_close(json, '}');
 }
 
 /* Pairs of nanoseconds and how many, of all repeats together. */
-static void write_histogram(const struct bench_case *bench, FILE *to)
+static void write_histogram(struct json *json, const struct bench_case *bench)
 {
 	struct hist *all = bench_memory(sizeof(*all));
 
 	for (unsigned i = 0; i < bench->done; i++)
 		hist_merge(all, &bench->result[i].hist);
-	fputs(",\"histogram\":[", to);
-	for (unsigned i = 0, first = 1; i < HIST_BUCKETS; i++) {
+	json_open(json, "histogram", '[');
+	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
 		if (!all->bucket[i])
 			continue;
-		fprintf(to, "%s[%.0f,%u]", first ? "" : ",", hist_value(i), all->bucket[i]);
-		first = 0;
+		json_open(json, NULL, '[');
+		json_float(json, NULL, hist_value(i));
+		json_number(json, NULL, all->bucket[i]);
+		json_close(json, ']');
 	}
-	fputc(']', to);
+	json_close(json, ']');
 	free(all);
 }
 
-static void write_case(const struct bench_case *bench, FILE *to)
+static void write_case(struct json *json, const struct bench_case *bench)
 {
-	fputc('{', to);
-	key_string(to, "work", bench->work->name);
-	key_string(to, "name", bench->name);
-	key_string(to, "what", bench->what ? bench->what : "");
+	struct summary ratios = case_ratios(bench);
+
+	json_open(json, NULL, '{');
+	json_string(json, "work", bench->work->name);
+	json_string(json, "name", bench->name);
+	json_string(json, "what", bench->what);
 	if (bench->peer) {
-		key_string(to, "group", group_names[bench->peer->group]);
-		key_string(to, "mode", mode_name(bench->mode));
+		json_string(json, "group", group_names[bench->peer->group]);
+		json_string(json, "mode", mode_name(bench->mode));
 	}
 	if (bench->variant)
-		key_string(to, "variant", bench->variant);
+		json_string(json, "variant", bench->variant);
 	if (bench->row)
-		key_string(to, "row", bench->row);
-	fprintf(to, "\"size\":%zu,\"touch\":%zu,\"readers\":%u,\"threads\":%s,", bench->size,
-		bench->touch, bench->readers, bench->threads ? "true" : "false");
-	key_string(to, "place", place_names[bench->place]);
-	key_string(to, "key", metric_names[bench->work->key]);
+		json_string(json, "row", bench->row);
+	json_number(json, "size", bench->size);
+	json_number(json, "touch", bench->touch);
+	json_number(json, "readers", bench->readers);
+	json_bool(json, "threads", bench->threads);
+	json_string(json, "place", place_names[bench->place]);
+	json_string(json, "key", metric_names[bench->work->key]);
 	if (!bench->done)
-		key_string(to, "not_done", bench->result[0].why);
+		json_string(json, "not_done", bench->result[0].why);
 	if (bench->against) {
-		struct summary ratios = case_ratios(bench);
-
-		key_string(to, "floor", bench->against->name);
-		fputs("\"ratio\":", to);
-		number(to, ratios.median);
-		fprintf(to, ",\"steady\":%s", summary_is_steady(&ratios) ? "true" : "false");
-		fputc(',', to);
+		json_string(json, "floor", bench->against->name);
+		json_float(json, "ratio", ratios.median);
+		json_bool(json, "steady", summary_is_steady(&ratios));
 	}
-	write_metrics(bench, to);
-	write_histogram(bench, to);
-	fputs("}", to);
+	write_metrics(json, bench);
+	write_histogram(json, bench);
+	json_close(json, '}');
 }
 
-/* What the works are, and the order of the metrics. */
-static void write_names(FILE *to)
-{
-	fputs("\"works\":{", to);
-	for (size_t i = 0; i < work_count; i++) {
-		string(to, works[i]->name);
-		fputc(':', to);
-		string(to, works[i]->what);
-		fputs(i + 1 < work_count ? "," : "},\n\"metrics\":[", to);
-	}
-	for (int m = 0; m < METRICS; m++)
-		fprintf(to, "\"%s\"%s", metric_names[m], m + 1 < METRICS ? "," : "],\n");
-}
-
+/* A line for each case. */
 void report_write(const struct plan *plan, const struct machine *machine, FILE *to)
 {
-	fprintf(to, "{\"version\":\"%s\",\"repeats\":%u,", BABUS_VERSION, plan->options->repeats);
-	key_string(to, "arguments", plan->options->arguments);
-	write_names(to);
-	write_machine(machine, to);
-	fputs("\"cases\":[\n", to);
+	struct json json = {.out = to};
+
+	json_open(&json, NULL, '{');
+	json_string(&json, "version", BABUS_VERSION);
+	json_number(&json, "repeats", plan->options->repeats);
+	json_string(&json, "arguments", plan->options->arguments);
+	json_open(&json, "works", '{');
+	for (size_t i = 0; i < work_count; i++)
+		json_string(&json, works[i]->name, works[i]->what);
+	json_close(&json, '}');
+	json_open(&json, "metrics", '[');
+	for (int m = 0; m < METRICS; m++)
+		json_string(&json, NULL, metric_names[m]);
+	json_close(&json, ']');
+	write_machine(&json, machine);
+	json_open(&json, "cases", '[');
 	for (size_t i = 0; i < plan->count; i++) {
-		fputs(i ? ",\n" : "", to);
-		write_case(&plan->cases[i], to);
+		fputc('\n', to);
+		write_case(&json, &plan->cases[i]);
 	}
-	fputs("\n]}\n", to);
+	json_close(&json, ']');
+	json_close(&json, '}');
+	json_end(&json);
 	if (fflush(to) || ferror(to))
 		bench_fail("JSON: %s", strerror(errno));
 }

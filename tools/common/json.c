@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "json.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "utf8.h"
@@ -37,6 +38,12 @@ void json_real(struct json *json, const char *key, double value)
 {
 	start(json, key);
 	fprintf(json->out, "%.3f", value);
+}
+
+void json_float(struct json *json, const char *key, double value)
+{
+	start(json, key);
+	fprintf(json->out, isfinite(value) ? "%.6g" : "null", value);
 }
 
 void json_bool(struct json *json, const char *key, bool value)

@@ -26,6 +26,8 @@ void json_close(struct json *json, char bracket);
 void json_string(struct json *json, const char *key, const char *text);
 void json_number(struct json *json, const char *key, uint64_t value);
 void json_real(struct json *json, const char *key, double value);
+/* Six digits; null if the value is not finite. */
+void json_float(struct json *json, const char *key, double value);
 void json_bool(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);
 
