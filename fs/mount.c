@@ -95,7 +95,7 @@ static int clear(const char *path)
 		int error = mount_is_babusfs(path) ? mount_detach(path) : -ENOTCONN;
 
 		if (error) {
-			log_line("mount point '%s': cannot remove a dead mount: %s; try "
+			log_line("mount point '%s': cannot remove a stale mount: %s; try "
 				 "fusermount3 -uz",
 				 path, strerror(-error));
 			return error;
