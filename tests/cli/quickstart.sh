@@ -99,7 +99,8 @@ timeout 300 "$other" </dev/null >"$work/other" 2>&1 ||
 sed -n '/^  eval /,/^  tools\/quickstart --stop/s/^  //p' "$work/log" >"$work/commands"
 grep -q '^tools/quickstart --stop' "$work/commands" || fail 'does not suggest --stop'
 (cd "$work/clone" && exec flock "$work/lock" timeout 60 sh -ux "$work/commands") \
-	>"$work/said" 2>&1 || fail "what it suggests: $(cat "$work/said")"
+	>"$work/said" 2>"$work/trace" ||
+	fail "what it suggests: $(cat "$work/said" "$work/trace")"
 [ "$(grep -cx hello "$work/said")" = 1 ] || fail "chat: $(cat "$work/said")"
 [ "$(grep -c ' load ' "$work/said")" = 4 ] || fail "the feed: $(cat "$work/said")"
 [ "$(grep -c '^... ... .* 20..$' "$work/said")" = 3 ] || fail "the clock: $(cat "$work/said")"
