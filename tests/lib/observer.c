@@ -17,9 +17,9 @@ struct observer observer;
 void observer_enter_container(void)
 {
 	EXPECT(!unshare(CLONE_NEWNS));
-	EXPECT(!mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	EXPECT(!mount(support_root, support_root, NULL, MS_BIND, NULL));
-	EXPECT(!mount(NULL, support_root, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
+	EXPECT(!mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL));
+	EXPECT(!mount(support_root, support_root, "none", MS_BIND, NULL));
+	EXPECT(!mount("none", support_root, "none", MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
 	EXPECT(access(support_root, W_OK) < 0 && errno == EROFS);
 }
 

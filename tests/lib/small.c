@@ -13,7 +13,7 @@
 
 bool small_possible(void)
 {
-	if (!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	if (!unshare(CLONE_NEWNS) && !mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) &&
 	    !mount("none", "/mnt", "tmpfs", 0, "size=4m") && !umount("/mnt"))
 		return true;
 	printf("skipped: cannot mount a small tmpfs: %s\n", strerror(errno));
