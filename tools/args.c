@@ -27,19 +27,9 @@ static const struct option_row global_options[] = {
     {0},
 };
 
-static bool is_end(const struct option_row *row)
+static int add_rows(const struct option_row *row, const struct option_row **rows, int count)
 {
-	return !row->letter && !row->name;
-}
-
-/* All rows: the verb's, then the global ones. Returns how many. */
-static int list_rows(const struct verb *verb, const struct option_row *rows[ROWS_MAX])
-{
-	int count = 0;
-
-	for (const struct option_row *row = verb->options; row && !is_end(row); row++)
-		rows[count++] = row;
-	for (const struct option_row *row = global_options; !is_end(row); row++)
+	for (; row && (row->letter || row->name); row++)
 		rows[count++] = row;
 	return count;
 }
@@ -47,9 +37,9 @@ static int list_rows(const struct verb *verb, const struct option_row *rows[ROWS
 /* ------------------------------------------------------------ parsing */
 
 struct parser {
-	const struct option_row *rows[ROWS_MAX];
-	int count;
-	struct option longs[ROWS_MAX + 1]; /* for getopt_long() */
+	const struct option_row *rows[ROWS_MAX]; /* the verb's, then the global ones */
+	int own, count;                          /* the verb's rows, and all */
+	struct option longs[ROWS_MAX + 1];       /* for getopt_long() */
 	char shorts[2 * ROWS_MAX + 3];
 };
 
@@ -58,7 +48,8 @@ static void init(struct parser *parser, const struct verb *verb)
 	struct option *option = parser->longs;
 	char *letters = parser->shorts;
 
-	parser->count = list_rows(verb, parser->rows);
+	parser->own = add_rows(verb->options, parser->rows, 0);
+	parser->count = add_rows(global_options, parser->rows, parser->own);
 	/* '+': the verb ends the global options; ':': report a missing argument. */
 	if (!verb->run)
 		*letters++ = '+';
@@ -79,18 +70,21 @@ static void init(struct parser *parser, const struct verb *verb)
 	optind = 0;
 }
 
-static const struct option_row *row_of(const struct parser *parser, int key)
+/* The row of what getopt_long() returned; -1: none. */
+static int row_of(const struct parser *parser, int key)
 {
 	for (int i = 0; i < parser->count; i++)
 		if (key == LONG + i || key == parser->rows[i]->letter)
-			return parser->rows[i];
-	return NULL;
+			return i;
+	return -1;
 }
 
-static bool is_global(const struct option_row *row)
+static int take(const struct parser *parser, int i, struct tool *tool, void *values)
 {
-	return row >= global_options &&
-	       row < global_options + sizeof(global_options) / sizeof(global_options[0]);
+	const struct option_row *row = parser->rows[i];
+	char *where = i < parser->own ? values : (void *)tool;
+
+	return row->take(row, optarg, where + row->offset);
 }
 
 static int wrong_option(const struct verb *verb, char **argv, int key)
@@ -124,19 +118,15 @@ bool args_parse(struct args *args, struct tool *tool, const struct verb *verb, i
 
 	init(&parser, verb);
 	while ((key = getopt_long(argc, argv, parser.shorts, parser.longs, NULL)) != -1) {
-		const struct option_row *row = row_of(&parser, key);
+		int i = row_of(&parser, key);
 
-		if (!row) {
-			args->status = wrong_option(verb, argv, key);
-			return false;
-		}
-		if (!row->take) {
+		if (i >= 0 && !parser.rows[i]->take) {
 			args_help(verb);
 			args->status = STATUS_DONE;
 			return false;
 		}
-		args->status = row->take(row, optarg,
-					 (char *)(is_global(row) ? tool : values) + row->offset);
+		args->status = i < 0 ? wrong_option(verb, argv, key)
+				     : take(&parser, i, tool, values);
 		if (args->status)
 			return false;
 	}
@@ -180,7 +170,7 @@ static void help_row(const struct option_row *row)
 void args_help(const struct verb *verb)
 {
 	const struct option_row *rows[ROWS_MAX];
-	int count = list_rows(verb, rows);
+	int count = add_rows(global_options, rows, add_rows(verb->options, rows, 0));
 
 	if (verb->run)
 		printf("Usage: babus [-d DOMAIN] %s [OPTIONS]%s%s\n\n%s.\n", verb->name,
