@@ -49,7 +49,7 @@ static void usage(FILE *to)
 	      "the least that any program must do for the same result. Each peer does the same\n"
 	      "work: all bytes are written, read and checked. What is compared runs in turn,\n"
 	      "several times over. Compare ratios, not times.\n\n"
-	      "  --quick            two minutes; --full (the default) takes half an hour\n"
+	      "  --quick            a few minutes; --full (the default) takes over half an hour\n"
 	      "  --smoke            every peer and size for a moment, to see that all work\n"
 	      "  --repeats N        run each case N times (5; 3 with --quick, 2 with --smoke)\n"
 	      "  --work LIST        run only these works, separated by commas\n"

@@ -173,14 +173,15 @@ def table_line(case, metrics):
     for metric in metrics:
         line += f" {amount(metric, median(case, metric)):>9}"
     if case.get("ratio"):
-        line += f"  {'' if case['steady'] else '~'}{case['ratio']:.2f} x {case['floor']}"
+        line += f"  {'' if case['steady'] else '~'}"
+        line += as_or_than(words(case["ratio"], case["key"] == "rate"), case["floor"])
     return line
 
 
 def print_group(cases, run, out):
     metrics = [name for name in run["metrics"] if any(name in case["metrics"] for case in cases)]
     out.write(f"\n{title_of(cases[0], run)}\n{'':{48 if 'row' in cases[0] else 29}}")
-    out.write("".join(f" {name:>9}" for name in metrics) + "  ratio to\n")
+    out.write("".join(f" {name:>9}" for name in metrics) + "  compared\n")
     rows = list(dict.fromkeys(case.get("row") for case in cases))
     for case in sorted(cases, key=lambda case: rows.index(case.get("row"))):
         out.write(table_line(case, metrics).rstrip() + "\n")
@@ -224,7 +225,8 @@ def head(*titles, left=1):
 
 def peer_table(run, columns):
     """A row for each peer with a result. A column: title, metric, floor's name, its and all's
-    values, and the floor's own mode if it differs."""
+    values, and the floor's own mode if it differs. Columns without a result are left out."""
+    columns = [column for column in columns if find(run, **column[3])]
     text = head("", *(column[0] for column in columns))
     for name in FLOORS + OURS + RIVALS:
         found = [find(run, name=name, **column[3]) for column in columns]
