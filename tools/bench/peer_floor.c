@@ -77,21 +77,19 @@ static bool receive(struct end *end, struct received *message)
 	return true;
 }
 
-#define FLOOR(variable, title, text, most, trips) \
-	const struct peer variable = {            \
-	    .name = (title),                      \
-	    .what = (text),                       \
-	    .group = GROUP_FLOOR,                 \
-	    .readers_max = (most),                \
-	    .in_place = true,                     \
-	    .trips_only = (trips),                \
-	    .state_size = sizeof(struct state),   \
-	    .memory = memory,                     \
-	    .buffer = buffer,                     \
-	    .send = send,                         \
-	    .receive = receive,                   \
+#define FLOOR(variable, title, text)            \
+	const struct peer variable = {          \
+	    .name = (title),                    \
+	    .what = (text),                     \
+	    .group = GROUP_FLOOR,               \
+	    .readers_max = 1000,                \
+	    .in_place = true,                   \
+	    .state_size = sizeof(struct state), \
+	    .memory = memory,                   \
+	    .buffer = buffer,                   \
+	    .send = send,                       \
+	    .receive = receive,                 \
 	}
 
-FLOOR(peer_floor, "floor", "a word and a buffer in shared memory: spinning on it, or a futex", 1000,
-      false);
-FLOOR(peer_floor_2, "floor-2", "the same with two buffers in turn", 1, true);
+FLOOR(peer_floor, "floor", "a word and a buffer in shared memory: spinning on it, or a futex");
+FLOOR(peer_floor_2, "floor-2", "the same with two buffers in turn");

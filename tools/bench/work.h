@@ -32,6 +32,10 @@ enum place {
 	PLACES
 };
 
+enum {
+	LARGE = 65536 /* bytes; such messages are compared with the floor of two buffers */
+};
+
 struct bench_case;
 struct plan;
 

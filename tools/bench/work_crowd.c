@@ -297,7 +297,7 @@ static bool is_floor(const struct bench_case *bench)
 
 static bool is_other(const struct bench_case *bench)
 {
-	return !is_floor(bench) && !bench->peer->trips_only;
+	return bench->peer->group != GROUP_FLOOR && !bench->peer->trips_only;
 }
 
 static void plan_crowds(struct plan *plan)

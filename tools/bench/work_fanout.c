@@ -123,7 +123,8 @@ static int run(const struct bench_case *self, struct result *result)
 
 static bool fits(const struct bench_case *bench)
 {
-	return bench->peer->readers_max >= bench->readers && !bench->peer->trips_only;
+	return bench->peer->readers_max >= bench->readers && !bench->peer->trips_only &&
+	       (bench->peer != &peer_floor_2 || bench->size >= LARGE);
 }
 
 static void add(struct plan *plan, const struct work *work, unsigned readers, size_t size,
@@ -136,7 +137,7 @@ static void add(struct plan *plan, const struct work *work, unsigned readers, si
 				   .readers = readers,
 				   .place = place,
 				   .count = count,
-				   .floor = "floor",
+				   .floor = size < LARGE ? "floor" : "floor-2",
 				   .floor_mode = MODE_BLOCK};
 
 	plan_peers(plan, bench, fits);

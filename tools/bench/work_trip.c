@@ -17,8 +17,7 @@
 enum {
 	TRIPS_MIN = 3,
 	BATCH_NS = 20000,
-	LARGE = 65536, /* from here on the floor has two buffers */
-	FINE = 16      /* batches are kept in 16ths of a nanosecond */
+	FINE = 16 /* batches are kept in 16ths of a nanosecond */
 };
 
 static void say(struct side *side, uint64_t number)
