@@ -340,16 +340,16 @@ BABUS_API int babus_domain_remove_slot(babus_domain *domain, const char *name);
 /* ------------------------------------------------------------ slots */
 
 struct babus_slot_options {
-	uint32_t depth;          /* messages kept, 1 or more; default 8 */
-	uint32_t loans;          /* at the same time, all publishers; default 64 */
-	uint32_t pins;           /* readers and views at the same time; default 256 */
-	int32_t channel;         /* 0 to 31; -1: the next one (default) */
-	uint64_t max_size;       /* largest message, bytes; default 16 MiB */
-	uint64_t first_seq;      /* sequence of the first message; default 1 */
-	mode_t mode;             /* default 0600; read permission subscribes, read and write publishes */
-	uid_t uid;               /* (uid_t)-1: the caller (default) */
-	gid_t gid;               /* (gid_t)-1: the caller's, or the directory's if setgid */
-	const char *type;        /* label such as "rgb24"; NULL or "": none */
+	uint32_t depth;     /* messages kept, 1 or more; default 8 */
+	uint32_t loans;     /* at the same time, all publishers; default 64 */
+	uint32_t pins;      /* readers and views at the same time; default 256 */
+	int32_t channel;    /* 0 to 31; -1: the next one (default) */
+	uint64_t max_size;  /* largest message, bytes; default 16 MiB */
+	uint64_t first_seq; /* sequence of the first message; default 1 */
+	mode_t mode;        /* default 0600; read permission subscribes, read and write publishes */
+	uid_t uid;          /* (uid_t)-1: the caller (default) */
+	gid_t gid;          /* (gid_t)-1: the caller's, or the directory's if setgid */
+	const char *type;   /* label such as "rgb24"; NULL or "": none */
 	const char *description; /* such as "front camera 1920x1080" */
 	uint64_t reserved[4];    /* zero */
 };

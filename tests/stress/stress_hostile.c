@@ -8,7 +8,7 @@
  * What must hold: publishing never fails and never takes long; a loan belongs to its publisher; a
  * copy is whole; a waiter sleeps no longer than its re-check; memory stays within the slot's
  * bound; no process crashes. Afterwards everything can be used again. What may happen: see
- * core/DESIGN.md and what it says about trust.
+ * core/TRUST.md.
  */
 #include <errno.h>
 #include <inttypes.h>
