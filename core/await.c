@@ -25,7 +25,7 @@ int babus_slot_await(babus_domain *domain, const char *name, unsigned flags,
 	error = babus_waiter_open(domain, NULL, &waiter);
 	if (error)
 		return error;
-	/* From here on it does not appear unseen. */
+	/* From here on the waiter sees it appear. */
 	error = babus_waiter_watch_domain(waiter, NULL);
 	while (!error) {
 		error = babus_slot_open(domain, name, flags, opts, slot);

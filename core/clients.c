@@ -30,14 +30,14 @@ static int try_to_register(babus_slot *slot, enum slot_file file)
 	return fd < 0 ? fd : lease_register(&leases->table, fd, &leases->client);
 }
 
-/* Another entry; with `entry` NULL the registration, which comes with the own one. */
+/* Lease an entry; with `entry` NULL register, which leases the handle's own one. */
 static int try_to_get(babus_slot *slot, enum slot_file file, uint32_t *entry)
 {
 	return entry ? lease_take(&slot->leases[file].table, &slot->leases[file].client, entry)
 		     : try_to_register(slot, file);
 }
 
-/* If all entries are in use, the dead may hold some. */
+/* If all entries are in use, dead clients may hold some: recover them and try again. */
 static int get(babus_slot *slot, enum slot_file file, uint32_t *entry)
 {
 	int error = try_to_get(slot, file, entry);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains: the directory, the file `domain` in it, and what
- * slots there are. Invariant: a directory with a file `domain` is complete and
- * has its final access; one without it is nobody's yet.
+ * Domains: opening, checking, listing. Invariant: a directory with a file `domain` is complete
+ * and has its final access; one without is not a domain yet.
  */
 #include "domain.h"
 
@@ -42,7 +41,7 @@ static int check_options(const struct babus_domain_options *opts)
 
 /* --- opening ---------------------------------------------------------------- */
 
-/* An observer takes what it gets. Returns the descriptor. */
+/* For an observer read access is enough. Returns the descriptor. */
 static int open_file(babus_domain *domain, struct stat *st)
 {
 	int fd = shm_open_file(domain->dirfd, DOMAIN_FILE, O_RDWR, st);
@@ -68,8 +67,8 @@ static int check_file(const babus_domain *domain, int fd, const struct stat *st)
 		return babus_fail(-EPROTO, "%s: %lld bytes, expected %d", DOMAIN_FILE,
 				  (long long)st->st_size, DOMAIN_SIZE);
 	if (!domain_trusts(domain, st->st_uid))
-		return babus_fail(-EPERM, "%s: belongs to user %u, who is not trusted", DOMAIN_FILE,
-				  (unsigned)st->st_uid);
+		return babus_fail(-EPERM, "%s: belongs to user %u, which is not trusted",
+				  DOMAIN_FILE, (unsigned)st->st_uid);
 	return 0;
 }
 
@@ -120,7 +119,7 @@ static void destroy(babus_domain *domain)
 {
 	NO_CANCELLATION;
 
-	/* A forked child's may be held by a thread of its parent. */
+	/* In a forked child a thread of the parent may hold it. */
 	if (fork_page && fork_is_ours(domain->generation))
 		pthread_mutex_destroy(&domain->notifier_lock);
 	guard_remove(domain->guard);
@@ -132,7 +131,7 @@ static void destroy(babus_domain *domain)
 	free(domain);
 }
 
-/* The root directory and the leaf's name; for messages the path of both, to be freed. */
+/* The root directory, and the name in it; `path` is both, for error texts, to be freed. */
 static int locate(const struct babus_domain_options *opts, const char **name, const char **root,
 		  char **leaf, char **path)
 {
@@ -263,7 +262,7 @@ int domain_check(const babus_domain *domain)
 
 bool domain_trusts(const babus_domain *domain, uid_t owner)
 {
-	/* If only trusted users may create files here, it does not matter who owns one. */
+	/* If only trusted users may create files here, any owner is trusted. */
 	return !domain->open_to_all || owner == domain->owner ||
 	       trust_user(owner, domain->trust_uid);
 }
@@ -375,7 +374,7 @@ int babus_domain_list(babus_domain *domain, int (*fn)(void *arg, const char *nam
 			result = fn(arg, name);
 	}
 	closedir(dir);
-	/* What fn called may have failed. */
+	/* Calls that fn made may have failed. */
 	if (!result)
 		babus_fail_clear();
 	return result;

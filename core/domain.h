@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of a domain's handle, for the objects that live in it. */
+/* The inside of a domain's handle, for the objects opened from it. */
 #ifndef BABUS_DOMAIN_H
 #define BABUS_DOMAIN_H
 
@@ -17,10 +17,10 @@ struct babus_domain {
 	uint64_t generation;
 	char *name, *path;
 	uid_t owner;      /* of the directory */
-	bool open_to_all; /* everybody may create files in the directory */
+	bool open_to_all; /* any user may create files in the directory */
 	uid_t trust_uid;
-	bool observer; /* opened with BABUS_OBSERVE: so are all its slots */
-	bool writable; /* the map; an observer's may not be */
+	bool observer; /* opened with BABUS_OBSERVE; so are all its slots */
+	bool writable; /* the map; false for some observers */
 	dev_t device;  /* of the file `domain` */
 	ino_t inode;
 	struct guard *guard;
@@ -34,16 +34,16 @@ void domain_ref(babus_domain *domain);
 void domain_unref(babus_domain *domain);
 
 /*
- * Whether the handle may be used: 0, -ECHILD, -EIO, -ENODEV. Costs loads only,
- * unless the domain is marked as gone.
+ * Whether the handle can be used: 0, -ECHILD, -EIO, -ENODEV. Costs loads only, unless the
+ * domain's gone flag is set.
  */
 int domain_check(const babus_domain *domain);
 
-/* Somebody has marked the domain as gone: 0 if that is not true, or -ENODEV. */
+/* The gone flag is set: -ENODEV, or 0 if that is a false alarm. */
 int domain_check_gone(const babus_domain *domain);
 
 /*
- * Look whether the domain's files are still there. If not, tell everybody and
+ * Check that the domain's files still exist. If not, set the gone flag, wake all users and
  * return -ENODEV.
  */
 int domain_check_files(babus_domain *domain);
@@ -52,19 +52,19 @@ int domain_check_files(babus_domain *domain);
 int domain_check_files_after(babus_domain *domain, int64_t now_ns, uint64_t interval_ns,
 			     int64_t *due_ns);
 
-/* Both: for the calls that go to the files anyway. */
+/* Both of the above, for calls that open files anyway. */
 int domain_check_now(babus_domain *domain);
 
 /* For sleeping, which publishers must be able to see: 0, or -EROFS. */
 int domain_check_can_sleep(const babus_domain *domain);
 
-/* For what an observer must not do: 0, or -EACCES. */
+/* For what an observer may not do: 0, or -EACCES. */
 int domain_check_writes(const babus_domain *domain);
 
-/* Whether a file of this owner in the domain's directory is to be trusted. */
+/* Whether a file of this owner in the domain's directory is trusted. */
 bool domain_trusts(const babus_domain *domain, uid_t owner);
 
-/* Count and announce a change of the set of slots. */
+/* Count a change of the set of slots, and wake those that watch it. */
 void domain_changed(babus_domain *domain);
 
 #endif

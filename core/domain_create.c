@@ -14,7 +14,7 @@
 
 _Static_assert(sizeof(struct layout_domain) <= DOMAIN_SIZE, "the domain's file");
 
-/* Who may enter the directory is a client, and clients write the file. */
+/* Users that may enter the directory are clients, and clients write the file. */
 static mode_t file_mode(mode_t directory)
 {
 	mode_t enter = directory & 0111;
@@ -33,7 +33,7 @@ static int create_file(int dirfd)
 	if (fstat(dirfd, &st) < 0)
 		return -errno;
 	access.mode = file_mode(st.st_mode);
-	/* As root, on behalf of a directory's owner. */
+	/* Root creates the file for the directory's owner. */
 	if (geteuid() == 0) {
 		access.uid = st.st_uid;
 		access.gid = st.st_gid;
@@ -63,7 +63,7 @@ const char *domain_path_error(int error)
 		   : strerror(-error);
 }
 
-/* Whatever the umask, which may close it to ourselves. */
+/* The umask may deny even ourselves access to it. */
 static int make_directory(int rootfd, const char *leaf)
 {
 	char self[64];
@@ -78,7 +78,7 @@ static int make_directory(int rootfd, const char *leaf)
 		return -errno;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 	STEP("set_directory_mode");
-	/* Not needlessly: somebody faster may have given it its access by now. */
+	/* Only if needed: a faster process may have set its access by now. */
 	if (!fstat(fd, &st) && (st.st_mode & 0700) != 0700 && chmod(self, 0700) < 0)
 		error = -errno;
 	close(fd);
@@ -89,7 +89,7 @@ static int give_access(int dirfd, const struct shm_access *access, const char *p
 {
 	int error = shm_set_access(dirfd, access);
 
-	/* Options of zeros, which babus_domain_options_init() has not seen, ask for root. */
+	/* Options of zeros, without babus_domain_options_init(), ask for root. */
 	if (error == -EPERM)
 		return babus_fail(error, "%s: you may not give it to user %d, group %d (-1: you)",
 				  path, (int)access->uid, (int)access->gid);
@@ -120,7 +120,7 @@ int domain_create(int rootfd, const char *leaf, const char *path,
 		error = trust_directory(&st, opts->trust_uid, path);
 	if (!error && !faccessat(dirfd, DOMAIN_FILE, F_OK, AT_SYMLINK_NOFOLLOW))
 		error = -EEXIST;
-	/* Not complete: ours to finish, if it is ours. */
+	/* It is incomplete. Its owner, or root, may set its access. */
 	if (!error && (st.st_uid == geteuid() || geteuid() == 0))
 		error = give_access(dirfd, &access, path);
 	if (!error)

@@ -15,7 +15,7 @@ static _Thread_local char detail[ERROR_DETAIL_SIZE];
 
 int babus_fail(int error, const char *format, ...)
 {
-	/* Not on the stack, which may be small; the arguments may be in `detail`. */
+	/* Not on the stack, which may be small. The arguments may point into `detail`. */
 	static _Thread_local char line[sizeof(detail)];
 	int saved = errno;
 	va_list args;
@@ -23,7 +23,7 @@ int babus_fail(int error, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	/* It may name what somebody else has written, and goes to a terminal. */
+	/* The line may quote another process's data, and goes to a terminal. */
 	for (char *c = line; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
@@ -120,7 +120,7 @@ const char *babus_strerror(int error)
 	case EIO:
 		return "file was truncated while in use";
 	case EPERM:
-		return "not owned by somebody trusted, or not permitted";
+		return "not owned by a trusted user, or not permitted";
 	case ECANCELED:
 		return "woken by another thread";
 	case EINTR:

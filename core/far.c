@@ -9,7 +9,7 @@
 #include "error.h"
 #include "shm.h"
 
-/* Where they are in the file: from a whole page on, to the end. */
+/* Where they are in the file: from a page boundary to the end. */
 struct extent {
 	uint64_t from, size;
 	uint64_t skip; /* bytes before the first of them */
@@ -23,7 +23,7 @@ static struct extent far_extent(const struct layout_geometry *g)
 	return (struct extent){start - skip, g->slot_size - start + skip, skip};
 }
 
-/* Threads may do this at once: one mapping stays. It is guarded before it is used. */
+/* Several threads may come here; one mapping stays. It is guarded before it is used. */
 static int keep(babus_slot *slot, void *map, const struct extent *extent)
 {
 	struct ring *ring = &slot->ring;

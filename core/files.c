@@ -15,7 +15,7 @@
 #include "shm.h"
 #include "wait.h"
 
-/* Stacks are small: what such a function has on it is gone when it returns. */
+/* Stacks are small: not inlined, such a function frees its part when it returns. */
 #define OWN_FRAME __attribute__((noinline))
 
 /* --- creating ---------------------------------------------------------------- */
@@ -25,7 +25,7 @@ mode_t files_pins_mode(mode_t slot)
 	return (slot & 0444) | (slot & 0444) >> 1;
 }
 
-/* Pages that hold the fields before the leases. */
+/* The fields before the leases. */
 static int fill_pins(int fd, uint64_t instance, const struct layout_geometry *g)
 {
 	struct layout_pins *map;
@@ -87,7 +87,7 @@ static int create(babus_domain *domain, const char *name, const struct babus_slo
 	name_file(slot_file, NAME_SLOT, name, instance);
 	name_file(pins_file, NAME_PINS, name, instance);
 	STEP("look_for_slot");
-	/* Racing creators mostly see the winner here, before any work. */
+	/* Most of several creators see the winner here, before any work. */
 	if (!faccessat(dirfd, slot_file, F_OK, AT_SYMLINK_NOFOLLOW))
 		return -EEXIST;
 
@@ -141,7 +141,7 @@ int files_create(babus_domain *domain, const char *name, const struct babus_slot
 
 /* --- removing ----------------------------------------------------------------- */
 
-/* A file of a slot that we may act on, with its header. Returns the descriptor. */
+/* Open a slot's file that is trusted and of this version. Returns the descriptor. */
 static int open_slot_file(babus_domain *domain, const char *file, struct stat *st,
 			  struct layout_slot *header)
 {
@@ -154,7 +154,7 @@ static int open_slot_file(babus_domain *domain, const char *file, struct stat *s
 	if (!error)
 		error = layout_check_head(&header->head, LAYOUT_SLOT_MAGIC, 0, file);
 	if (!error && !domain_trusts(domain, st->st_uid))
-		error = babus_fail(-EPERM, "%s: belongs to user %u, who is not trusted", file,
+		error = babus_fail(-EPERM, "%s: belongs to user %u, which is not trusted", file,
 				   (unsigned)st->st_uid);
 	if (!error)
 		return fd;
@@ -162,7 +162,7 @@ static int open_slot_file(babus_domain *domain, const char *file, struct stat *s
 	return error;
 }
 
-/* The commit of a removal. */
+/* The commit of a removal: set the flag, wake the waiters. */
 static int mark_removed(babus_domain *domain, int fd)
 {
 	struct layout_slot *map;
@@ -181,7 +181,7 @@ static int mark_removed(babus_domain *domain, int fd)
 	return 0;
 }
 
-/* Whether `instance` is the slot that has the name now. */
+/* Whether the name belongs to the slot with this instance number now. */
 OWN_FRAME static bool is_current(babus_domain *domain, const char *name, uint64_t instance)
 {
 	char slot_file[NAME_MAX + 1];
@@ -206,9 +206,9 @@ OWN_FRAME static bool is_current(babus_domain *domain, const char *name, uint64_
 }
 
 /*
- * Somebody who was stopped before his rename, until others took his turn, took the
- * name of a later slot with it. Give it back. If the name is taken by now, that slot is lost to its
- * users, who must know.
+ * A remover that was stopped before its rename, until others went on without the lock, has
+ * taken away the name of a later slot. Give it back. If that name is taken by now, the slot is
+ * lost to its users, which must learn that.
  */
 static int restore(babus_domain *domain, const char *gone, const char *name, int fd)
 {
@@ -221,7 +221,7 @@ static int restore(babus_domain *domain, const char *gone, const char *name, int
 	return errno == EEXIST ? mark_removed(domain, fd) : -errno;
 }
 
-/* The slot that was in the file, which is given back if it was not removed. */
+/* Find out which slot the file was. If its removed flag is not set, give the name back. */
 OWN_FRAME static int look_at_gone(babus_domain *domain, const char *gone, const char *name,
 				  uint64_t *instance)
 {
@@ -265,7 +265,7 @@ static int finish_removal(babus_domain *domain, const char *gone, const char *na
 	return 0;
 }
 
-/* Needs the turn: what is looked at is what is renamed. */
+/* Needs the lock on names, so that it renames the file that it checked. */
 static int rename_away(babus_domain *domain, const char *slot_file, const char *gone, dev_t device,
 		       ino_t inode)
 {
@@ -298,8 +298,8 @@ int files_retire(babus_domain *domain, const char *name, dev_t device, ino_t ino
 }
 
 /*
- * A file that is no slot, but has the name of one. Not a slot of another version: it
- * cannot be marked as removed, and its users would not notice.
+ * Remove a file that has the name of a slot but is none. Not a slot of another version: its
+ * removed flag cannot be set, so its users would not notice.
  */
 OWN_FRAME static int remove_damaged(babus_domain *domain, const char *name)
 {
@@ -331,7 +331,7 @@ OWN_FRAME static int remove_damaged(babus_domain *domain, const char *name)
 	return error;
 }
 
-/* What the kernel will say to the rename. */
+/* Whether the kernel will allow the rename. */
 static int check_may_unlink(babus_domain *domain, uid_t owner, const char *name)
 {
 	struct stat st;
@@ -351,7 +351,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Mark it: from then on it is removed. -EPROTO: it is no slot. */
+/* Set the flag: from then on the slot is removed. -EPROTO: it is no slot. */
 OWN_FRAME static int end_slot(babus_domain *domain, const char *name, const struct stat *only,
 			      struct stat *st)
 {
@@ -360,7 +360,7 @@ OWN_FRAME static int end_slot(babus_domain *domain, const char *name, const stru
 	int fd, error;
 
 	name_file(slot_file, NAME_SLOT, name, 0);
-	/* Who may publish may say that it is over. */
+	/* Users that may publish may set the flag. */
 	fd = open_slot_file(domain, slot_file, st, &header);
 	if (fd < 0)
 		return fd;
@@ -368,7 +368,7 @@ OWN_FRAME static int end_slot(babus_domain *domain, const char *name, const stru
 		close(fd);
 		return -ENODEV;
 	}
-	/* All or nothing: mark it only if its name can go too. */
+	/* All or nothing: set the flag only if the name can be taken away, too. */
 	error = check_may_unlink(domain, st->st_uid, name);
 	if (!error)
 		error = mark_removed(domain, fd);
@@ -388,7 +388,7 @@ int files_remove(babus_domain *domain, const char *name, const struct stat *only
 
 /* --- leftovers ---------------------------------------------------------------- */
 
-/* Whether the pins belong to no slot, and nobody is about to link one. */
+/* Whether the pins belong to no slot, and no creator is about to link one. */
 static bool is_orphan(babus_domain *domain, const char *file, const char *name, uint64_t instance)
 {
 	struct stat st;
@@ -399,7 +399,7 @@ static bool is_orphan(babus_domain *domain, const char *file, const char *name, 
 		return false;
 	orphan = shm_life_probe(fd, SHM_CREATION_BYTE) == 0;
 	close(fd);
-	/* Only now: a creator that has let go has linked the slot, or given up. */
+	/* Only now: a creator without the lock has linked the slot, or has given up. */
 	return orphan && !is_current(domain, name, instance);
 }
 
@@ -430,7 +430,7 @@ int files_recover(babus_domain *domain, bool repair, uint32_t *leftovers, uint32
 
 	if (!dir)
 		return -errno;
-	/* One that cannot be dealt with does not keep the others. */
+	/* A file that cannot be finished does not keep the others. */
 	while ((entry = readdir(dir))) {
 		int error;
 

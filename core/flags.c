@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which flags of the open calls go together. */
+/* Which flags the open calls accept, and which go together. */
 #include "flags.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #ifndef BABUS_FLAGS_H
 #define BABUS_FLAGS_H
 
-/* The flags of an open call that knows these: 0 or -EINVAL. `what` is opened. */
+/* Check the flags of an open call, which accepts `known`, for a `what`: 0 or -EINVAL. */
 int flags_check(unsigned flags, unsigned known, const char *what);
 
 #endif

@@ -14,7 +14,7 @@ static uint64_t generations; /* used so far by this process and its ancestors; u
 
 static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
 
-/* Of this thread: forks that it is in; it has the lock. */
+/* How many forks this thread is in. If any, it holds the lock. */
 static _Thread_local unsigned forking __attribute__((tls_model("initial-exec")));
 
 static uint64_t before; /* what the page held before the fork; under the lock */
@@ -50,9 +50,9 @@ static void over(void)
 }
 
 /*
- * The kernel has wiped the page already. An emulator may have said so and not done
- * it (qemu-user 7 answers 0 to every madvise): then at least fork() is noticed, if
- * not clone(). A handler that ran before this one may have opened something.
+ * The kernel has wiped the page already. An emulator may only say so (qemu-user 7 returns 0
+ * for every madvise): then at least fork() is noticed, if not clone(). If the page has a new
+ * value, a handler that ran before this one has opened a handle.
  */
 static void over_in_child(void)
 {
@@ -67,9 +67,9 @@ static void watch_forks(void)
 }
 
 /*
- * When the library is loaded, so that handlers registered later run while we do not hold
- * the lock: theirs come before ours in the parent, after ours when the fork is over. For
- * older ones, which run while we do, there is `forking`.
+ * Runs when the library is loaded. So handlers registered later run while the lock is free:
+ * before ours in the parent, and after ours when the fork is over. Older handlers run while
+ * this thread holds the lock, which `forking` tells.
  */
 __attribute__((constructor(101))) static void start(void)
 {
@@ -104,10 +104,10 @@ int fork_generation(uint64_t *generation)
 	pthread_once(&once, watch_forks);
 	if (!watching)
 		return -ENOMEM;
-	/* Whoever has a generation has passed here, and so sees the page. */
+	/* A process that has a generation has passed here, and so sees the page. */
 	fork_lock();
 	error = make_page();
-	/* In a child the page reads 0: take a number no ancestor had. */
+	/* In a child the page reads 0: take a number that no ancestor had. */
 	if (!error && !local_get(fork_page))
 		local_put(fork_page, ++generations);
 	if (!error)

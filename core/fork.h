@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether we are still the process that opened a handle. A page that the
- * kernel wipes in a forked child holds the process's generation, so the test
- * is one load and cannot be fooled by a reused pid, clone() or a missed
- * atfork handler.
+ * Whether this is still the process that opened a handle. The process's generation is in a
+ * page that the kernel wipes in a forked child. So the test is one load, and a reused pid,
+ * clone() or a missed atfork handler cannot fool it.
  */
 #ifndef BABUS_FORK_H
 #define BABUS_FORK_H
@@ -13,9 +12,9 @@
 extern shared64 *fork_page;
 
 /*
- * Keep fork() off, in other threads, until fork_unlock(): while there is a
- * descriptor that a child must not inherit. Does nothing in a handler of fork(): its
- * thread has the lock. Comes before any lock that a handler may need.
+ * Make fork() in other threads wait until fork_unlock(), while there is a descriptor that a
+ * child must not inherit. No effect in a handler of fork(), whose thread holds the lock. Take
+ * it before any lock that a handler may need.
  */
 void fork_lock(void);
 void fork_unlock(void);

@@ -12,12 +12,12 @@
 #include "fork.h"
 #include "shm.h"
 
-/* All there are. Read by the signal handler: grows at the front only. */
+/* All guards. The signal handler reads the list, so it only grows, at the front. */
 static shared64 guards;
-/* Those that are not in use, so that one is found at once however many are. */
+/* The unused ones, so that finding one takes the same time however many are in use. */
 static shared64 unused;
 static struct sigaction previous;
-static bool installed; /* with `previous`: under the lock that fork() respects */
+static bool installed; /* this and `previous`: under fork_lock() */
 
 static struct guard *first(const shared64 *list)
 {
@@ -37,8 +37,8 @@ static struct guard *grow(void)
 }
 
 /*
- * One at a time, so that the front cannot be taken and put back between the look
- * at it and the swap. By the lock that fork() respects: a child's is never held.
+ * Under a lock, so that the front cannot be taken and put back between the load and the swap.
+ * It is fork_lock(), because in a child that is never held.
  */
 static struct guard *reuse(void)
 {
@@ -72,7 +72,7 @@ struct guard *guard_add(void *base, uint64_t size)
 	return guard_add_part(base, size, NULL);
 }
 
-/* Without the lock: also whoever was cloned without fork() may close his handles. */
+/* Without the lock: a process that was cloned without fork() may close its handles, too. */
 void guard_remove(struct guard *guard)
 {
 	if (!guard)
@@ -84,8 +84,9 @@ void guard_remove(struct guard *guard)
 }
 
 /*
- * Zero pages in the place of a mapping, in one step for other threads that are in it; and
- * not populated, also after mlockall(). Elsewhere first; if there is no room, at once.
+ * Put zero pages in the place of a mapping, in one step for other threads that use it, and not
+ * populated even after mlockall(): make them elsewhere and move them. If there is no room for
+ * that, make them in place.
  */
 static bool put_zeros(void *base, uint64_t size)
 {
@@ -119,7 +120,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 {
 	int saved = errno;
 
-	/* Not one that somebody sent with kill(). */
+	/* Not for a signal that was sent with kill(). */
 	for (struct guard *g = info->si_code > 0 ? first(&guards) : NULL; g; g = g->next) {
 		if (replace(g, (uintptr_t)info->si_addr)) {
 			errno = saved;
@@ -127,14 +128,14 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 		}
 	}
 	errno = saved;
-	/* Not ours: as if we had never been here. */
+	/* Not our mapping: do what would happen without us. */
 	if (previous.sa_flags & SA_SIGINFO) {
 		previous.sa_sigaction(number, info, context);
 	} else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
 		previous.sa_handler(number);
 	} else {
-		/* The instruction is repeated, or the signal sent again, and
-		   then ends the process. */
+		/* The instruction is repeated, or the signal sent again, which
+		   ends the process. */
 		signal(number, SIG_DFL);
 		if (info->si_code <= 0)
 			raise(number);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mappings of files that somebody else can truncate, so that the SIGBUS
- * handler of babus_guard_install() can tell ours from the program's own. A
- * mapping that was hit is replaced by zero pages where it stands: whoever is
- * reading or writing there goes on, and the slot is reported as lost.
+ * The library's mappings of files that other processes can truncate. The SIGBUS handler of
+ * babus_guard_install() looks here to tell them from the program's own mappings. It replaces
+ * a mapping that was hit by zero pages at the same address: a thread that reads or writes
+ * there goes on, and the slot's calls return -EIO.
  */
 #ifndef BABUS_GUARD_H
 #define BABUS_GUARD_H
@@ -14,13 +14,13 @@ struct guard {
 	struct guard *next;   /* constant once linked; nodes are never freed, but reused */
 	struct guard *unused; /* the next one, while this is unused */
 	shared64 base, size;  /* base 0: unused */
-	struct guard *whole;  /* hit when this one is; or NULL. Constant while in use */
+	struct guard *whole;  /* NULL, or one that is hit with this one. Constant while in use */
 	_Atomic bool hit;     /* set by the handler */
 };
 
 /* Register a mapping. NULL: out of memory. */
 struct guard *guard_add(void *base, uint64_t size);
-/* The same for another part of what `whole` guards. */
+/* The same for another part of a file whose first part `whole` guards. */
 struct guard *guard_add_part(void *base, uint64_t size, struct guard *whole);
 void guard_remove(struct guard *guard);
 

@@ -23,7 +23,7 @@ static uint32_t count_claims(const struct lease_table *table, uint64_t flags)
 	return count;
 }
 
-/* Losses of readers that closed, and of those that are open. */
+/* The losses of closed readers and of open ones. */
 static uint64_t count_lost(const struct lease_table *pins)
 {
 	uint64_t lost = counter_get(pins->lost);
@@ -42,7 +42,7 @@ static void fill_readers(const struct lease_table *pins, struct babus_slot_info 
 	info->lost = count_lost(pins);
 }
 
-/* An observer sees of the readers what it can. */
+/* An observer may not be allowed to see the readers. */
 static void fill_observed(babus_slot *slot, struct babus_slot_info *info)
 {
 	struct observer_pins pins;
@@ -90,7 +90,7 @@ static int fill_files(babus_slot *slot, struct babus_slot_info *info)
 	return 0;
 }
 
-/* The newest message, from its record; nothing is pinned, so it may have gone. */
+/* The newest message, from its record. Without a pin, so it may be overwritten. */
 static void fill_newest(const babus_slot *slot, struct babus_slot_info *info)
 {
 	const struct ring *ring = &slot->ring;
@@ -122,7 +122,7 @@ static int fill_messages(const babus_slot *slot, struct babus_slot_info *info)
 		error = ring_newest(ring, &info->seq);
 		if (!error)
 			fill_newest(slot, info);
-		/* The buffer is not reused before its cell is. */
+		/* The record is right if the cell is the same: that changes before the buffer. */
 		if (info->seq < ring->g.first_seq ||
 		    cell_seq(cell_get(&ring->cells[ring_index(ring, info->seq)])) == info->seq)
 			break;
@@ -174,7 +174,7 @@ static uint32_t count_owned(const struct ring *ring, uint64_t incarnation)
 	return count;
 }
 
-/* Of a table whose file is open as `fd`. */
+/* The clients of a table whose file is open as `fd`. */
 static int list_table(babus_slot *slot, const struct lease_table *table, bool publisher, int fd,
 		      int (*fn)(void *arg, const struct babus_client_info *info), void *arg)
 {
@@ -269,7 +269,7 @@ int babus_slot_publisher_alive(babus_slot *slot, uint64_t publisher)
 	result = slot_check_now(slot);
 	if (result)
 		return result;
-	/* A number that no publisher has drawn yet is none. */
+	/* No publisher has drawn this number yet. */
 	if (publisher < 1 || publisher > CLAIM_INCARNATION_MAX ||
 	    publisher >= counter_get(slot->leases[SLOT_FILE].table.next_incarnation))
 		return babus_fail(-EINVAL, "publisher %" PRIu64 ": no such number", publisher);

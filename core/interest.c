@@ -17,7 +17,7 @@ struct group {
 	struct entry *entries;
 	size_t count, room;
 	size_t first;  /* the entry to look at first */
-	uint32_t seen; /* the mark's count when we set it */
+	uint32_t seen; /* the mark's count when we set the mark */
 	bool quiet;
 };
 
@@ -26,7 +26,7 @@ struct interest_channel {
 	uint64_t bits;  /* groups with readers */
 	uint64_t doubt; /* groups to look at though they are quiet */
 	uint32_t first; /* the group to look at first */
-	uint64_t seen;  /* the channel's count when we found all groups quiet */
+	uint64_t seen;  /* the channel's count before we found all groups quiet */
 	bool quiet;
 };
 
@@ -148,10 +148,10 @@ static int look_at_entries(struct group *group, struct babus_event *events, int 
 }
 
 /*
- * If the mark's count is what it was when we set the mark, no wake-up was begun since.
- * Then the mark is still set, since only a publisher that has counted its wake-up clears
- * it; and a publisher that counts it from now on changes the event word after that, which
- * we have read before (EVENT).
+ * If the mark's count is the same as when we set the mark, no wake-up was begun since. Then
+ * the mark is still set, because only a publisher that has counted its wake-up clears it. A
+ * publisher that counts a wake-up from now on changes the event word after that, which we
+ * have read before (EVENT).
  */
 static int look_at_group(struct group *group, shared64 *mark, bool set, bool doubted,
 			 struct babus_event *events, int max)
@@ -170,7 +170,7 @@ static int look_at_group(struct group *group, shared64 *mark, bool set, bool dou
 	return found;
 }
 
-/* The bit after `first`, in turn, of those that are set. */
+/* The next bit that is set, from `first` on and round. */
 static uint32_t next_bit(uint64_t bits, uint32_t first)
 {
 	uint64_t rest = bits >> first;
@@ -181,7 +181,7 @@ static uint32_t next_bit(uint64_t bits, uint32_t first)
 static int look_at_channel(struct interest_channel *channel, struct layout_channel *map, bool set,
 			   struct babus_event *events, int max)
 {
-	/* Before the marks: what is counted after this makes us look again. */
+	/* Before the marks: a wake-up counted after this makes us look again. */
 	uint64_t news = news_get(&map->news), left = channel->bits;
 	uint32_t at = channel->first;
 	bool quiet = true;

@@ -46,8 +46,8 @@ int layout_geometry(struct layout_geometry *g)
 				  "first sequence number %" PRIu64 ": expected 1 to %" PRIu64,
 				  g->first_seq, (uint64_t)BABUS_SEQ_MAX);
 
-	/* Small messages stay close together; a large one starts a page, so
-	   that its memory can be populated and given back on its own. */
+	/* Small messages stay close together. A large one starts a page, so that its memory
+	   can be populated and given back by itself. */
 	g->buffers = (uint32_t)buffers;
 	g->stride = round_up(g->max_size, g->max_size < LAYOUT_PAGE ? LAYOUT_LINE : LAYOUT_PAGE);
 	if (g->stride > LAYOUT_PAYLOAD_MAX / buffers)
@@ -70,7 +70,7 @@ int layout_geometry(struct layout_geometry *g)
 	return 0;
 }
 
-/* What a slot needs that this library has only heard of. */
+/* Names of features that are reserved and not implemented. */
 static const char *features_text(uint32_t features)
 {
 	switch (features & (LAYOUT_FEATURE_LOSSLESS | LAYOUT_FEATURE_GROUPS)) {

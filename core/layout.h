@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shared-memory format, version 3, little-endian 64-bit: three kinds of
- * file, each self-contained. Everything here is read by other programs and
- * older versions of this one: fields are never moved, only spare ones taken,
- * announced by a feature bit.
+ * The shared-memory format, version 3, little-endian 64-bit: three kinds of file, each
+ * self-contained. Other programs and older versions of this library read it. So fields never
+ * move: a new one takes the place of a spare one, and a feature bit announces it.
  *
- * Geometry is checked once, when a file is attached, and from then on taken
- * from the handle's private copy: a peer that scribbles over a header cannot
- * move our pointers.
+ * Geometry is checked once, when a file is opened, and then taken from the handle's private
+ * copy: a peer that scribbles over a header cannot move our pointers.
  */
 #ifndef BABUS_LAYOUT_H
 #define BABUS_LAYOUT_H
@@ -31,10 +29,10 @@ enum {
 };
 
 /*
- * Bits of features_required that are given out but not understood yet: a library that
- * does not know them refuses the slot. A lossless slot's publishers wait for the readers
- * whose leases have LEASE_LOSSLESS; in a slot with groups each message goes to one of
- * the readers whose leases have the same group word.
+ * Bits of features_required that are reserved but not implemented: a library that does not
+ * know them refuses the slot. The publishers of a lossless slot wait for the readers whose
+ * leases have LEASE_LOSSLESS. In a slot with groups each message goes to one of the readers
+ * whose leases have the same group word.
  */
 #define LAYOUT_FEATURE_LOSSLESS (UINT32_C(1) << 0)
 #define LAYOUT_FEATURE_GROUPS   (UINT32_C(1) << 1)
@@ -43,10 +41,10 @@ enum {
 #define LAYOUT_SLOT_MAGIC   UINT64_C(0x31544c5353554241) /* "ABUSSLT1" */
 #define LAYOUT_PINS_MAGIC   UINT64_C(0x314e495053554241) /* "ABUSPIN1" */
 
-/* A slot's payload may not be larger than this, all buffers together. */
+/* The largest payload of a slot, all buffers together. */
 #define LAYOUT_PAYLOAD_MAX (UINT64_C(1) << 45)
 
-/* Addresses are few on some machines: at most so much of a payload is mapped at once. */
+/* How much of a payload is mapped at once. Some machines have few addresses. */
 #define LAYOUT_NEAR_MAX (UINT64_C(1) << 30)
 
 /*
@@ -56,10 +54,10 @@ enum {
  * claim       an incarnation, 1 to 2^46 - 1; 0: free. Incarnations count up
  *             for the life of the file and are never used twice.
  * state       63..62 kind, the rest by kind:
- *               FREE    0: in no cell, named by no valid pin, anybody's
+ *               FREE    0: in no cell and named by no valid pin; any publisher may take it
  *               OWNED   the owner's incarnation
- *               HISTORY the sequence number under which it was published, 47..0, and
- *                       STATE_TAINTED if an owner died since who may have written to it
+ *               HISTORY 47..0 the sequence number under which it was published, and
+ *                       STATE_TAINTED if a later owner died that may have written to it
  */
 enum layout_kind {
 	STATE_FREE = 0,
@@ -121,13 +119,13 @@ struct layout_head {
 };
 
 /*
- * A channel is what a futex call can name. The slots of one share 64 marks, so that a
- * waiter need not look at all of them when one has news: a slot's mark follows from its
- * instance number. Publishers read their slot's mark for each message; waiters, and
- * publishers that wake them, write it.
+ * A channel is a bit that a futex call can name. The slots of a channel share 64 marks, so
+ * that a waiter need not look at all slots when one has news. A slot's mark follows from its
+ * instance number. Publishers read their slot's mark for each message. Waiters write it, and
+ * publishers that wake them.
  *
  * mark        63..32 news: counts wake-ups that were begun for slots of this mark
- *             31..0 epoch: odd: a process may sleep until one of these slots has news
+ *             31..0 epoch; odd: a process may sleep until one of these slots has news
  */
 enum {
 	LAYOUT_CHANNELS = 32,
@@ -165,7 +163,7 @@ struct layout_domain {
 	struct layout_head head;
 	uint64_t spare0[24];
 
-	/* read by every call, written when the domain's files vanish */
+	/* read by each call, written when the domain's files vanish */
 	_Alignas(64) shared32 gone;
 	uint32_t spare1[15];
 
@@ -173,7 +171,7 @@ struct layout_domain {
 	uint32_t spare2[15];
 
 	_Alignas(64) shared64 changes; /* counts slots created, removed, re-moded */
-	shared64 next_channel;         /* automatic channels are given in turn */
+	shared64 next_channel;         /* the next automatic channel */
 	shared32 names_lock;           /* see wait_lock_names() */
 	uint32_t spare3;
 	uint64_t spare4[5];
@@ -200,18 +198,18 @@ struct layout_slot {
 	_Alignas(64) shared64 newest; /* hint: raised after each publish */
 	uint64_t spare2[7];
 
-	/* seldom written; every call looks at the first */
-	_Alignas(64) shared32 removed; /* set once, by whoever removes the slot */
-	shared32 extent;               /* tokens ever claimed: entries to look at */
+	/* rarely written; each call reads the first */
+	_Alignas(64) shared32 removed; /* a flag, set once, by the remover of the slot */
+	shared32 extent;               /* tokens ever claimed: entries to scan */
 	shared64 next_incarnation;     /* of publishers; starts at 1 */
 	uint64_t spare3[6];
 };
 
 #define SLOT_LOSSLESS (UINT32_C(1) << 0) /* in flags, with LAYOUT_FEATURE_LOSSLESS */
 
-/* One line a buffer: what is known of the message in it. Written by its owner. */
+/* One line for each buffer: facts about its message. Written by the buffer's owner. */
 struct layout_record {
-	shared64 seq; /* of the last message that was, or was to be, published in it */
+	shared64 seq; /* of the last message that was published in it, or was to be */
 	shared64 size;
 	shared64 time_ns; /* CLOCK_BOOTTIME */
 	shared64 source_time_ns;
@@ -222,9 +220,8 @@ struct layout_record {
 };
 
 /*
- * One line for a lease: a loan token in the slot, a pin in the pins file, see
- * lease.h. Written by its owner, except that anybody may clear the claim of a
- * dead one.
+ * One line for each lease: a loan token in the slot, or a pin in the pins file; see lease.h.
+ * Written by its owner, except that any client may clear the claim of a dead one.
  */
 struct layout_lease {
 	shared64 claim;
@@ -232,7 +229,7 @@ struct layout_lease {
 	shared64 cursor;   /* readers: last sequence delivered */
 	shared64 received; /* readers */
 	shared64 lost;     /* readers */
-	shared64 pid;      /* as the owner sees itself, with LEASE_ flags */
+	shared64 pid;      /* in the owner's pid namespace, with LEASE_ flags */
 	shared64 group;    /* readers: 0; else see LAYOUT_FEATURE_GROUPS */
 	shared64 prepared; /* the claim for which the other fields were set */
 };
@@ -275,7 +272,7 @@ _Static_assert(offsetof(struct layout_pins, pins) == 64, "pins.pins");
 _Static_assert(offsetof(struct layout_pins, next_incarnation) == 128, "pins.next_incarnation");
 _Static_assert(sizeof(struct layout_pins) == 192, "pins");
 
-/* Where everything in a slot's file is, worked out from its geometry alone. */
+/* Where everything in a slot's file is. Follows from the first five numbers alone. */
 struct layout_geometry {
 	uint32_t depth, loans, pins;
 	uint32_t buffers;
@@ -284,31 +281,29 @@ struct layout_geometry {
 	uint64_t cells, states, backed, records, tokens, payload; /* offsets */
 	uint64_t slot_size, pins_size;                            /* of the files */
 
-	/* What a handle maps at once: the tables and the near buffers. */
+	/* What a handle maps when it is opened: the tables and the near buffers. */
 	uint32_t near;
 	uint64_t near_size;
 };
 
 /*
- * Fill in what follows from depth, loans, pins, max_size and first_seq. 0, or
- * -EINVAL with the detail set to the limit that was broken.
+ * Compute all from depth, loans, pins, max_size and first_seq. 0, or -EINVAL, and the detail
+ * names the limit that was exceeded.
  */
 int layout_geometry(struct layout_geometry *geometry);
 
-/* Whether another version of this library made the file, in a way not known here. */
+/* Whether a version of the library made the file that this one does not understand. */
 bool layout_is_foreign(const struct layout_head *head);
 
 /*
- * Check a mapped file's first bytes against what we understand. `what` names
- * the file in the error. 0 or -EPROTO. `instance` 0: any.
+ * Check that this library understands a file with these first bytes. `what` names the file
+ * in the error. `instance` 0: any. 0 or -EPROTO.
  */
 int layout_check_head(const struct layout_head *head, uint64_t magic, uint64_t instance,
 		      const char *what);
 
-/*
- * Check a slot's header, as mapped from a file of `file_size` bytes, and
- * derive its geometry. 0 or -EPROTO.
- */
+/* Check the header of a slot's file of `file_size` bytes, and compute its geometry; or the
+   header of its pins. 0 or -EPROTO. */
 int layout_check_slot(const struct layout_slot *slot, uint64_t file_size,
 		      struct layout_geometry *geometry, const char *what);
 int layout_check_pins(const struct layout_pins *pins, uint64_t file_size, uint64_t instance,

@@ -19,7 +19,7 @@ uint32_t lease_extent(const struct lease_table *table)
 
 /* --- entries ---------------------------------------------------------------------- */
 
-/* A fresh entry, before its owner holds anything through it. */
+/* Set a fresh entry before its owner uses it. */
 static void prepare(const struct lease_table *table, uint32_t i, const struct lease_client *client)
 {
 	struct layout_lease *entry = &table->entries[i];
@@ -61,8 +61,8 @@ static void free_entry(const struct lease_table *table, uint32_t i, uint64_t inc
 	bool reader = table->lost && counter_get(&entry->pid) & LEASE_READER;
 	uint64_t lost = reader ? lease_lost(entry, incarnation) : 0;
 
-	/* What was read above is the last holder's, if it holds the entry until here: of
-	   several that free it one succeeds, and one that was stopped meanwhile does not. */
+	/* If the swap succeeds, the entry had this holder until now, so what was read above is
+	   that holder's. Of several processes that free it one succeeds. */
 	if (claim_swap(&entry->claim, incarnation, 0) && reader)
 		counter_add(table->lost, lost);
 }
@@ -75,7 +75,7 @@ void lease_give(const struct lease_table *table, const struct lease_client *clie
 
 /* --- clients ---------------------------------------------------------------------- */
 
-/* A number with its byte locked. Others only ever lock the number they drew. */
+/* Draw a number and lock its byte. Each client only locks the number that it drew. */
 static int draw(const struct lease_table *table, int fd, uint64_t *incarnation)
 {
 	enum {
@@ -94,7 +94,7 @@ static int draw(const struct lease_table *table, int fd, uint64_t *incarnation)
 		if (error != -EAGAIN)
 			return error;
 	}
-	return babus_fail(-ENOBUFS, "somebody blocks the locks that prove a client's life");
+	return babus_fail(-ENOBUFS, "another process blocks the locks that prove a client's life");
 }
 
 static int come_alive(const struct lease_table *table, int fd, struct lease_client *client)
@@ -149,7 +149,7 @@ bool lease_set_has(const struct lease_set *set, uint64_t incarnation)
 	       bsearch(&incarnation, set->numbers, set->count, sizeof(*set->numbers), compare);
 }
 
-/* A set in the making. A damaged table may name as many clients as it has entries. */
+/* A set that grows. A damaged table may name as many clients as it has entries. */
 struct dead {
 	uint64_t *numbers;
 	size_t count, room;
@@ -180,7 +180,7 @@ static void sort(struct dead *dead)
 
 int lease_alive(int fd, uint64_t incarnation)
 {
-	/* No client ever gets such a number, and the kernel knows no such byte. */
+	/* No client gets such a number, and the kernel has no such byte. */
 	if (incarnation > CLAIM_INCARNATION_MAX)
 		return 0;
 	return shm_life_probe(fd, incarnation);
@@ -190,15 +190,15 @@ static int find_dead(const struct lease_table *table, int fd, struct dead *dead)
 {
 	int error = 0;
 
-	/* All entries: one may have died between its claim and the extent. */
+	/* All entries, because a client may have died between its claim and the extent. */
 	for (uint32_t i = 0; i < table->count && !error; i++) {
 		uint64_t incarnation = claim_get(&table->entries[i].claim);
 		int alive;
 
 		if (!incarnation)
 			continue;
-		/* Not alive may also be: has just closed. Then the claims we saw
-		   are gone, and the swaps fail. */
+		/* A client that has just closed is not alive either. Then the claims that we
+		   saw are gone, and the swaps fail. */
 		alive = lease_alive(fd, incarnation);
 		error = alive < 0 ? alive : !alive ? add(dead, incarnation) : 0;
 	}

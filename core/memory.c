@@ -13,7 +13,7 @@
 
 /* --- one buffer ------------------------------------------------------------------ */
 
-/* Do to the slot's file what cannot be done through the mapping. */
+/* Call act() on the slot's file, for what cannot be done through the mapping. */
 static int through_file(babus_slot *slot, int (*act)(int fd, uint64_t offset, uint64_t size),
 			uint64_t offset, uint64_t size)
 {
@@ -43,8 +43,8 @@ int memory_give_back(babus_slot *slot, uint32_t buffer, uint64_t keep)
 	keep = (keep + page - 1) & ~(page - 1);
 	if (keep >= ring->g.stride)
 		return 0;
-	/* The mark first: who dies in between leaves memory that is not known of,
-	   which is harmless, and not a mark without memory, which is SIGBUS. */
+	/* Order matters if we die in between: memory that is not counted as backed is harmless,
+	   backed bytes without memory are a SIGBUS. */
 	if (record_get(&ring->backed[buffer]) > keep)
 		record_put(&ring->backed[buffer], keep);
 	size = ring->g.stride - keep;
@@ -76,7 +76,7 @@ int memory_explain(babus_slot *slot, int error)
 	return (uint64_t)st.st_size < slot->ring.g.slot_size ? -EIO : error;
 }
 
-/* Whole pages that hold so much of a buffer, in the slot's file. */
+/* The whole pages of the slot's file that hold a part of a buffer. */
 struct span {
 	uint64_t from, to;
 };
@@ -104,16 +104,16 @@ static int populate(babus_slot *slot, uint32_t buffer, uint64_t size)
 {
 	const struct layout_geometry *g = &slot->ring.g;
 	uint64_t mark = record_get(&slot->ring.backed[buffer]);
-	/* Whole pages: neighbours of a small message get theirs early. */
+	/* Whole pages: the neighbours of a small message get their memory early. */
 	struct span span = span_of(g, buffer, mark, size);
 	uint64_t known = span.to - (g->payload + buffer * g->stride);
 	int error = shm_populate(address_of(&slot->ring, buffer, &span), span.to - span.from);
 
-	/* Before Linux 5.14. It is not in our page table then. */
+	/* Before Linux 5.14. This does not fill our page table. */
 	if (error == -EOPNOTSUPP)
 		error = through_file(slot, shm_allocate, span.from, span.to - span.from);
 	if (error) {
-		/* Others can use the part that there was room for. */
+		/* Give back the part that there was room for, so that others can use it. */
 		if (memory_has_own_pages(&slot->ring))
 			memory_give_back(slot, buffer, mark);
 		return memory_explain(slot, error);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory of a slot's buffers: populated before a buffer is filled further than ever
- * before, ahead of that on request, and given back on request. A buffer's mark says how
- * many bytes of it have memory for certain.
+ * The memory of a slot's buffers. A buffer's `backed` word says how many bytes of it have
+ * memory for certain. Pages are populated before a buffer is filled further than that.
  */
 #ifndef BABUS_MEMORY_H
 #define BABUS_MEMORY_H
@@ -13,8 +12,8 @@
 int memory_make(babus_slot *slot, uint32_t buffer, uint64_t size);
 
 /*
- * Make sure that `size` bytes of an OWNED buffer are mapped and have memory. Mostly costs
- * one load.
+ * Make sure that `size` bytes of an OWNED buffer are mapped and have memory. Costs one load
+ * if they have.
  */
 static inline int memory_ensure(babus_slot *slot, uint32_t buffer, uint64_t size)
 {

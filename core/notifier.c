@@ -35,7 +35,7 @@ struct notifier {
 static bool sleep_once(struct notifier *notifier)
 {
 	struct layout_domain *map = notifier->domain->map;
-	/* With the channels of waiters that are not armed: arming one does not wake us. */
+	/* Clients that are not armed add their channels, too: arming one does not wake us. */
 	struct notifier_needs needs = {1u << WAIT_CONTROL_CHANNEL, INT64_MAX, INT64_MAX};
 	uint32_t word = event_get(&map->event);
 	bool stop;
@@ -65,7 +65,7 @@ static int start(struct notifier *notifier)
 	sigset_t all, before;
 	int error;
 
-	/* The program's signals are not for this thread, but its own faults are. */
+	/* This thread must not take the program's signals, but its own faults. */
 	sigfillset(&all);
 	sigdelset(&all, SIGBUS);
 	sigdelset(&all, SIGSEGV);

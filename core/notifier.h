@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors for event loops. One thread for each domain handle that has
- * waiters with a descriptor sleeps for all of them and makes theirs readable.
- * It is started with the first such waiter and ends with the last.
+ * One thread for each domain handle that has waiters with a descriptor. It sleeps for all of
+ * them, and each makes its descriptor readable. The first such waiter starts the thread, and
+ * closing the last ends it.
  *
- * Why a thread, where Linux 6.7 has an io_uring futex wait whose ring is a
- * descriptor: its completion is delivered by interrupting the thread that
- * submitted it, so that thread's epoll_wait() returns EINTR for each message
- * (measured on Linux 6.18), and containers often forbid io_uring.
+ * Linux 6.7 has an io_uring futex wait whose ring is a descriptor. Why a thread instead: the
+ * kernel delivers the completion by interrupting the thread that submitted the wait, so that
+ * thread's epoll_wait() returns EINTR for each message (measured on Linux 6.18). And containers
+ * often forbid io_uring.
  */
 #ifndef BABUS_NOTIFIER_H
 #define BABUS_NOTIFIER_H

@@ -40,7 +40,7 @@ int observer_register(babus_slot *slot)
 	return 0;
 }
 
-/* All of its entries; their number is that of the slot, whose header was checked. */
+/* All entries of the pins file. `count` is from the slot's header, which was checked. */
 static int read_entries(int fd, uint32_t count, struct layout_lease **entries)
 {
 	size_t size = count * sizeof(**entries);

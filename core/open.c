@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening and closing a slot. Attaching trusts nothing in
- * the files: headers are read with pread() and checked against the files' real
- * sizes before anything is mapped.
+ * Opening and closing a slot. Nothing in the files is trusted: headers are read with pread()
+ * and checked against the files' real sizes before anything is mapped.
  */
 #include "open.h"
 
@@ -165,14 +164,14 @@ static void destroy(babus_slot *slot)
 	struct error_kept detail;
 
 	error_keep(&detail);
-	/* A forked child has the handle's memory, but none of its leases. */
+	/* A forked child has the handle's memory, but not its leases. */
 	if (fork_page && fork_is_ours(slot->generation)) {
 		uint64_t kept = local_get(&slot->view_pin);
 
 		if (kept)
 			clients_return_pin(slot, (uint32_t)kept - 1);
 		lease_unregister(&pins->table, &pins->client);
-		/* Loans the caller forgot. */
+		/* Loans that the caller forgot. */
 		if (tokens->client.incarnation)
 			ring_bury_owners(&slot->ring,
 					 &(struct lease_set){&tokens->client.incarnation, 1});
@@ -195,7 +194,7 @@ void babus_slot_close(babus_slot *slot)
 		destroy(slot);
 }
 
-/* Somebody was interrupted who removed it: finish that. */
+/* A process that removed the slot was interrupted: finish the removal. */
 static int retire(const babus_slot *slot)
 {
 	struct error_kept detail;
@@ -207,7 +206,7 @@ static int retire(const babus_slot *slot)
 	return error;
 }
 
-/* What a slot is opened for. */
+/* Why a slot is opened. */
 enum purpose {
 	TO_OBSERVE,
 	TO_READ,
@@ -248,7 +247,7 @@ static int check_same_geometry(const babus_slot *slot, const struct layout_geome
 			  wanted->max_size, wanted->loans, wanted->pins);
 }
 
-/* Whether what exists is what was asked for. All else of the options is for creation. */
+/* Check the options that an existing slot must have. The others are for creation. */
 static int check_fits(const babus_slot *slot, const struct request *request)
 {
 	int error = check_type(slot, request->opts->type);
@@ -258,7 +257,7 @@ static int check_fits(const babus_slot *slot, const struct request *request)
 	return error;
 }
 
-/* `request` NULL: whatever the slot is like. */
+/* `request` NULL: do not compare it with options. */
 static int open_handle(babus_domain *domain, const char *name, enum purpose purpose,
 		       const struct request *request, babus_slot **result)
 {
@@ -286,7 +285,7 @@ static int open_handle(babus_domain *domain, const char *name, enum purpose purp
 		error = check_fits(slot, request);
 	if (!error && purpose == TO_PUBLISH)
 		error = clients_register(slot, SLOT_FILE);
-	/* If that is not for us, there is no slot all the same. */
+	/* If we may not finish the removal, there is still no slot. */
 	if (error == -ENODEV && slot->header && flag_get(&slot->header->removed) &&
 	    !slot->observer && retire(slot))
 		error = -ENOENT;
@@ -318,7 +317,7 @@ int open_to_maintain(babus_domain *domain, const char *name, babus_slot **slot)
 	return error;
 }
 
-/* What creation needs, checked before anything is touched. */
+/* Check all that creation needs before it starts. */
 static int prepare(struct request *request)
 {
 	const struct babus_slot_options *opts = request->opts;
@@ -365,13 +364,13 @@ static int try_to_open(babus_domain *domain, const char *name, const struct requ
 		babus_fail_clear();
 		error = open_or_create(domain, name, request, slot);
 	}
-	/* Removed, and nobody has taken its name away yet, which is not for an observer. */
+	/* The slot is removed, and its name still there. An observer may not take it away. */
 	if (error == FILES_AGAIN && request->flags & BABUS_OBSERVE)
 		error = -ENOENT;
 	if (error == FILES_AGAIN)
 		return babus_fail(-ENODEV,
-				  "slot '%s': a removed slot keeps the name, or it is created and "
-				  "removed again and again",
+				  "slot '%s': a removed slot keeps the name and you may not delete "
+				  "its files, or it is created and removed again and again",
 				  name);
 	if (error == -ENOENT && domain_check_files(domain))
 		return -ENODEV;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Publishing: a token, a buffer, its memory, the message, the wake-up. A loan
- * is the first three held by the caller; plain publishing is a loan, a copy
- * and a commit.
+ * Publishing: a token, a buffer, its memory, the message, the wake-up. A loan gives the first
+ * three to the caller; plain publishing is a loan, a copy and a commit.
  */
 #include "publish.h"
 
@@ -59,14 +58,14 @@ static int take_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
 
 	if (!alloc_take_warm(ring, owner, size, buffer))
 		return 0;
-	/* All warm buffers are in use. Before cold memory is touched: is it the dead that
-	   hold them? Happens once for each buffer more. */
+	/* All warm buffers are in use. Before we touch cold memory, check whether dead clients
+	   hold some. This happens once for each further buffer. */
 	if (recover_all_dead(slot) && !alloc_take_warm(ring, owner, size, buffer))
 		return 0;
 	return alloc_take_any(ring, owner, size, buffer);
 }
 
-/* Once a second: it looks at all files of the domain. */
+/* At most once a second, because it goes through all files of the domain. */
 static void make_room(babus_slot *slot)
 {
 	uint64_t now_ns = clock_boottime(), due = local_get(&slot->room_ns);
@@ -89,8 +88,8 @@ static int get_buffer(babus_slot *slot, uint64_t size, uint32_t *buffer)
 	alloc_discard(ring, *buffer);
 	if (error != -ENOSPC)
 		return error;
-	/* The dead may hold buffers that have memory, or have left files behind; and there
-	   may be buffers with memory that we never used. */
+	/* Dead clients may hold buffers with memory, or have left files behind. And there may
+	   be buffers with memory beyond the window. */
 	recover_all_dead(slot);
 	make_room(slot);
 	babus_fail_clear();
@@ -128,7 +127,7 @@ static int check_stamp(const struct babus_stamp *stamp)
 	return babus_fail(-EINVAL, "stamp: a reserved field is not zero");
 }
 
-/* Whether the slot's own file is still there; -ENODEV. Not being allowed to look says nothing. */
+/* Check that the slot's own file still exists: 0 or -ENODEV. If we may not look, 0. */
 static int check_file(const babus_slot *slot)
 {
 	char name[NAME_MAX + 1];
@@ -141,8 +140,8 @@ static int check_file(const babus_slot *slot)
 }
 
 /*
- * The slot's users look at the removed mark, and not for its file. A name that is away
- * for a moment only, since a remover was stopped and gives it back, is no deletion.
+ * The slot's users look at the removed flag, not for the file. A name that is away only for a
+ * moment, because a remover that was stopped gives it back, is no deletion.
  */
 static void tell_deleted(babus_slot *slot, uint64_t now_ns)
 {
@@ -160,9 +159,9 @@ static void tell_deleted(babus_slot *slot, uint64_t now_ns)
 }
 
 /*
- * A publisher makes no call that would tell it that the files were deleted. So it looks
- * once a second, by the clock that it reads anyway; one thread for all. Once they are
- * gone each publish looks.
+ * A publisher makes no system call that would show that the files were deleted. So once a
+ * second, by the clock that it reads anyway, one of its threads checks. When they are gone,
+ * each publish checks.
  */
 static int look_for_files(babus_slot *slot, uint64_t now_ns)
 {
@@ -208,7 +207,7 @@ static int commit(babus_slot *slot, uint32_t token, uint32_t buffer, uint64_t si
 			return error;
 	}
 	error = ring_commit(&slot->ring, buffer, &label, &published);
-	/* Cut off meanwhile? Then it went to zero pages that nobody else sees. */
+	/* If the file was truncated meanwhile, the message is in zero pages of our own. */
 	if (__builtin_expect(guard_was_hit(slot->slot_guard), 0))
 		error = -EIO;
 	if (error)

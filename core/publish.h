@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What others that own buffers need of publishing. */
+/* What other calls that own buffers need of publishing. */
 #ifndef BABUS_PUBLISH_H
 #define BABUS_PUBLISH_H
 
 #include "slot.h"
 
-/* Whether the handle may publish so much, and a token, with which it may own a buffer. */
+/* Check that the handle may publish so many bytes, and lease a token, with which it may own
+   a buffer. */
 int publish_begin(babus_slot *slot, uint64_t size, uint32_t *token);
 void publish_end(babus_slot *slot, uint32_t token);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readers: a cursor, and a pin whose entry shows the cursor and the losses to
- * whoever looks at the slot.
+ * Readers: a cursor, and a pin whose entry shows the cursor and the losses to other processes.
  */
 #include "reader.h"
 
@@ -24,7 +23,7 @@ static void set_cursor(babus_reader *reader, uint64_t seq)
 	counter_put(&reader->entry->cursor, seq);
 }
 
-/* To anywhere: what lies after the cursor now is news to the waiters that look at it. */
+/* Also back: a message after the cursor is then news to waiters. */
 static void move_cursor(babus_reader *reader, uint64_t seq)
 {
 	cursor_move(&reader->cursor, seq);
@@ -68,7 +67,7 @@ int babus_reader_seek(babus_reader *reader, enum babus_start start, uint64_t n)
 	return 0;
 }
 
-/* Tell others whether the entry is a reader's now. */
+/* Show others whether the entry is a reader's now. */
 static void set_flag(babus_reader *reader, bool on)
 {
 	uint64_t own = reader->pin == reader->slot->leases[SLOT_PINS_FILE].client.own ? LEASE_OWN
@@ -114,7 +113,8 @@ void babus_reader_close(babus_reader *reader)
 		return;
 	babus_waiter_close(reader->waiter);
 	if (fork_is_ours(reader->slot->generation)) {
-		/* No reader's entry any more, so that nobody adds its losses up as well. */
+		/* First it stops being a reader's entry, so that its losses are not counted twice.
+		 */
 		set_flag(reader, false);
 		counter_add(&reader->slot->pins_header->lost, reader->lost);
 		clients_return_pin(reader->slot, reader->pin);

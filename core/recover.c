@@ -27,10 +27,9 @@ int recover_dead(babus_slot *slot, enum slot_file file, bool repair, uint32_t *b
 	struct stat st;
 	int fd, dead;
 
-	/* It shares no entries with others. */
+	/* An observer shares no entries with others. */
 	if (slot->observer)
 		return 0;
-	/* The callers go on without it. */
 	error_keep(&detail);
 	fd = slot_reopen(slot, file, O_RDONLY, &st);
 	if (fd < 0) {

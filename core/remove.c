@@ -24,7 +24,7 @@ int babus_domain_remove_slot(babus_domain *domain, const char *name)
 		error = babus_name_check(name);
 	if (error)
 		return error;
-	/* Again if a slot has come where there was none. */
+	/* Try again if another process created the slot meanwhile. */
 	error = FILES_AGAIN;
 	for (int i = 0; i < FILES_ATTEMPTS && error == FILES_AGAIN; i++) {
 		babus_fail_clear();
@@ -59,11 +59,11 @@ static int remove_one(void *arg, const char *name)
 {
 	int error = babus_domain_remove_slot(arg, name);
 
-	/* Somebody else was faster. */
+	/* Another process was faster. */
 	return error == -ENOENT ? 0 : error;
 }
 
-/* The file `domain` and the directory, which holds no slots any more. */
+/* The file `domain`, and the directory, which has no slots any more. */
 static int remove_files(babus_domain *domain)
 {
 	if (shm_count_entries(domain->dirfd, DOMAIN_FILE) != 0)
@@ -72,7 +72,7 @@ static int remove_files(babus_domain *domain)
 	STEP("unlink_domain");
 	if (unlinkat(domain->dirfd, DOMAIN_FILE, 0) < 0)
 		return -errno;
-	domain_check_files(domain); /* tells everybody */
+	domain_check_files(domain); /* wakes all users */
 	babus_fail_clear();
 	STEP("remove_directory");
 	if (rmdir(domain->path) < 0)

@@ -7,15 +7,15 @@
 #include "publish.h"
 #include "recover.h"
 
-/* What one call of babus_slot_reserve() has done. */
+/* One call of babus_slot_reserve(), and what it has done. */
 struct reservation {
 	babus_slot *slot;
 	uint64_t size;
 	uint32_t wanted, done;
-	uint8_t *seen; /* a byte for each buffer: done */
+	uint8_t *seen; /* a byte for each buffer: 1: done */
 };
 
-/* Cells, states, marks, records and tokens; and the pins. */
+/* All before the buffers, and the pins. */
 static int prefault_tables(babus_slot *slot)
 {
 	int error = memory_prefault(slot->header, slot->ring.g.payload);
@@ -23,7 +23,7 @@ static int prefault_tables(babus_slot *slot)
 	return error ? error : memory_prefault(slot->pins_header, slot->ring.g.pins_size);
 }
 
-/* As trimming: owned for a moment, also with a message in it. 1: it has memory now. */
+/* Own the buffer for a moment, even with a message in it, as trim.c. 1: it has memory now. */
 static int populate_unowned(babus_slot *slot, uint32_t buffer, uint64_t size)
 {
 	shared64 *place = &slot->ring.states[buffer];
@@ -65,7 +65,7 @@ static int reserve_free(struct reservation *r, uint32_t limit)
 	return error;
 }
 
-/* Those of messages, the oldest first, since the next publishes get them in that order. */
+/* Buffers of messages, the oldest first: the next publishes get them in this order. */
 static int reserve_kept(struct reservation *r)
 {
 	const struct ring *ring = &r->slot->ring;
@@ -91,8 +91,8 @@ static int reserve_any(struct reservation *r)
 }
 
 /*
- * Publishes prefer buffers with memory, also such as readers or other publishers hold
- * now. Not counted, since nothing is known of when they are free.
+ * Publishes prefer buffers with memory, and so they come to buffers that readers or other
+ * publishers hold now. These are not counted, because it is unknown when they will be free.
  */
 static int prefault_rest(struct reservation *r)
 {
@@ -107,9 +107,8 @@ static int prefault_rest(struct reservation *r)
 }
 
 /*
- * In the order in which publishes come to them: what is free and warm, what messages
- * hold, what is free and cold; then what readers hold, and what others have given
- * memory already.
+ * In the order in which publishes come to them: free and warm buffers, those of messages, free
+ * and cold ones; then those that readers hold, and those that others have given memory.
  */
 static int reserve(struct reservation *r)
 {

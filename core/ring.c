@@ -45,7 +45,7 @@ int ring_damaged(const char *what)
 	return babus_fail(-EPROTO, "slot damaged: %s", what);
 }
 
-/* The highest sequence number in any cell: for when the hint leads nowhere. */
+/* The highest sequence number in any cell, for a hint that leads nowhere. */
 static uint64_t search_newest(const struct ring *ring)
 {
 	uint64_t newest = ring->g.first_seq - 1;
@@ -101,7 +101,7 @@ int ring_newest(const struct ring *ring, uint64_t *newest)
 	return ring_find_newest(ring, &effort, newest);
 }
 
-/* The sequence number that is asked for, given the newest. */
+/* The sequence number that the caller asks for, given the newest. */
 static int choose(const struct ring *ring, enum babus_which which, uint64_t n, uint64_t newest,
 		  uint64_t *seq, uint64_t *lost)
 {
@@ -151,11 +151,11 @@ static int describe(const struct ring *ring, uint64_t cell, uint64_t lost,
 		return RING_FAR;
 	if (__builtin_expect(record_get(&record->seq) != cell_seq(cell), 0))
 		return ring_damaged("a message's record is of another one");
-	/* Beyond the mark there may be no memory, and touching it is SIGBUS. */
+	/* Beyond the backed bytes there may be no memory, and touching it is SIGBUS. */
 	if (__builtin_expect(size > ring->g.max_size || size > record_get(&ring->backed[buffer]),
 			     0))
 		return ring_damaged("a message longer than its buffer");
-	/* Field by field: a whole struct would be made elsewhere and copied. */
+	/* Field by field: the compiler would build a whole struct elsewhere and copy it. */
 	message->data = ring_data(ring, buffer);
 	message->size = size;
 	message->seq = cell_seq(cell);
@@ -171,7 +171,7 @@ static int describe(const struct ring *ring, uint64_t cell, uint64_t lost,
 	return 0;
 }
 
-/* Who lags behind reads the next message soon. */
+/* A reader that lags behind reads the next message soon. */
 static void expect_reads(const struct ring *ring, uint64_t seq)
 {
 	uint64_t cell = cell_get(&ring->cells[ring_index(ring, seq)]);
@@ -195,8 +195,8 @@ static int pin_cell(const struct ring *ring, shared64 *pin, const shared64 *plac
 	expect_reads(ring, cell_seq(cell) + 1);
 	if (cell_get(place) == cell)
 		error = describe(ring, cell, lost, message);
-	/* Not damaged if the cell has moved on since: then somebody took the pin away,
-	   or never saw it, and the record is the next message's. */
+	/* Not damaged if the cell has changed since: then the pin was taken away, or the
+	   allocator did not see it, and the record is the next message's. */
 	if (__builtin_expect(error == -EPROTO, 0)) {
 		pin_settle(pin);
 		if (cell_get(place) != cell) {
@@ -210,9 +210,9 @@ static int pin_cell(const struct ring *ring, shared64 *pin, const shared64 *plac
 }
 
 /*
- * For a reader that keeps up: the very next message, by its cell alone. Who polls so
- * takes from publishers no line but the cell's; the hint's they would have to get back
- * for every message. RING_AGAIN: it is not as simple as that.
+ * For a reader that keeps up: the very next message, by its cell alone. So a polling reader
+ * takes only the cell's line from publishers, and not the hint's, which they would have to get
+ * back for each message. RING_AGAIN: the message takes the long way.
  */
 static int pin_next(const struct ring *ring, shared64 *pin, uint64_t after,
 		    struct babus_message *message)
@@ -249,7 +249,7 @@ int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uin
 			return ring_damaged("a message is in no cell");
 		least = newest + 1;
 		error = choose(ring, which, n, newest, &seq, &lost);
-		/* What the waiter's test sees must be there to be read. */
+		/* A message that the waiter's test sees must be readable. */
 		if (error == -EAGAIN && which == BABUS_AFTER && n > newest && n <= BABUS_SEQ_MAX &&
 		    ring_has_after(ring, n)) {
 			error = RING_AGAIN;
@@ -276,8 +276,8 @@ static uint32_t buffer_at(const struct ring *ring, const void *data)
 }
 
 /*
- * A cell that names the buffer, or the state that publishing left there: with
- * the message's number in it neither comes back once it is gone.
+ * A cell that names the buffer, or the state that publishing left. Both contain the message's
+ * number, so neither comes back once it has changed.
  */
 bool ring_still_holds(const struct ring *ring, const struct babus_message *message)
 {
@@ -331,7 +331,7 @@ int ring_commit(struct ring *ring, uint32_t buffer, const struct ring_label *lab
 		place = &ring->cells[ring_index(ring, seq)];
 		cell = cell_get(place);
 		if (cell_seq(cell) >= seq)
-			continue; /* somebody else was faster */
+			continue; /* another publisher was faster */
 		if (!is_predecessor(ring, cell, seq))
 			return ring_damaged("sequence numbers are not consecutive");
 		record_put(&record->seq, seq);
@@ -348,13 +348,13 @@ int ring_commit(struct ring *ring, uint32_t buffer, const struct ring_label *lab
 /* --- recovering --------------------------------------------------------------- */
 
 /*
- * What becomes of a buffer whose owner died. Its record holds the number s of the last
- * message that was, or was to be, published in it. While s's cell names the buffer, it is
- * that message's, whole. If s is not given out yet, or its cell names another buffer, this
- * one was not published since it was FREE, and no valid pin names it. Else s has been
- * displaced: it may have been published here, and be pinned; or the buffer was FREE since,
- * and the owner has written to it. So it is treated as displaced, but its message does not
- * come back: copies must not take for whole what is in it.
+ * What becomes of a buffer whose owner died. Its record has the number s of the last message
+ * that was published in it, or was to be. While s's cell names the buffer, the buffer holds
+ * that complete message. If s is not published yet, or its cell names another buffer, this
+ * one was not published since it was FREE, and no valid pin names it. Otherwise s is
+ * displaced: either it was published here and may be pinned, or the buffer was FREE since and
+ * the owner has written to it. So it becomes displaced and tainted: copies must not accept
+ * what is in it.
  */
 static uint64_t state_after_death(const struct ring *ring, uint32_t buffer, uint64_t newest)
 {
@@ -380,7 +380,7 @@ uint32_t ring_bury_owners(struct ring *ring, const struct lease_set *dead)
 
 		if (state_kind(state) != STATE_OWNED || !lease_set_has(dead, state_value(state)))
 			continue;
-		/* Once: the dead have published whatever they published. */
+		/* Once is enough: the dead publish no more. */
 		if (!known && ring_newest(ring, &newest))
 			return 0;
 		known = true;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The data path of one mapped slot: publish, read, reclaim. It knows cells,
- * buffers and pins, and nothing of files, processes or sleeping. Every index
- * and length that comes from shared memory is checked here before it is used,
- * every loop is bounded.
+ * The data path of one mapped slot: publishing and reading. It knows cells, buffers and pins,
+ * and nothing of files, processes or sleeping. Each index and length from shared memory is
+ * checked here before it is used, and all loops are bounded.
  *
- * The life of a buffer, see layout.h for the words:
+ * The life of a buffer; layout.h has the words:
  *
  *     FREE -> OWNED -> HISTORY -> FREE      alloc.h, ring_commit, alloc.h
  *             OWNED -> HISTORY or FREE      ring_bury_owners, of dead ones
@@ -25,24 +24,24 @@ struct ring {
 	shared64 *cells, *states, *backed;
 	struct layout_record *records;
 	uint8_t *payload;
-	shared64 far; /* see far.h: where buffer 0 would be if all were there; 0: not mapped */
+	shared64 far; /* see far.h: where buffer 0 would be in that mapping; 0: not mapped */
 	shared64 *newest;
 	const struct layout_lease *pins;
 	const shared32 *pins_extent;
-	uint32_t batch; /* buffers to use before looking at the pins again; 1: large
-			   messages, the first warm buffer is best */
+	uint32_t batch; /* small messages: buffers to use from one reclaim to the next;
+			   1: large messages */
 
 	/* hints of this handle, see alloc.h */
 	shared64 next;   /* small messages: where to look for a free buffer */
 	shared64 window; /* how many buffers to look at first */
 };
 
-/* Results that are no errors, and never leave the core. */
+/* Results that are no errors, and that no public call returns. */
 enum ring_result {
-	RING_AGAIN = 1, /* somebody was faster: look again */
+	RING_AGAIN = 1, /* another process was faster: look again */
 	RING_PIN_BUSY,  /* the pin is in use: take another */
 	RING_NONE,      /* no such buffer is free */
-	RING_SPENT,     /* the steps that a call has are used up */
+	RING_SPENT,     /* the effort that a call may make is used up */
 	RING_FAR,       /* the message lies in a buffer that is not mapped yet */
 };
 
@@ -51,7 +50,7 @@ static inline bool ring_is_mapped(const struct ring *ring, uint32_t buffer)
 	return buffer < ring->g.near || local_get(&ring->far);
 }
 
-/* Of a buffer that is mapped. */
+/* The buffer is mapped. */
 static inline uint8_t *ring_data(const struct ring *ring, uint32_t buffer)
 {
 	if (__builtin_expect(buffer < ring->g.near, 1))
@@ -59,7 +58,7 @@ static inline uint8_t *ring_data(const struct ring *ring, uint32_t buffer)
 	return (uint8_t *)(uintptr_t)(local_get(&ring->far) + buffer * ring->g.stride);
 }
 
-/* Fill in from a slot's mapping and its pins'. */
+/* Fill in the ring of a slot from the mappings of its two files. */
 void ring_attach(struct ring *ring, const struct layout_geometry *geometry, void *slot, void *pins);
 
 static inline uint64_t ring_index(const struct ring *ring, uint64_t seq)
@@ -106,36 +105,36 @@ int ring_find_newest(const struct ring *ring, struct effort *effort, uint64_t *n
 /* Sequence of the newest message, first_seq - 1 if none. -EPROTO. */
 int ring_newest(const struct ring *ring, uint64_t *seq);
 
-/* Whether a message after `seq` has been published: the waiter's test. */
+/* Whether a message after `seq` is published: the test of waiters. */
 static inline bool ring_has_after(const struct ring *ring, uint64_t seq)
 {
 	return cell_seq(cell_get(&ring->cells[ring_index(ring, seq + 1)])) > seq;
 }
 
 /*
- * Pin a message with the idle pin `pin` and describe it. RING_PIN_BUSY, RING_FAR; else
- * as babus_slot_view().
+ * Pin a message with `pin` and describe it. RING_PIN_BUSY, RING_FAR; otherwise as
+ * babus_slot_view().
  */
 int ring_pin(const struct ring *ring, shared64 *pin, enum babus_which which, uint64_t n,
 	     struct babus_message *message);
 
 /*
- * Whether a message that was pinned has been in its buffer until now, for all
- * that subscribers can do to the pins. False also if it was displaced just as
- * its publisher, or one that trims, was at work on the buffer's state.
+ * Whether a message that was pinned is still in its buffer, whatever other subscribers did to
+ * the pin. Also false if the message was displaced while its publisher, or a trim, worked on
+ * the buffer's state.
  */
 bool ring_still_holds(const struct ring *ring, const struct babus_message *message);
 
-/* What a publisher says of a message. */
+/* What a publisher writes into the record of a message. */
 struct ring_label {
 	uint64_t size, time_ns, source_time_ns, tag, origin, publisher;
 	uint32_t pid;
 };
 
-/* Publish an OWNED buffer. -EOVERFLOW, -EPROTO; it is then still OWNED. */
+/* Publish an OWNED buffer. After -EOVERFLOW or -EPROTO it is still OWNED. */
 int ring_commit(struct ring *ring, uint32_t buffer, const struct ring_label *label, uint64_t *seq);
 
-/* Take the buffers of dead owners from them. Returns how many. */
+/* Take back the buffers of dead owners. Returns how many. */
 uint32_t ring_bury_owners(struct ring *ring, const struct lease_set *dead);
 
 #endif

@@ -24,7 +24,7 @@ int shm_open_file(int dirfd, const char *name, int flags, struct stat *st)
 	int fd;
 
 	STEP("open_file");
-	/* O_NONBLOCK: somebody may have put a FIFO there. */
+	/* O_NONBLOCK: it may be a FIFO. */
 	fd = openat(dirfd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		if (errno == ELOOP)
@@ -91,7 +91,7 @@ static int set_owner(int fd, const struct shm_access *access)
 	struct stat st;
 	int error = 0;
 
-	/* The new group must not have the old mode, not even for a moment. */
+	/* The new group must not have the access of the old one, not even for a moment. */
 	STEP("narrow_mode");
 	if (fstat(fd, &st) < 0 || fchmod(fd, st.st_mode & 07777 & access->mode) < 0)
 		return -errno;
@@ -116,8 +116,8 @@ int shm_set_access(int fd, const struct shm_access *access)
 }
 
 /*
- * With all signals blocked: the kernel gives up and starts over at each one, so that a
- * timer could keep it for good. What cannot be blocked interrupts it seldom.
+ * With all signals blocked: the kernel gives up at each one, so a timer could make this start
+ * over for ever. Signals that cannot be blocked interrupt it rarely.
  */
 static int allocate(int fd, int mode, uint64_t offset, uint64_t size)
 {
@@ -145,7 +145,7 @@ int shm_punch(int fd, uint64_t offset, uint64_t size)
 	return allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
 }
 
-/* Growing a file beyond the limit is a signal, and not an error. */
+/* Growing a file beyond the limit raises a signal instead of an error. */
 static int check_file_size(uint64_t size)
 {
 	struct rlimit limit;
@@ -189,13 +189,13 @@ int shm_link(int fd, int dirfd, const char *name)
 		return 0;
 	if (errno != ENOENT)
 		return -errno;
-	/* Without /proc: needs CAP_DAC_READ_SEARCH. */
+	/* There is no /proc. This way needs CAP_DAC_READ_SEARCH. */
 	return linkat(fd, "", dirfd, name, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
 /*
- * A mapping without access is not populated, whatever mlockall() says. If it is locked,
- * which only this advice tells, its pages are to be locked as they are touched.
+ * A mapping without access is not populated, whatever mlockall() says. If it is locked, which
+ * only the failure of this advice shows, let its pages be locked as they are touched.
  */
 int shm_settle(void *address, uint64_t size, int protection)
 {
@@ -258,9 +258,9 @@ int shm_read_start(int fd, const char *name, void *buffer, size_t size)
 	return 0;
 }
 
-/* Whether madvise() means what it says: an emulator may take any advice, even what
-   there is none of, and follow none (qemu-user 7). Then touching a page that was
-   populated would be the SIGBUS that populating is to prevent. */
+/* Whether madvise() does what it says. An emulator may accept any advice, even one that does
+   not exist, and follow none (qemu-user 7). Then touching a populated page could be the SIGBUS
+   that populating prevents. */
 static bool advice_is_followed(void *start, size_t size)
 {
 	return madvise(start, size, -1) < 0;
@@ -328,8 +328,8 @@ int shm_life_probe(int fd, uint64_t byte)
 	int result;
 
 	STEP("life_probe");
-	/* Ask as a reader: who may only read the file can place read locks, and
-	   must not be able to feign the life of a publisher. */
+	/* Ask as a reader: a process that may only read the file can place read locks, and must
+	   not be able to pretend that a publisher lives. */
 	result = lock_byte(fd, F_OFD_GETLK, F_RDLCK, byte);
 	return result < 0 ? result : result != F_UNLCK;
 }

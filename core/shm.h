@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 
 /*
- * Open a regular file of the directory: no symbolic link is followed, nothing
- * blocks, anything but a regular file is -EPERM. Returns the descriptor.
+ * Open a regular file of the directory. Does not follow symbolic links and does not block;
+ * anything but a regular file is -EPERM. Returns the descriptor.
  */
 int shm_open_file(int dirfd, const char *name, int flags, struct stat *st);
 
@@ -24,34 +24,34 @@ int shm_open_file(int dirfd, const char *name, int flags, struct stat *st);
  */
 int shm_has_name(int dirfd, const char *name, dev_t device, ino_t inode);
 
-/* Permissions of a file, set whatever the umask. -1 leaves an id as it is. */
+/* Permissions of a file, independent of the umask. -1 keeps what there is. */
 struct shm_access {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
 };
 
-/* What -ENOSPC means where no bytes are asked for. */
+/* The meaning of -ENOSPC for a call that needs no bytes. */
 #define SHM_NO_INODE "no inode left on the tmpfs (its mount option nr_inodes)"
 
 /*
- * A new file without a name, with its access set and its first `allocated`
- * bytes reserved (-ENOSPC), `size` bytes long (-EFBIG). Returns the descriptor.
+ * Create a file without a name, with its access set, `size` bytes long (-EFBIG), the first
+ * `allocated` of which have memory (-ENOSPC). Returns the descriptor.
  */
 int shm_create_unnamed(int dirfd, const struct shm_access *access, uint64_t size,
 		       uint64_t allocated);
 int shm_set_access(int fd, const struct shm_access *access);
 
-/* Give it its name: the moment from which others see it. -EEXIST. */
+/* Give the file its name: from now on others see it. -EEXIST. */
 int shm_link(int fd, int dirfd, const char *name);
 
 /*
- * Map a file, or a part. No page is populated, nor locked before it is touched, also after
+ * Map a file, or a part. No page is populated, or locked before it is touched, not even after
  * mlockall(MCL_FUTURE). -ENOMEM.
  */
 int shm_map(int fd, uint64_t size, bool writable, void **address);
 int shm_map_at(int fd, uint64_t offset, uint64_t size, bool writable, void **address);
-/* For a new mapping made with PROT_NONE: give it these rights, on the same terms. */
+/* Give a new mapping, made with PROT_NONE, this protection, on the same terms. */
 int shm_settle(void *address, uint64_t size, int protection);
 void shm_unmap(void *address, uint64_t size);
 
@@ -65,37 +65,37 @@ int shm_count_entries(int dirfd, const char *except);
 int shm_read_start(int fd, const char *name, void *buffer, size_t size);
 
 /*
- * Populate the pages of [start, start + size) of a shared mapping, so that
- * touching them cannot fail: -ENOSPC. -EOPNOTSUPP before Linux 5.14.
+ * Populate [start, start + size) of a shared mapping, so that touching it cannot fail.
+ * -ENOSPC; -EOPNOTSUPP before Linux 5.14.
  */
 int shm_populate(void *start, size_t size);
 
-/* The same through the file, whose size stays. */
+/* The same through the file; its size stays. */
 int shm_allocate(int fd, uint64_t offset, uint64_t size);
 
 /* Give its pages back. */
 int shm_punch(int fd, uint64_t offset, uint64_t size);
 
-/* Nobody's number: locked while a file's creator is about to link it. */
+/* A number of no client: the creator of a file locks it until the file is linked. */
 #define SHM_CREATION_BYTE (UINT64_C(1) << 48)
 
 /*
- * Proof of life. A write lock on one byte of a file, tied to an address space
- * and nothing else: the file is opened for this alone (`fd`, which is closed),
- * locked, and kept alive by a mapping that a forked child does not get. The
- * kernel drops it when the address space goes, however that happens.
+ * Proof of life: a write lock on one byte of a file that lives exactly as long as an address
+ * space. The file is opened for this alone (`fd`), locked, and kept open by a mapping that a
+ * forked child does not inherit. The kernel drops the lock when the address space ends, for
+ * whatever reason.
  *
- * shm_life_lock tries one byte: 0, or -EAGAIN if somebody holds it. After
- * success shm_life_keep turns the descriptor into the mapping.
+ * shm_life_lock() tries one byte: 0, or -EAGAIN if another process holds it. After success
+ * shm_life_keep() replaces the descriptor by the mapping, and closes it.
  *
- * A fork() between opening the descriptor and closing it would give the child a
- * share in the lock: fork_lock() keeps it off.
+ * A fork() while the descriptor is open would give the child a share in the lock, so callers
+ * hold fork_lock().
  */
 int shm_life_lock(int fd, uint64_t byte);
 int shm_life_keep(int fd, void **life);
 void shm_life_end(void *life);
 
-/* Whether somebody holds the byte: 1, 0 or negative errno. Never through the
+/* Whether a process holds the byte: 1, 0 or negative errno. `fd` must not be of the file
    description that holds it. */
 int shm_life_probe(int fd, uint64_t byte);
 

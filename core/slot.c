@@ -69,7 +69,7 @@ int slot_check_owner(const babus_slot *slot, const struct stat *st, const char *
 {
 	if (domain_trusts(slot->domain, st->st_uid))
 		return 0;
-	return babus_fail(-EPERM, "%s: belongs to user %u, who is not trusted", file,
+	return babus_fail(-EPERM, "%s: belongs to user %u, which is not trusted", file,
 			  (unsigned)st->st_uid);
 }
 
@@ -80,7 +80,7 @@ int slot_open_pins(babus_slot *slot, int flags, struct layout_pins *header, stru
 
 	name_file(file, NAME_PINS, slot->name, slot->instance);
 	fd = shm_open_file(slot->domain->dirfd, file, flags, st);
-	/* They go after the mark is set, and come before the slot does. */
+	/* They are deleted after the flag is set, and linked before the slot is. */
 	if (fd == -ENOENT && !flag_get(&slot->header->removed))
 		return babus_fail(-EPROTO, "slot '%s': its file %s is missing", slot->name, file);
 	if (fd < 0)

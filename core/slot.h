@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of a slot's handle: the mappings, and what this process holds in
- * them. Publishing is in publish.c, reading in view.c, files in files.c.
+ * The inside of a slot's handle: the mappings, and what the process holds in them. open.c
+ * opens it, publish.c publishes, view.c reads, files.c creates and removes its files.
  *
- * A handle registers as a publisher when it is opened for that, and as a
- * reading client when it first reads. Its own token, and its own pin, come with
- * that; if several threads or loans or views are at work at once, further ones
- * are leased for as long as they last.
+ * A handle registers as a publisher when it is opened for that, and as a reading client when
+ * it first reads. Registering gives it a token, or a pin, of its own. If several loans or
+ * views are in use at the same time, it leases others for as long as they last.
  */
 #ifndef BABUS_SLOT_H
 #define BABUS_SLOT_H
@@ -46,7 +45,7 @@ struct babus_slot {
 	struct guard *slot_guard, *pins_guard, *far_guard;
 	uint64_t generation;
 	uint64_t instance;
-	struct layout_place place; /* where its waiters look for news */
+	struct layout_place place; /* of its mark */
 	uint32_t pid;
 	bool publishes;
 	bool observer;      /* see observer.h */
@@ -64,7 +63,7 @@ struct babus_slot {
 	shared64 view_pin; /* index + 1 of the pin kept for views; 0: none yet */
 };
 
-/* How often a publisher looks whether the domain and the slot are still there. */
+/* How often a publisher checks that the domain and the slot still exist. */
 #define SLOT_LOOK_NS UINT64_C(1000000000)
 
 /* The handle's incarnation as a publisher. */
@@ -79,14 +78,15 @@ static inline bool slot_was_cut(const struct babus_slot *slot)
 	return guard_was_hit(slot->slot_guard) || guard_was_hit(slot->pins_guard);
 }
 
-/* Whether the handle may be used: 0, -ECHILD, -EIO, -ENODEV. Mostly costs loads only. */
+/* Whether the handle can be used: 0, -ECHILD, -EIO, -ENODEV. Costs loads only, unless the
+   domain's gone flag is set. */
 static inline int slot_check(const struct babus_slot *slot)
 {
 	if (__builtin_expect(!fork_is_ours(slot->generation), 0))
 		return -ECHILD;
 	if (__builtin_expect(flag_get(&slot->header->removed) != 0, 0))
 		return -ENODEV;
-	/* After a look at the mapping, which may be what finds out. */
+	/* After a look at the mapping, which may be what hits the guard. */
 	if (__builtin_expect(slot_was_cut(slot), 0))
 		return -EIO;
 	if (__builtin_expect(flag_get(&slot->domain_map->gone) != 0, 0))
@@ -94,13 +94,13 @@ static inline int slot_check(const struct babus_slot *slot)
 	return 0;
 }
 
-/* The same, and whether the domain's files are still there, which costs a system call. */
+/* The same, and check that the domain's files still exist, by a system call. */
 int slot_check_now(const babus_slot *slot);
 
-/* For what an observer must not do: -EACCES, with the text. */
+/* For what an observer may not do: -EACCES, with the text. */
 int slot_refuse_observer(const babus_slot *slot, const char *what);
 
-/* Whether messages can be pinned: 0, or -EACCES of an observer. */
+/* Whether the handle can pin messages: 0, or -EACCES for an observer. */
 int slot_refuse_view(const babus_slot *slot);
 static inline int slot_check_view(const babus_slot *slot)
 {
@@ -108,12 +108,12 @@ static inline int slot_check_view(const babus_slot *slot)
 }
 
 /*
- * Open the slot's own file again, for a lock, a probe or a stat. Returns the
- * descriptor. -ENODEV: it is no longer there under this name.
+ * Open one of the slot's files again, for a lock, a probe or a stat. Returns the descriptor.
+ * -ENODEV: it no longer has its name.
  */
 int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *st);
 
-/* Whether a file of this owner is to be trusted: 0, or -EPERM. */
+/* Whether a file of this owner is trusted: 0, or -EPERM. */
 int slot_check_owner(const babus_slot *slot, const struct stat *st, const char *file);
 
 /*

@@ -4,7 +4,7 @@
 #include "clock.h"
 
 enum {
-	PAUSE_MAX = 63 /* waits: what looking in vain costs is a 64th of it a wait at most */
+	PAUSE_MAX = 63 /* waits: spinning in vain costs each wait at most a 64th of it */
 };
 
 void spin_init(struct spin *spin, uint64_t max_ns, long processors)

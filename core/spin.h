@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether a waiter looks for news for a while before it sleeps. Each time that was in
- * vain twice as many waits sleep at once before it is tried again, up to a bound;
- * news that came within the time, seen by looking or not, bring it back.
+ * Spinning: whether a waiter looks for news for a while before it sleeps. Each time that
+ * spinning finds nothing, twice as many waits as before sleep at once until the next try, up
+ * to a bound. News within the spinning time, found by spinning or not, end this.
  *
- * It is never given up for good, because two that answer each other can only find
- * out by trying: while both sleep, either answer takes two wake-ups, and both come
- * too late for looking although neither would if the other did not sleep.
+ * It is never given up for good. Two processes that answer each other can find out only by
+ * trying: while both sleep, each answer takes two wake-ups and comes too late for spinning,
+ * although it would not if the other side did not sleep.
  *
- * It never pays on a machine with one processor: whoever has the news cannot run
- * meanwhile. That the waiting thread itself may run on one only says nothing: those
- * who give each thread a processor of its own gain most. If all share one of many,
- * trying is what finds out.
+ * Spinning never helps on a machine with one processor, because the publisher cannot run
+ * meanwhile. It does not matter that the waiting thread may be bound to one processor:
+ * programs that give each thread its own gain most. If all threads share one of several
+ * processors, trying finds out.
  *
- * Used by the one thread that waits.
+ * Used only by the thread that waits.
  */
 #ifndef BABUS_SPIN_H
 #define BABUS_SPIN_H
@@ -22,21 +22,21 @@
 #include <stdint.h>
 
 struct spin {
-	uint64_t max_ns; /* 0: never */
-	unsigned pause;  /* waits that were to do without after it was last in vain */
-	unsigned left;   /* of them, to come */
+	uint64_t max_ns; /* 0: never spin */
+	unsigned pause;  /* waits without spinning after it last found nothing */
+	unsigned left;   /* how many of them are left */
 };
 
-/* Up to `max_ns`, on a machine with so many processors (-1: unknown). */
+/* Spin up to `max_ns`. -1 processors: unknown. */
 void spin_init(struct spin *spin, uint64_t max_ns, long processors);
 
-/* Whether to look for news in a wait that starts now. */
+/* Whether a wait that starts now spins. */
 bool spin_try(struct spin *spin);
 
-/* Until when, on CLOCK_MONOTONIC, if the wait starts at `now_ns`. */
+/* Until when, on CLOCK_MONOTONIC, a wait that starts at `now_ns` spins. */
 int64_t spin_deadline(const struct spin *spin, int64_t now_ns);
 
-/* Learn from a wait: looking found news; it did not; sleeping took this long from the start. */
+/* Learn from a wait: spinning found news; it did not; news came after so long a sleep. */
 void spin_paid(struct spin *spin);
 void spin_in_vain(struct spin *spin);
 void spin_slept(struct spin *spin, int64_t waited_ns);

@@ -1,55 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every access to a shared word that another process may be using, and with it
- * every memory order of the project. Nothing else may name a memory order.
+ * Every access to a shared word that another process may use, and with it every memory order
+ * of the project. No other file may name a memory order.
  *
- * The orderings have names; each operation says which it is an end of. The
- * argument for each is in DESIGN.md, "Memory ordering".
+ * The orderings have names: CONTENT, PIN, UNPIN, OWN, CLAIM, LOCK, WAKE, EVENT, COPY. Each
+ * operation says of which it is an end. ORDERING.md defines them and argues why they are
+ * enough; tests/model/orders shows that each is needed. There are no stand-alone fences, so
+ * ThreadSanitizer checks the very orders that run.
  *
- *   CONTENT  a message's record and payload are written before its cell is
- *            set, and read after the cell was read.
- *              release: cell_set             acquire: cell_get
- *   PIN      a reader announces its pin before it looks at the cell again; an
- *            allocator sees the cell gone before it looks for pins. At least
- *            one of the two sees the other (store, load | store, load).
- *              pin_set, then cell_get   |   cell_set, ... cell_get, then pin_get
- *   UNPIN    a reader's last read of a payload comes before the next owner's
- *            first write.
- *              release: pin_clear            acquire: pin_get
- *   OWN      what an owner did to a buffer, and the allocator's proof that
- *            nobody uses it, come before the next owner's first write.
- *              release: state_set, state_swap   acquire: state_swap
- *   COPY     a copy of a payload is read before the look that tells whether
- *            it was whole.
- *              pin_settle, then cell_get, state_get
- *   WAKE     a waiter sets a slot's mark before it looks at the cells; a
- *            publisher sets the cell before it looks at the mark. At least one
- *            of the two sees the other.
- *              mark_set, then cell_get  |  cell_set, then mark_get
- *            The same with flag_raise/flag_get (a slot is removed),
- *            change_bump/change_get (the domain changes) and
- *            cursor_move/cursor_get (a reader goes back) in the cell's place.
- *   EVENT    a waiter reads the event word, then the channel's count of wake-ups,
- *            then that of a mark; a publisher that found the mark set changes them
- *            in the opposite order. So a sleeper whose mark a publisher saw is
- *            woken, or finds the event word changed; and one that finds a count
- *            unchanged knows that nothing below it has changed.
- *              event_get, then news_get, then mark_get, mark_set  |
- *              mark_news, then news_bump, then event_bump
- *   CLAIM    an entry is prepared before it is claimed by its owner's word and
- *            abandoned before that word is cleared.
- *              claim_swap on both sides
- *
- * PIN and WAKE are store-then-load on both sides, which only the single total
- * order of sequentially consistent operations gives; the others are release and
- * acquire. tests/model/orders shows that each order is needed, and enough. No stand-alone fence is
- * used, so ThreadSanitizer checks the very orders that run.
- *
- * A crash-test build defines BABUS_STEPS: each operation then first calls
- * babus_step() with its name, where the process may be killed or stopped. A
- * step of the protocol that is not in this file cannot touch shared memory, so
- * none can be without a kill point. Steps that are system calls, on files and
- * locks that others see, have theirs before the call. A test greps for both.
+ * A crash-test build defines BABUS_STEPS. Then each operation first calls babus_step() with its
+ * name, where a test may kill or stop the process. Shared memory is touched only in this file,
+ * so no step of the protocol is without such a kill point. System calls on files and locks that
+ * other processes notice have theirs before the call. A test searches the sources for both.
  */
 #ifndef BABUS_SYNC_H
 #define BABUS_SYNC_H
@@ -66,7 +28,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
 _Static_assert(sizeof(shared64) == 8 && sizeof(shared32) == 4, "atomics carry no padding");
 
 #ifdef BABUS_STEPS
-/* One for each name and source file, all in a section, so that a test has a list of them. */
+/* One for each name and source file. They are in a section, so that a test can list them. */
 struct babus_step {
 	const char *name, *file;
 };
@@ -82,8 +44,8 @@ void babus_step(const struct babus_step *step);
 #endif
 
 /*
- * How often a word is raised again that somebody else changed meanwhile. Each
- * honest change raises it; this bound is for a peer that scribbles.
+ * How often to try again to raise a word that another process changed meanwhile. Each honest
+ * change raises it; the bound is for a peer that scribbles.
  */
 enum {
 	RAISE_TRIES = 1 << 16
@@ -114,7 +76,7 @@ static inline uint64_t head_get(const shared64 *head)
 	return atomic_load_explicit(head, memory_order_acquire);
 }
 
-/* Raise head to at least `seq`. Who trusts head finds its cell set, and walks on from there. */
+/* Raise head to at least `seq`, whose cell is set. */
 static inline void head_raise(shared64 *head, uint64_t seq)
 {
 	uint64_t old = atomic_load_explicit(head, memory_order_relaxed);
@@ -128,7 +90,7 @@ static inline void head_raise(shared64 *head, uint64_t seq)
 
 /* --- buffer states --------------------------------------------------------- */
 
-/* What it says is acted on by a state_swap only, or was ordered before (COPY). */
+/* Its result is acted on by state_swap() only, or was ordered before (COPY). */
 static inline uint64_t state_get(const shared64 *state)
 {
 	STEP("state_get");
@@ -169,7 +131,7 @@ static inline void pin_clear(shared64 *pin)
 	atomic_store_explicit(pin, 0, memory_order_release);
 }
 
-/* COPY: what was read of the payload before stays before what is looked at next. */
+/* COPY: earlier reads of the payload stay before later loads. */
 static inline void pin_settle(shared64 *pin)
 {
 	STEP("pin_settle");
@@ -185,7 +147,7 @@ static inline uint64_t pin_get(const shared64 *pin)
 
 /* --- claims: whose a pin, a token or a client entry is ---------------------- */
 
-/* CLAIM acquire; comes after pin_get in an allocator's scan. */
+/* CLAIM acquire. An allocator calls it after pin_get(). */
 static inline uint64_t claim_get(const shared64 *claim)
 {
 	STEP("claim_get");
@@ -202,7 +164,7 @@ static inline bool claim_swap(shared64 *claim, uint64_t expected, uint64_t value
 
 /* --- the lock on names, see wait.h ----------------------------------------- */
 
-/* What its last holder did comes first. */
+/* LOCK acquire. */
 static inline bool lock_take(shared32 *lock, uint32_t value)
 {
 	uint32_t unlocked = 0;
@@ -212,6 +174,7 @@ static inline bool lock_take(shared32 *lock, uint32_t value)
 						       memory_order_relaxed);
 }
 
+/* LOCK acquire and release. */
 static inline uint32_t lock_swap(shared32 *lock, uint32_t value)
 {
 	STEP("lock_swap");
@@ -225,7 +188,7 @@ static inline uint64_t ticket_take(shared64 *next)
 	return atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
 }
 
-/* PIN: how many entries an allocator must scan is raised before one is used. */
+/* PIN: the number of entries that an allocator scans is raised before one more is used. */
 static inline void extent_raise(shared32 *extent, uint32_t count)
 {
 	uint32_t old = atomic_load_explicit(extent, memory_order_seq_cst);
@@ -253,7 +216,7 @@ static inline uint64_t mark_get(const shared64 *mark)
 }
 
 /*
- * WAKE, first half, on the waiter's side; EVENT, second. A new odd epoch, so that a
+ * WAKE, first half, on the waiter's side; EVENT, second. Sets a new odd epoch, so that a
  * wake-up that began before does not clear it. Returns the word.
  */
 static inline uint64_t mark_set(shared64 *mark)
@@ -261,7 +224,7 @@ static inline uint64_t mark_set(shared64 *mark)
 	uint64_t old = atomic_load_explicit(mark, memory_order_relaxed), marked;
 
 	STEP("mark_set");
-	/* Each failure is the success of another; the bound is for one that scribbles. */
+	/* Each failure is another process's success; the bound is for a peer that scribbles. */
 	for (int i = 0; i < RAISE_TRIES; i++) {
 		marked = (old & ~(uint64_t)UINT32_MAX) | (uint32_t)(old + 1) | 1;
 		if (atomic_compare_exchange_strong_explicit(
@@ -271,7 +234,7 @@ static inline uint64_t mark_set(shared64 *mark)
 	return old;
 }
 
-/* EVENT: count a wake-up that is about to be made. Returns the word. */
+/* EVENT: count a wake-up that begins. Returns the word. */
 static inline uint64_t mark_news(shared64 *mark)
 {
 	STEP("mark_news");
@@ -321,7 +284,7 @@ static inline void event_bump(shared32 *event)
 
 /* --- plain facts ------------------------------------------------------------- */
 
-/* A field of a message's record: CONTENT orders it, through the cell. */
+/* A field of a message's record: CONTENT orders it by the cell. */
 static inline void record_put(shared64 *field, uint64_t value)
 {
 	STEP("record_put");
@@ -334,7 +297,7 @@ static inline uint64_t record_get(const shared64 *field)
 	return atomic_load_explicit(field, memory_order_relaxed);
 }
 
-/* Counters for people: each is written by one thread at a time. */
+/* Counters for people. counter_put() only where one thread writes at a time. */
 static inline void counter_put(shared64 *counter, uint64_t value)
 {
 	STEP("counter_put");
@@ -389,8 +352,8 @@ static inline uint64_t change_get(const shared64 *changes)
 /* --- words of one process, shared by its threads ------------------------------ */
 
 /*
- * WAKE, with a reader's cursor for a cell. Going forward brings no news, so that is a
- * release (cursor_put): going back must be seen by waiters that do not find the mark.
+ * WAKE, with a reader's cursor for a cell. Moving forward brings no news, so cursor_put() is
+ * a release. Waiters that do not find the mark must see a move back.
  */
 static inline void cursor_move(shared64 *cursor, uint64_t seq)
 {
@@ -438,16 +401,13 @@ static inline bool local_swap(shared64 *word, uint64_t expected, uint64_t value)
 						       memory_order_acquire);
 }
 
-/* Take a reference (+1) or give it back (-1); returns what is left. */
+/* Take a reference (+1) or give it back (-1). Returns how many are left. */
 static inline uint64_t local_add(shared64 *word, int64_t n)
 {
 	return atomic_fetch_add_explicit(word, (uint64_t)n, memory_order_acq_rel) + (uint64_t)n;
 }
 
-/*
- * Tell the processor that a line will be read, or written, soon: hints, which no
- * argument rests on.
- */
+/* Tell the processor that a line will be read, or written, soon: hints only. */
 static inline void soon_read(const void *line)
 {
 	__builtin_prefetch(line, 0);
@@ -456,7 +416,7 @@ static inline void soon_read(const void *line)
 static inline void soon_written(const void *line)
 {
 #if defined(__x86_64__)
-	/* What the compiler makes of a write's hint on a plain x86-64 is a read's. */
+	/* For a plain x86-64 the compiler turns a write hint into a read hint. */
 	__asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)line));
 #else
 	__builtin_prefetch(line, 1);

@@ -10,20 +10,20 @@
 #include "memory.h"
 #include "publish.h"
 
-/* Bytes that a kept message needs of its buffer, which we own. */
+/* How many bytes of its buffer, which we own, a kept message needs. */
 static uint64_t bytes_needed(const struct ring *ring, uint32_t buffer, uint64_t seq)
 {
 	const struct layout_record *record = &ring->records[buffer];
 	uint64_t size = record_get(&record->size);
 
-	/* Damaged: not for us to make it worse. */
+	/* If the record is damaged, keep all. */
 	return record_get(&record->seq) == seq && size <= ring->g.max_size ? size : ring->g.stride;
 }
 
 /*
- * Owned for a moment, also with a message in it: that is what a publisher leaves
- * who stops right after its message is out, and as harmless to readers, who have
- * no business beyond the message's end.
+ * Own the buffer for a moment, even with a message in it. A publisher that stops right after
+ * its message is out leaves the same, which is harmless to readers: they do not read beyond
+ * the message's end.
  */
 static int trim_buffer(babus_slot *slot, uint32_t buffer)
 {
@@ -69,7 +69,7 @@ static int trim_buffers(babus_slot *slot)
 	for (uint32_t i = 0; i < limit && !error; i++)
 		error = trim_buffer(slot, i);
 	local_put(&ring->next, 0);
-	/* Cut off meanwhile? Then there was no file behind what we gave back. */
+	/* If the file was truncated meanwhile, we gave back nothing of it. */
 	return slot_was_cut(slot) ? -EIO : error;
 }
 

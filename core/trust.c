@@ -30,10 +30,7 @@ bool trust_user(uid_t owner, uid_t trust_uid)
 	return owner == geteuid() || owner == 0 || owner == trust_uid;
 }
 
-/*
- * Anybody can make a directory in /dev/shm under the name that we will use
- * tomorrow.
- */
+/* Any user can make a directory in /dev/shm under the name that we use tomorrow. */
 int trust_directory(const struct stat *st, uid_t trust_uid, const char *path)
 {
 	if (trust_user(st->st_uid, trust_uid))

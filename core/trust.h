@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose files are used: see babus_domain_open(). */
+/* Which users' files are used: see babus_domain_open(). */
 #ifndef BABUS_TRUST_H
 #define BABUS_TRUST_H
 
@@ -13,7 +13,7 @@ bool trust_user(uid_t owner, uid_t trust_uid);
 /* Whether it is one of the caller's groups. */
 bool trust_group(gid_t gid);
 
-/* A domain's directory: 0, or -EPERM, with the text. */
+/* Whether a domain's directory is trusted: 0, or -EPERM, with the text. */
 int trust_directory(const struct stat *st, uid_t trust_uid, const char *path);
 
 #endif

@@ -10,10 +10,10 @@
 #include "error.h"
 #include "far.h"
 
-/* In message->pin: leased for this message alone, to be given back with it. */
+/* In message->pin: the pin was leased for this message alone. */
 #define PIN_EXTRA (UINT32_C(1) << 31)
 
-/* Through this pin; a message in a far buffer needs a mapping first. */
+/* Use this pin. A message in a far buffer needs a mapping first. */
 static inline int pin_message(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
 			      struct babus_message *message)
 {
@@ -40,11 +40,11 @@ static int view_extra(babus_slot *slot, enum babus_which which, uint64_t n,
 		clients_return_pin(slot, pin);
 	else
 		message->pin = pin | PIN_EXTRA;
-	/* A fresh pin in use: somebody scribbles over them. */
+	/* A fresh pin is in use: a hostile subscriber scribbles over the pins. */
 	return error == RING_PIN_BUSY ? -ENOBUFS : error;
 }
 
-/* Through `pin` if that is idle, else through a further one. */
+/* Use `pin` if that is idle, else another one. */
 static inline int view(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n,
 		       struct babus_message *message)
 {
@@ -59,7 +59,7 @@ static inline int view(babus_slot *slot, uint32_t pin, enum babus_which which, u
 	return error;
 }
 
-/* Cut off at that moment? Then no publisher sees the pin, or what was wrong is zeros. */
+/* A file was truncated meanwhile: no publisher sees the pin, or the error comes from zeros. */
 static int cut_off(struct babus_message *message, int error)
 {
 	if (!error)
@@ -73,13 +73,13 @@ int view_in_place(babus_slot *slot, uint32_t pin, enum babus_which which, uint64
 {
 	int error = view(slot, pin, which, n, message);
 
-	/* Nothing new: if that is since it was cut off, the next call finds out. */
+	/* Nothing new. If that is because a file was truncated, the next call finds out. */
 	if (error == -EAGAIN || __builtin_expect(!slot_was_cut(slot), 1))
 		return error;
 	return cut_off(message, error);
 }
 
-/* The pin that the handle keeps for views: leased at the first one. */
+/* The pin that the handle keeps for views. It is leased for the first view. */
 static int view_pin(babus_slot *slot, uint32_t *pin)
 {
 	uint64_t kept = local_get(&slot->view_pin);
@@ -125,8 +125,9 @@ void babus_message_release(struct babus_message *message)
 }
 
 /*
- * Copy a view's payload to the caller's memory and release it. -EMSGSIZE: `message`
- * describes it. RING_AGAIN: it is not whole, nor is what the view says of it.
+ * Copy a view's payload to the caller's memory and release the view. -EMSGSIZE: `message`
+ * describes it. RING_AGAIN: the message was overwritten, so neither payload nor description
+ * is valid.
  */
 static int copy_out(struct babus_message *view, void *buffer, size_t capacity,
 		    struct babus_message *message)
@@ -139,7 +140,7 @@ static int copy_out(struct babus_message *view, void *buffer, size_t capacity,
 	pin_settle(&slot->pins[view->pin & ~PIN_EXTRA].pin);
 	if (!ring_still_holds(&slot->ring, view))
 		error = RING_AGAIN;
-	/* Cut off while we read? Then what we have is zeros. */
+	/* If a file was truncated while we read, we have zeros. */
 	if (slot_was_cut(slot))
 		error = -EIO;
 	if (!error || error == -EMSGSIZE) {
@@ -166,7 +167,7 @@ int view_copy(babus_slot *slot, uint32_t pin, enum babus_which which, uint64_t n
 	};
 	struct babus_message seen;
 
-	/* Pins are honoured, unless a subscriber is hostile: once is enough. */
+	/* Once is enough, unless a subscriber is hostile, or we observe. */
 	for (int i = 0; i < TRIES; i++) {
 		int error = view(slot, pin, which, n, &seen);
 

@@ -26,7 +26,7 @@ void wait_wake(struct layout_domain *domain, struct layout_place place)
 	uint64_t seen = mark_news(mark);
 
 	/* Another publisher has woken the sleepers since we saw the mark, and after we
-	   published: they see our message too. */
+	   published, so they see our message, too. */
 	if (!mark_is_set(seen))
 		return;
 	news_bump(&domain->channels[place.channel].news);
@@ -51,8 +51,7 @@ int wait_sleep(struct layout_domain *domain, uint32_t event, uint32_t channels, 
 	STEP("futex_wait");
 	if (!syscall(SYS_futex, &domain->event, FUTEX_WAIT_BITSET, event, &until, NULL, channels))
 		return 0;
-	/* EFAULT: cut off meanwhile. Who looks next finds that out, the way he
-	   does elsewhere. */
+	/* EFAULT: the file was truncated meanwhile. The caller's next look finds that out. */
 	return errno == EAGAIN || errno == EFAULT ? 0 : -errno;
 }
 
@@ -69,7 +68,7 @@ enum {
 #define WAIT_LOCK_NS 1000000000
 #endif
 
-/* False: it took too long. */
+/* False: the time is over. */
 static bool sleep_for_lock(struct layout_domain *domain, const struct timespec *until)
 {
 	STEP("lock_sleep");

@@ -3,13 +3,12 @@
  * Sleeping and waking on a domain's one event word, and the lock on its slots' names. The
  * only caller of futex.
  *
- * A waiter reads the event word, sets the marks of the slots that it cares for, looks for
- * news, and sleeps if the word is still the same. A publisher sets its cell and then
- * looks at its slot's mark. If that is set, the publisher counts a wake-up there and on
- * the channel, changes the event word, wakes the channel's sleepers, and only then clears
- * the mark. So no wake-up depends on another publisher, a mark costs each publish one
- * system call at most, and a crash leaves nothing to repair. DESIGN.md, "No lost
- * wake-up".
+ * A waiter reads the event word, sets the marks of its slots, looks for news, and sleeps if
+ * the word is still the same. A publisher sets its cell, then looks at its slot's mark. If
+ * that is set, it counts a wake-up there and on the channel, changes the event word, wakes
+ * the channel's sleepers, and only then clears the mark. So no wake-up depends on another
+ * publisher, a mark costs each publish one system call at most, and a crash leaves nothing to
+ * repair. See DESIGN.md, "No lost wake-up".
  */
 #ifndef BABUS_WAIT_H
 #define BABUS_WAIT_H
@@ -18,10 +17,7 @@
 
 #define WAIT_ALL UINT32_MAX
 
-/*
- * The channel that also carries news of the domain itself. Automatic channels
- * leave it out.
- */
+/* The channel that also carries news of the domain itself. No slot gets it automatically. */
 #define WAIT_CONTROL_CHANNEL 31u
 #define WAIT_CONTROL                    \
 	(struct layout_place)           \
@@ -34,24 +30,23 @@ static inline shared64 *wait_mark(struct layout_domain *domain, struct layout_pl
 	return &domain->channels[place.channel].marks[place.mark];
 }
 
-/* The slow half of wait_notify(): the mark is set. */
+/* The slow half of wait_notify(), for a mark that is set. */
 void wait_wake(struct layout_domain *domain, struct layout_place place);
 
-/* After publishing: wake those who sleep until there is news. */
+/* After publishing: wake the processes that sleep until there is news. */
 static inline void wait_notify(struct layout_domain *domain, struct layout_place place)
 {
 	if (__builtin_expect(mark_is_set(mark_get(wait_mark(domain, place))), 0))
 		wait_wake(domain, place);
 }
 
-/* Wake sleepers of the channels whatever they marked; others look and sleep on. */
+/* Wake all sleepers of these channels, whatever they have marked. */
 void wait_kick(struct layout_domain *domain, uint32_t channels);
 
 /*
- * Sleep until one of the channels is woken, unless the event word is no longer
- * `event`. `deadline_ns` on CLOCK_MONOTONIC, negative: none. 0 (woken, or the
- * word has changed; look again), -ETIMEDOUT, -EINTR (a handler ran, with
- * SA_RESTART or without).
+ * Sleep until one of the channels is woken, unless the event word is no longer `event`.
+ * `deadline_ns` is on CLOCK_MONOTONIC; negative: none. 0 (woken, or the word has changed: look
+ * again), -ETIMEDOUT, -EINTR (a signal handler ran, with SA_RESTART or without).
  */
 int wait_sleep(struct layout_domain *domain, uint32_t event, uint32_t channels,
 	       int64_t deadline_ns);

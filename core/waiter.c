@@ -63,7 +63,7 @@ void babus_waiter_close(babus_waiter *waiter)
 		return;
 	ours = fork_is_ours(waiter->domain->generation);
 	descriptor_close(waiter, ours);
-	/* A forked child's may be held by a thread of its parent. */
+	/* In a forked child a thread of the parent may hold them. */
 	if (ours) {
 		pthread_mutex_destroy(&waiter->lock);
 		pthread_mutex_destroy(&waiter->fd_lock);
@@ -169,7 +169,7 @@ static int look(babus_waiter *waiter, struct babus_event *events, int max)
 
 /* --- waiting --------------------------------------------------------------------- */
 
-/* The first look of a waiter that has many readers: the next ones need not look at all. */
+/* The first look of a waiter with many readers: later looks need not look at all of them. */
 static int look_marking(babus_waiter *waiter, struct babus_event *events, int max)
 {
 	int result;
@@ -180,7 +180,7 @@ static int look_marking(babus_waiter *waiter, struct babus_event *events, int ma
 	return result;
 }
 
-/* Look for a while without telling anybody, so that nobody has to wake us. */
+/* Look for a while without marks, so that no publisher has to wake us. */
 static int look_until(babus_waiter *waiter, int64_t until, struct babus_event *events, int max)
 {
 	int result = look_has_many(waiter) ? look_marking(waiter, events, max) : 0;
@@ -211,11 +211,11 @@ static int sleep_once(babus_waiter *waiter, int64_t deadline_ns, struct babus_ev
 	word = event_get(&map->event);
 	result = look_prepare(waiter, events, max);
 	listen = look_channels(waiter);
-	/* On no channel more than it must: each would wake it for others' messages. */
+	/* On as few channels as possible: each may wake us for messages of other slots. */
 	if (!listen)
 		listen = 1u << WAIT_CONTROL_CHANNEL;
 	until_ns = clock_sooner(waiter->recheck_at_ns, deadline_ns);
-	/* Whoever changes the set from here on changes the event word too. */
+	/* From here on a change of the set changes the event word, too. */
 	waiter->kick = !result ? listen & -listen : 0;
 	pthread_mutex_unlock(&waiter->lock);
 	if (result)
@@ -242,7 +242,7 @@ static int sleep_until(babus_waiter *waiter, int64_t deadline_ns, struct babus_e
 					 &waiter->check_files_ns);
 	if (error)
 		return error;
-	/* Woken, or time for the re-check: the message is what counts. */
+	/* We were woken, or the time is over. In both cases news come first. */
 	result = look(waiter, events, max);
 	return !result && deadline_ns >= 0 && now >= deadline_ns ? -ETIMEDOUT : result;
 }
@@ -280,7 +280,7 @@ static int look_first(babus_waiter *waiter, struct babus_event *events, int max)
 	pthread_mutex_lock(&waiter->lock);
 	watch_forget_reported(&waiter->watch);
 	result = look_at(waiter, false, events, max);
-	/* A waiter that always finds news must not forget what is quiet: the next wait. */
+	/* A waiter that always finds news must look at quiet readers, too: in its next wait. */
 	if (result > 0 && look_is_recheck_due(waiter))
 		look_recheck(waiter);
 	pthread_mutex_unlock(&waiter->lock);
@@ -311,7 +311,7 @@ int babus_waiter_wait(babus_waiter *waiter, int64_t deadline_ns, struct babus_ev
 	babus_fail_clear();
 	if (max < 1)
 		return babus_fail(-EINVAL, "%d events: expected 1 or more", max);
-	/* A forked child's lock may be held by a thread of its parent. */
+	/* In a forked child a thread of the parent may hold the lock. */
 	if (!fork_is_ours(waiter->domain->generation))
 		return -ECHILD;
 	result = look_first(waiter, events, max);

@@ -16,7 +16,7 @@
 
 struct watch_slot {
 	char name[BABUS_NAME_MAX + 1];
-	ino_t inode; /* tells a slot that was created again from the one before */
+	ino_t inode; /* differs if the slot was created again */
 };
 
 struct watch_news {
@@ -52,7 +52,7 @@ static int compare(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* All slots, by name. The caller frees them, also after an error. */
+/* All slots, sorted by name. The caller frees them, also after an error. */
 static int list(const babus_domain *domain, struct listing *listing)
 {
 	NO_CANCELLATION;
@@ -80,13 +80,13 @@ static void add_news(struct watch *watch, enum babus_event_kind kind, const char
 	memcpy(news->name, name, strlen(name) + 1);
 }
 
-/* Compares the listings, each in the order of names. */
+/* Compare the two listings, both sorted by name. */
 static void find_changes(struct watch *watch, const struct listing *now)
 {
 	size_t old = 0, new = 0;
 
 	while (old < watch->count || new < now->count) {
-		/* NULL: the list has ended, or there never was one. */
+		/* NULL: the list has ended. */
 		const struct watch_slot *was = old < watch->count ? &watch->slots[old] : NULL;
 		const struct watch_slot *is = new < now->count ? &now->slots[new] : NULL;
 		int order = !was ? 1 : !is ? -1 : compare(was, is);
@@ -102,8 +102,8 @@ static void find_changes(struct watch *watch, const struct listing *now)
 }
 
 /*
- * When the directory was last changed. 0 if that was so short a time ago that a later
- * change may have the same time.
+ * When the directory was last changed. 0 if that is so short a time ago that a later change
+ * may get the same time.
  */
 static uint64_t changed_at(const babus_domain *domain)
 {
@@ -119,10 +119,10 @@ static uint64_t changed_at(const babus_domain *domain)
 	return clock_realtime() - at > TICK_NS ? at : 0;
 }
 
-/* Needs that all was reported. */
+/* Find what has changed. All earlier changes must be reported. */
 static int look(struct watch *watch, babus_domain *domain)
 {
-	/* Before the listing: what changes after this is found the next time. */
+	/* Before the listing: a change after this is found the next time. */
 	uint64_t changes = change_get(&domain->map->changes);
 	uint64_t time_ns = changed_at(domain);
 	struct listing now = {0};
@@ -137,7 +137,7 @@ static int look(struct watch *watch, babus_domain *domain)
 		goto free_listing;
 	watch->news = news;
 	find_changes(watch, &now);
-	/* Each slot that came or went is one: there are others. */
+	/* More changes than slots that came or went: others are among them. */
 	if (changes - watch->changes > watch->end)
 		add_news(watch, BABUS_EVENT_CHANGED, "");
 	free(watch->slots);
