@@ -186,6 +186,10 @@ static void dismiss(struct fs *fs, uint64_t directory, const char *name)
 	fuse_lowlevel_notify_inval_entry(fs->session, directory, name, strlen(name));
 }
 
+/*
+ * Drop each name. Dropping the directory alone would leave the names that are open,
+ * and the kernel would keep these, and with them the slot, when they are closed.
+ */
 void dir_dismiss(struct fs *fs, struct slot *slot)
 {
 	uint64_t directory = nodes_id(fs->nodes, nodes_of_slot(slot, FILE_SLOT));

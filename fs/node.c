@@ -272,10 +272,15 @@ void slot_nodes_init(struct slot *slot)
 
 void slot_nodes_finish(struct slot *slot)
 {
-	struct writer *writer, *next;
+	struct node *node, *next;
+	struct writer *writer, *next_writer;
 
-	for (writer = LIST_FIRST(&slot->nodes.writers); writer; writer = next) {
-		next = LIST_NEXT(writer, link);
+	for (node = LIST_FIRST(&slot->nodes.others); node; node = next) {
+		next = LIST_NEXT(node, link);
+		let_go(node);
+	}
+	for (writer = LIST_FIRST(&slot->nodes.writers); writer; writer = next_writer) {
+		next_writer = LIST_NEXT(writer, link);
 		free(writer);
 	}
 }
@@ -283,16 +288,6 @@ void slot_nodes_finish(struct slot *slot)
 struct node *nodes_of_slot(struct slot *slot, enum file file)
 {
 	return &slot->nodes.fixed[file];
-}
-
-void slot_nodes_drop(struct slot *slot)
-{
-	struct node *node, *next;
-
-	for (node = LIST_FIRST(&slot->nodes.others); node; node = next) {
-		next = LIST_NEXT(node, link);
-		let_go(node);
-	}
 }
 
 bool slot_nodes_are_known(struct slot *slot)

@@ -119,9 +119,8 @@ int node_open_to_write(struct node *node, pid_t pid);
 void node_look_up(struct fs *fs, struct node *node);
 void node_forget(struct fs *fs, struct node *node, uint64_t count);
 
-/* Of a new slot; free at the end what the kernel still knows; free the rest. */
 void slot_nodes_init(struct slot *slot);
-void slot_nodes_drop(struct slot *slot);
+/* At the end also what the kernel still knows. */
 void slot_nodes_finish(struct slot *slot);
 /* Whether the kernel knows files of messages of that slot, or staging files. */
 bool slot_nodes_are_known(struct slot *slot);

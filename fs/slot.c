@@ -75,7 +75,6 @@ void slots_close(struct slots *slots)
 		for (slot = LIST_FIRST(&slots->buckets[i]); slot; slot = next) {
 			next = LIST_NEXT(slot, link);
 			staging_drop_all(slot_get(slot));
-			slot_nodes_drop(slot);
 			LIST_REMOVE(slot, link);
 			destroy(slot);
 		}
