@@ -137,6 +137,25 @@ static void files_of_a_slot_that_is_gone_answer_and_are_forgotten(void **state)
 	assert_all_forgotten();
 }
 
+/* The watch of the domain may see neither that it appears nor that it goes. */
+static void a_slot_that_comes_and_goes_is_forgotten(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		int64_t deadline = now_ns() + SHELL_TIMEOUT_MS * MILLISECOND;
+
+		babus_slot_close(make_slot("x", 4, 64));
+		assert_int_equal(stat(in_mount("x", "latest"), &st), 0);
+		assert_int_equal(babus_domain_remove_slot(bus, "x"), 0);
+		while (known_files()) {
+			assert_true(now_ns() < deadline);
+			poll(NULL, 0, 1);
+		}
+	}
+}
+
 /* --- in the middle of requests ------------------------------------------------------ */
 
 static void read_some(int fd)
@@ -233,6 +252,7 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 	    MOUNTED(files_of_a_slot_that_is_gone_answer_and_are_forgotten),
+	    MOUNTED(a_slot_that_comes_and_goes_is_forgotten),
 	    MOUNTED(slots_go_and_processes_die_in_the_middle_of_requests),
 	};
 
