@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # What README promises a newcomer: every command of its fenced blocks works, in
 # the order in which they stand, in one shell; the functions, verbs and options
-# that it names exist. Arguments: source, build.
+# that it names exist, and so does every file that a page links to.
+# Arguments: source, build.
 #
 # It runs in a mount namespace whose /usr/local and /etc are copies, so that
 # `meson install` is the real one and changes nothing. Only tools/check is a
@@ -36,7 +37,7 @@ trap 'exit 1' HUP INT TERM
 
 fail() {
 	echo "FAILED: $*"
-	[ ! -e "$work/said" ] || cat "$work/said"
+	cat "$work/said" "$work/trace" 2>/dev/null
 	exit 1
 }
 
@@ -65,7 +66,7 @@ awk '/^```sh/ { on = 1; next }
 	/^```/ { if (python) print "END OF PYTHON"; on = python = 0; next }
 	on' README.md >"$work/commands"
 [ "$(wc -l <"$work/commands")" -gt 20 ] || fail 'few commands found'
-timeout 500 sh -eux "$work/commands" >"$work/said" 2>&1 || fail "exit status $?"
+timeout 500 sh -eux "$work/commands" >"$work/said" 2>"$work/trace" || fail "exit status $?"
 
 expect() { # TIMES LINE
 	[ "$(grep -cxF -e "$2" "$work/said")" = "$1" ] || fail "'$2' not $1 times"
@@ -109,6 +110,13 @@ done
 for name in $(sed -n 's/.*babus-bench --work \([a-z,]*\).*/\1/p' README.md | tr ',' ' '); do
 	grep -q "^  $name " "$work/list" || fail "babus-bench has no $name"
 done
+
+find "$source"/README.md "$source"/*/ -path "$source/build*" -prune -o -name '*.md' -print |
+	while read -r page; do
+		for link in $(grep -oE '\]\([^)#: ]+' "$page" | cut -c 3-); do
+			[ -e "${page%/*}/$link" ] || fail "$page: no $link"
+		done
+	done
 
 tools/quickstart --stop >"$work/said"
 [ -z "$(find "$work/run" "$work/bus" -mindepth 1)" ] ||
