@@ -33,7 +33,7 @@ clean_up() {
 	rm -rf --one-file-system "$work"
 }
 trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT TERM PIPE
 
 fail() {
 	echo "FAILED: $*"
