@@ -103,9 +103,9 @@ static uint8_t *address_of(const struct ring *ring, uint32_t buffer, const struc
 static int populate(babus_slot *slot, uint32_t buffer, uint64_t size)
 {
 	const struct layout_geometry *g = &slot->ring.g;
-	uint64_t mark = record_get(&slot->ring.backed[buffer]);
+	uint64_t backed = record_get(&slot->ring.backed[buffer]);
 	/* Whole pages: the neighbours of a small message get their memory early. */
-	struct span span = span_of(g, buffer, mark, size);
+	struct span span = span_of(g, buffer, backed, size);
 	uint64_t known = span.to - (g->payload + buffer * g->stride);
 	int error = shm_populate(address_of(&slot->ring, buffer, &span), span.to - span.from);
 
@@ -115,7 +115,7 @@ static int populate(babus_slot *slot, uint32_t buffer, uint64_t size)
 	if (error) {
 		/* Give back the part that there was room for, so that others can use it. */
 		if (memory_has_own_pages(&slot->ring))
-			memory_give_back(slot, buffer, mark);
+			memory_give_back(slot, buffer, backed);
 		return memory_explain(slot, error);
 	}
 	record_put(&slot->ring.backed[buffer], known < g->stride ? known : g->stride);

@@ -11,7 +11,7 @@
 #include "steps.h"
 #include "support.h"
 
-/* Buffers for small messages are found in batches, for large ones one by one: see ring.c. */
+/* Buffers for small messages are found in batches, for large ones one by one: see alloc.c. */
 static const struct crash_scene one_small = {1, 64}, two_large = {2, 20000}, three_small = {3, 64};
 
 /* Run the operation up to step n. True: it was killed there. */

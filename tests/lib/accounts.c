@@ -78,11 +78,11 @@ bool accounts_have_memory(babus_slot *slot)
 	bool sound = fd >= 0;
 
 	for (uint32_t i = 0; sound && i < g->buffers; i++) {
-		uint64_t mark = record_get(&slot->ring.backed[i]);
+		uint64_t backed = record_get(&slot->ring.backed[i]);
 		off_t start = (off_t)(g->payload + i * g->stride);
 
-		if (mark && lseek(fd, start, SEEK_HOLE) < start + (off_t)mark)
-			sound = equal("memory of a buffer up to its mark", 0, mark);
+		if (backed && lseek(fd, start, SEEK_HOLE) < start + (off_t)backed)
+			sound = equal("memory of the backed bytes of a buffer", 0, backed);
 	}
 	if (fd >= 0)
 		close(fd);

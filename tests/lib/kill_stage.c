@@ -4,7 +4,7 @@
 #include "payload.h"
 #include "support.h"
 
-/* The three ways to find a buffer: one by one, in batches, with a large payload. See ring.c. */
+/* The three ways to find a buffer: one by one, in batches, with a large payload. See alloc.c. */
 const struct kill_slot kill_slots[KILL_SLOTS + 1] = {
     {"one", 1, 64}, {"two", 2, KILL_LARGEST}, {"eight", 8, 3000}, {"other", 3, 6000}};
 

@@ -2,7 +2,7 @@
 /*
  * The waiter's descriptor: a program that polls it, the notifier's thread that
  * makes it readable, and two publishers, each of a slot and channel of its own,
- * as core/waiter.c and core/notifier.c have them. The program's waiter has
+ * as core/look.c, core/descriptor.c and core/notifier.c have them. The program's waiter has
  * a reader of slot 0 from the start and adds one of slot 1 at any time, as
  * a program does that finds its slots one after the other. `check` runs it.
  *
@@ -168,8 +168,8 @@ inline look_at(slot)
 	fi
 }
 
-/* prepare() in waiter.c, under the waiter's lock. */
-inline prepare()
+/* look_prepare() in look.c, under the waiter's lock. */
+inline look_prepare()
 {
 	look_at(0);
 	look_at(1)
@@ -199,7 +199,7 @@ proctype notifier()
 			fi
 		};
 		if
-		:: armed -> prepare()
+		:: armed -> look_prepare()
 		:: else
 		fi;
 		d_step {
@@ -247,7 +247,7 @@ end:			if
 	od
 }
 
-/* --- waiter.c, and the program --------------------------------------------------------- */
+/* --- descriptor.c, and the program ----------------------------------------------------- */
 
 /* babus_waiter_add(): the notifier must listen to the new channel. */
 inline waiter_add()
@@ -283,7 +283,7 @@ inline arm()
 		readable = false;
 		armed = true
 	};
-	prepare();
+	look_prepare();
 	d_step {
 		if
 		:: found -> /* make_readable() */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The data path: publish, pin, reclaim, recover. Two publishers and two readers
- * of one slot, as core/ring.c and core/lease.c have them, down to the shared
+ * of one slot, as core/ring.c, core/alloc.c and core/lease.c have them, down to the shared
  * word; inlines have the names of the C functions they mirror. `check` runs it.
  *
  * One statement or d_step is one access to a shared word, with what follows
@@ -273,7 +273,7 @@ inline find_pinned(i)
 	skip
 
 /*
- * ring_reclaim(), and what the caller does when it has come to the end,
+ * alloc_reclaim(), and what the caller does when it has come to the end,
  * which !ANY(RECLAIMABLE, p) says. state_get and state_swap are one
  * step: whether to swap depends on the value and on what this process knew
  * before, so a swap that succeeds might as well have read it just then.
@@ -654,7 +654,7 @@ inline register_token()
 			NUMBER(STATE(p, b)) + DEPTH <= published)
 
 /*
- * take_buffer(): ring_take() until there is one, as a slot of large messages
+ * take_buffer(): alloc_take_any() until there is one, as a slot of large messages
  * does it, a reclaim, the first one that is FREE; and when there is none, recovery of the
  * readers. That a buffer can always be found is asserted
  * whenever a pass has found none.
@@ -760,8 +760,8 @@ inline ring_commit()
 	fi
 }
 
-/* ring_discard(): a loan that is given back. */
-inline ring_discard()
+/* alloc_discard(): a loan that is given back. */
+inline alloc_discard()
 {
 	d_step {
 		drain_state(p);
@@ -790,7 +790,7 @@ born:	{
 #ifdef DISCARD
 			if
 			:: ring_commit()
-			:: ring_discard()
+			:: alloc_discard()
 			fi
 #else
 			ring_commit()

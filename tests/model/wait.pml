@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Waiting and waking: two publishers, each of a slot of its own, and two
- * waiters on one event word, as core/wait.[hc], core/waiter.c and core/interest.c
+ * waiters on one event word, as core/wait.[hc], core/look.c, core/waiter.c and core/interest.c
  * have them. Waiter 0 looks at both slots, waiter 1 at slot 1. `check` runs it.
  *
  * One statement or d_step is one access to a shared word or one futex call. A
