@@ -131,38 +131,89 @@ static void destroy(babus_domain *domain)
 	free(domain);
 }
 
-/* The root directory, and the name in it; `path` is both, for error texts, to be freed. */
-static int locate(const struct babus_domain_options *opts, const char **name, const char **root,
-		  char **leaf, char **path)
+/* Where a domain is: `leaf` in the directory `root`. `path` is both, to be freed. */
+struct place {
+	const char *name, *root, *leaf;
+	char *path;
+};
+
+static int locate(const char *name, const struct babus_domain_options *opts, struct place *place)
 {
 	int error;
 
-	*root = opts->root ? opts->root : secure_getenv("BABUS_ROOT");
-	if (!*root || !**root)
-		*root = "/dev/shm";
-	if (!*name)
-		*name = secure_getenv("BABUS_DOMAIN");
-	if (!*name || !**name)
-		*name = "default";
-	error = babus_name_check(*name);
+	place->root = opts->root ? opts->root : secure_getenv("BABUS_ROOT");
+	if (!place->root || !*place->root)
+		place->root = "/dev/shm";
+	place->name = name ? name : secure_getenv("BABUS_DOMAIN");
+	if (!place->name || !*place->name)
+		place->name = "default";
+	error = babus_name_check(place->name);
 	if (error)
 		return error;
-	if (asprintf(path, "%s/babus.%s", *root, *name) < 0)
+	if (asprintf(&place->path, "%s/babus.%s", place->root, place->name) < 0)
 		return -ENOMEM;
-	*leaf = *path + strlen(*root) + 1;
+	place->leaf = place->path + strlen(place->root) + 1;
 	return 0;
 }
 
+static int open_handle(const struct place *place, int rootfd, unsigned flags,
+		       const struct babus_domain_options *opts, babus_domain **result)
+{
+	babus_domain *domain = calloc(1, sizeof(*domain));
+	int error = -ENOMEM;
+
+	if (!domain)
+		return error;
+	*domain = (babus_domain){
+	    .dirfd = -1, .trust_uid = opts->trust_uid, .observer = flags & BABUS_OBSERVE};
+	domain_ref(domain);
+	pthread_mutex_init(&domain->notifier_lock, NULL);
+	domain->name = strdup(place->name);
+	domain->path = strdup(place->path);
+	if (domain->name && domain->path)
+		error = fork_generation(&domain->generation);
+	if (!error)
+		error = attach(domain, rootfd, place->leaf);
+	if (error)
+		destroy(domain);
+	else
+		*result = domain;
+	return error;
+}
+
+static int open_or_create(const struct place *place, int rootfd, unsigned flags,
+			  const struct babus_domain_options *opts, babus_domain **result)
+{
+	babus_domain *domain = NULL;
+	bool created = false;
+	int error = 0;
+
+	if (flags & BABUS_CREATE) {
+		error = domain_create(rootfd, place->leaf, place->path, opts);
+		created = !error;
+		if (error == -EEXIST && !(flags & BABUS_EXCLUSIVE))
+			error = 0;
+	}
+	if (!error)
+		error = open_handle(place, rootfd, flags, opts, &domain);
+	if (!error && created)
+		domain_changed(domain);
+	if (!error)
+		*result = domain;
+	else if (error == -ENOENT && !*babus_error_detail())
+		babus_fail(error, "no such domain, expected directory %s", place->path);
+	else if (!*babus_error_detail())
+		babus_fail(error, "%s: %s", place->path, babus_strerror(error));
+	return error;
+}
+
 int babus_domain_open(const char *name, unsigned flags, const struct babus_domain_options *opts,
-		      babus_domain **result)
+		      babus_domain **domain)
 {
 	NO_CANCELLATION;
 	struct babus_domain_options defaults;
-	babus_domain *domain = NULL;
-	const char *root;
-	char *leaf, *path;
+	struct place place;
 	int rootfd, error;
-	bool created = false;
 
 	babus_fail_clear();
 	babus_domain_options_init(&defaults);
@@ -172,53 +223,18 @@ int babus_domain_open(const char *name, unsigned flags, const struct babus_domai
 	if (!error)
 		error = check_options(opts);
 	if (!error)
-		error = locate(opts, &name, &root, &leaf, &path);
+		error = locate(name, opts, &place);
 	if (error)
 		return error;
-	rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	rootfd = open(place.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (rootfd < 0) {
-		error = babus_fail(-errno, "root directory '%s': %s", root,
+		error = babus_fail(-errno, "root directory '%s': %s", place.root,
 				   domain_path_error(-errno));
-		goto out_path;
+	} else {
+		error = open_or_create(&place, rootfd, flags, opts, domain);
+		close(rootfd);
 	}
-
-	if (flags & BABUS_CREATE) {
-		error = domain_create(rootfd, leaf, path, opts);
-		created = !error;
-		if (error == -EEXIST && !(flags & BABUS_EXCLUSIVE))
-			error = 0;
-		if (error)
-			goto out;
-	}
-	error = -ENOMEM;
-	domain = calloc(1, sizeof(*domain));
-	if (!domain)
-		goto out;
-	*domain = (babus_domain){
-	    .dirfd = -1, .trust_uid = opts->trust_uid, .observer = flags & BABUS_OBSERVE};
-	domain_ref(domain);
-	pthread_mutex_init(&domain->notifier_lock, NULL);
-	domain->name = strdup(name);
-	domain->path = strdup(path);
-	if (!domain->name || !domain->path)
-		goto out;
-	error = fork_generation(&domain->generation);
-	if (!error)
-		error = attach(domain, rootfd, leaf);
-	if (!error && created)
-		domain_changed(domain);
-out:
-	if (error == -ENOENT && !*babus_error_detail())
-		babus_fail(error, "no such domain, expected directory %s", path);
-	else if (error && !*babus_error_detail())
-		babus_fail(error, "%s: %s", path, babus_strerror(error));
-	if (error && domain)
-		destroy(domain);
-	if (!error)
-		*result = domain;
-	close(rootfd);
-out_path:
-	free(path);
+	free(place.path);
 	return error;
 }
 

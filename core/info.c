@@ -253,7 +253,7 @@ int babus_slot_clients(babus_slot *slot, int (*fn)(void *arg, const struct babus
 		result = list_publishers(slot, fn, arg);
 	if (!result)
 		result = list_readers(slot, fn, arg);
-	/* What fn called may have failed. */
+	/* Calls that fn made may have failed. */
 	if (!result)
 		babus_fail_clear();
 	return result;
