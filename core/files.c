@@ -72,13 +72,61 @@ static int fill_slot(babus_domain *domain, int fd, uint64_t instance,
 	return 0;
 }
 
+/* Both make a file without a name, and return its descriptor. */
+static int make_slot(babus_domain *domain, uint64_t instance, const struct babus_slot_options *opts,
+		     const struct layout_geometry *g)
+{
+	struct shm_access access = {opts->mode & 0777, opts->uid, opts->gid};
+	int fd = shm_create_unnamed(domain->dirfd, &access, g->slot_size, g->payload);
+	int error = fd < 0 ? fd : fill_slot(domain, fd, instance, opts, g);
+
+	if (fd >= 0 && error)
+		close(fd);
+	return error ? error : fd;
+}
+
+static int make_pins(babus_domain *domain, uint64_t instance, const struct babus_slot_options *opts,
+		     const struct layout_geometry *g)
+{
+	struct shm_access access = {files_pins_mode(opts->mode & 0777), opts->uid, opts->gid};
+	int fd = shm_create_unnamed(domain->dirfd, &access, g->pins_size, g->pins_size);
+	int error = fd < 0 ? fd : fill_pins(fd, instance, g);
+
+	if (!error)
+		error = shm_life_lock(fd, SHM_CREATION_BYTE);
+	if (fd >= 0 && error)
+		close(fd);
+	return error ? error : fd;
+}
+
+/* The pins first: linking the slot is the commit. */
+static int link_files(babus_domain *domain, const char *slot_file, int slot_fd,
+		      const char *pins_file, int pins_fd)
+{
+	int dirfd = domain->dirfd;
+	int error;
+
+	STEP("link_pins");
+	error = shm_link(pins_fd, dirfd, pins_file);
+	if (error)
+		return error;
+	STEP("link_slot");
+	error = shm_link(slot_fd, dirfd, slot_file);
+	if (error) {
+		STEP("unlink_own_pins");
+		unlinkat(dirfd, pins_file, 0);
+		return error;
+	}
+	STEP("announce");
+	domain_changed(domain);
+	return 0;
+}
+
 static int create(babus_domain *domain, const char *name, const struct babus_slot_options *opts,
 		  const struct layout_geometry *g)
 {
-	struct shm_access access = {opts->mode & 0777, opts->uid, opts->gid};
 	char slot_file[NAME_MAX + 1], pins_file[NAME_MAX + 1];
-	int dirfd = domain->dirfd;
-	int slot_fd = -1, pins_fd = -1;
+	int slot_fd, pins_fd;
 	uint64_t instance;
 	int error = shm_random(&instance);
 
@@ -88,40 +136,19 @@ static int create(babus_domain *domain, const char *name, const struct babus_slo
 	name_file(pins_file, NAME_PINS, name, instance);
 	STEP("look_for_slot");
 	/* Most of several creators see the winner here, before any work. */
-	if (!faccessat(dirfd, slot_file, F_OK, AT_SYMLINK_NOFOLLOW))
+	if (!faccessat(domain->dirfd, slot_file, F_OK, AT_SYMLINK_NOFOLLOW))
 		return -EEXIST;
 
-	error = slot_fd = shm_create_unnamed(dirfd, &access, g->slot_size, g->payload);
-	if (error >= 0)
-		error = fill_slot(domain, slot_fd, instance, opts, g);
-	if (error)
+	error = slot_fd = make_slot(domain, instance, opts, g);
+	if (error < 0)
 		goto out;
-	access.mode = files_pins_mode(opts->mode & 0777);
-	error = pins_fd = shm_create_unnamed(dirfd, &access, g->pins_size, g->pins_size);
-	if (error >= 0)
-		error = fill_pins(pins_fd, instance, g);
-	if (!error)
-		error = shm_life_lock(pins_fd, SHM_CREATION_BYTE);
-	if (!error) {
-		STEP("link_pins");
-		error = shm_link(pins_fd, dirfd, pins_file);
-	}
-	if (error)
-		goto out;
-	STEP("link_slot");
-	error = shm_link(slot_fd, dirfd, slot_file);
-	if (error) {
-		STEP("unlink_own_pins");
-		unlinkat(dirfd, pins_file, 0);
-	} else {
-		STEP("announce");
-		domain_changed(domain);
-	}
-out:
-	if (slot_fd >= 0)
-		close(slot_fd);
-	if (pins_fd >= 0)
+	error = pins_fd = make_pins(domain, instance, opts, g);
+	if (error >= 0) {
+		error = link_files(domain, slot_file, slot_fd, pins_file, pins_fd);
 		close(pins_fd);
+	}
+	close(slot_fd);
+out:
 	if (error == -EPERM)
 		babus_fail(error, "slot '%s': you may not give its file to that owner or group",
 			   name);
