@@ -175,8 +175,11 @@ int slots_find(struct slots *slots, const char *name, struct slot **result)
 		slots->count++;
 	}
 	pthread_mutex_unlock(&slots->lock);
+	/* If it goes before the domain is looked at, no event says so, but the sweep sees it. */
 	if (other)
 		destroy(slot);
+	else
+		wake_arm(slots->fs->wake);
 	*result = other ? other : slot;
 	return 0;
 }
