@@ -17,9 +17,9 @@
  * fi->fh     the open file's struct handle; only the kernel hands it back.
  *
  * The fixed files of a slot have their nodes in struct slot, staging files in
- * struct staging. `latest` and the numbers have a node for each message, since
- * all that have one node open share its size: a publish must not change it under
- * a reader.
+ * struct staging. A node of `latest` or of a number is for one message, since all
+ * that have a node open share its size: a publish must not change it under a
+ * reader. A number gets a node at each look-up.
  *
  * The kernel sets the size of a node to the offset after each write, so a writer
  * of `latest` needs a node that no other process knows. Look-ups share a node
