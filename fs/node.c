@@ -155,7 +155,7 @@ void node_forget(struct fs *fs, struct node *node, uint64_t count)
 
 struct writer {
 	LIST_ENTRY(writer) link;
-	pid_t pid; /* 0: any thread of another PID namespace; kept until until_ns */
+	pid_t pid; /* 0: any outside of our PID namespace; kept until until_ns */
 	int64_t until_ns;
 };
 
