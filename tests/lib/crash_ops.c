@@ -203,6 +203,8 @@ static void op_reserve_and_trim(babus_domain *domain)
 	babus_slot *slot = open_s(domain, BABUS_PUBLISH);
 	int count;
 
+	/* So that there is memory to make: the last victim may have left all of it. */
+	TRY(babus_slot_trim(slot, NULL));
 	steps_arm();
 	count = babus_slot_reserve(slot, 1000, limit(slot));
 	TRY(count < 0 ? count : 0);
