@@ -256,15 +256,15 @@ static void print_help(void)
 {
 	static const char *const values[] = {"", "=N", "=SIZE", "=TIME", "=WHERE", "=PATH"};
 
-	printf("usage: babusfs [options] DOMAIN MOUNTPOINT\n"
+	printf("Usage: babusfs [options] DOMAIN MOUNTPOINT\n"
 	       "       mount -t fuse.babusfs DOMAIN MOUNTPOINT -o OPTION,...\n"
 	       "Show a babus domain as files: MOUNTPOINT/SLOT/latest and others.\n\n"
 	       "  -f, --foreground      stay in the foreground, messages on standard error\n"
 	       "  -c, --config FILE     read FILE instead of the usual babus.ini\n"
 	       "      --root DIR        the tmpfs directory that holds domains\n"
 	       "  -o OPTION,...         options, below\n"
-	       "  -h, --help            this\n"
-	       "  -V, --version         the version\n");
+	       "  -h, --help            print this text\n"
+	       "  -V, --version         print the version\n");
 	for (int configured = 1; configured >= 0; configured--) {
 		printf("\n%s:\n", configured
 				      ? "Options, which [babusfs] of babus.ini can have as well"
@@ -286,7 +286,7 @@ static void print_help(void)
 		printf("  %-8s %s%s\n", kinds[file].name ? kinds[file].name : "0 1 ..",
 		       kinds[file].help,
 		       kinds[file].listed == LISTED_IF_ALL ? " (not listed)" : "");
-	printf("and of the domain: .bus/info, .bus/metrics (not listed). mkdir makes a slot,\n"
+	printf("and of the domain: .bus/info, .bus/metrics (not listed). mkdir creates a slot,\n"
 	       "rmdir removes it. Unmount with SIGTERM or fusermount3 -u MOUNTPOINT.\n");
 }
 

@@ -47,11 +47,14 @@ static const struct option_row rows[] = {
 
 static int fail(const char *name, const struct choice *choice, int error)
 {
-	const char *what = choice->which == BABUS_AGE ? "age" : "sequence number";
+	bool by_age = choice->which == BABUS_AGE;
+	const char *why = by_age && error == -ESTALE ? "the slot keeps fewer messages"
+						     : babus_strerror(error);
 
 	if (choice->which == BABUS_LATEST || (error != -ESTALE && error != -EAGAIN))
 		return fail_on("slot", name, error);
-	complain("slot '%s': %s %" PRIu64 ": %s", name, what, choice->n, babus_strerror(error));
+	complain("slot '%s': %s %" PRIu64 ": %s", name, by_age ? "age" : "sequence number",
+		 choice->n, why);
 	return STATUS_FAILED;
 }
 

@@ -17,12 +17,12 @@
 	ROW("threads", COUNT, 1024, "4", threads, "answer requests with N threads at most") \
 	ROW("max_pending", SIZE, 0, "256 MiB", max_pending, \
 	    "memory for messages being written (then EDQUOT)") \
-	ROW("max_user_pending", SIZE, 0, "128 MiB", max_user_pending, "of it for each user") \
+	ROW("max_user_pending", SIZE, 0, "128 MiB", max_user_pending, "how much of it one user may take") \
 	ROW("max_user_files", COUNT, 1073741824, "16384", max_user_files, \
 	    "open files of each user (then EMFILE)") \
 	ROW("max_user_waiting", COUNT, 1073741824, "8192", max_user_waiting, \
 	    "blocked reads of each user (then EDQUOT)") \
-	ROW("hold", DURATION, 0, "1 s", hold_ns, "keep a message looked up for its open") \
+	ROW("hold", DURATION, 0, "1 s", hold_ns, "how long a message is kept from look-up to open") \
 	ROW("spin", DURATION, 0, "0", spin_ns, "look for news this long before sleeping")
 /* clang-format on */
 

@@ -30,7 +30,7 @@ static void age_and_seq_choose_another_one(void **state)
 	cli_gives("babus latest --age 0 s", "5");
 	cli_gives("babus latest --age 2 s", "3");
 	cli_gives("babus latest --seq 4 s", "4");
-	cli_fails(1, "babus latest --age 3 s", "slot 's': age 3: message no longer kept");
+	cli_fails(1, "babus latest --age 3 s", "slot 's': age 3: the slot keeps fewer messages");
 	cli_fails(1, "babus latest --seq 2 s",
 		  "slot 's': sequence number 2: message no longer kept");
 	cli_fails(1, "babus latest --seq 6 s", "slot 's': sequence number 6: not published yet");

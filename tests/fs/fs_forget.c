@@ -210,7 +210,7 @@ static void ask(void *arg)
 		read_some(fd);
 		write_some(directory);
 		list(directory);
-		/* Blocks until somebody writes, the slot goes, or this process is killed. */
+		/* Blocks until a process writes, the slot goes, or this process is killed. */
 		if (i % 8 == 7)
 			read_some(open_at(directory, "wait", O_RDONLY));
 		close(fd);
