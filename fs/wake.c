@@ -299,7 +299,7 @@ static void end_parking(struct wake *wake, int status)
 static void sweep(struct wake *wake)
 {
 	wake->armed = false;
-	/* A slot that came and went between two looks at the domain makes no event. */
+	/* A slot that came and went between two looks at the domain made no event. */
 	slots_dismiss(wake->fs->slots);
 	if (slots_sweep(wake->fs->slots, fs_monotonic()))
 		wake->armed = true;
