@@ -8,7 +8,7 @@
 
 static int timed_out(const char *name)
 {
-	return babus_fail(-ETIMEDOUT, "slot '%s': no such slot until the deadline", name);
+	return babus_fail(-ETIMEDOUT, "slot '%s': it did not appear before the deadline", name);
 }
 
 int babus_slot_await(babus_domain *domain, const char *name, unsigned flags,

@@ -12,7 +12,9 @@
 
 static int full(const babus_slot *slot, enum slot_file file)
 {
-	return babus_fail(-ENOBUFS, "slot '%s': all %" PRIu32 " %s are in use by live clients",
+	return babus_fail(-ENOBUFS,
+			  "slot '%s': all %" PRIu32
+			  " %s are in use by live clients; create it with more",
 			  slot->name, file == SLOT_FILE ? slot->ring.g.loans : slot->ring.g.pins,
 			  file == SLOT_FILE ? "loans" : "pins");
 }

@@ -66,10 +66,7 @@ static int check_file(const babus_domain *domain, int fd, const struct stat *st)
 	if (st->st_size != DOMAIN_SIZE)
 		return babus_fail(-EPROTO, "%s: %lld bytes, expected %d", DOMAIN_FILE,
 				  (long long)st->st_size, DOMAIN_SIZE);
-	if (!domain_trusts(domain, st->st_uid))
-		return babus_fail(-EPERM, "%s: belongs to user %u, which is not trusted",
-				  DOMAIN_FILE, (unsigned)st->st_uid);
-	return 0;
+	return domain_check_owner(domain, st->st_uid, DOMAIN_FILE);
 }
 
 static int map_file(babus_domain *domain)
@@ -276,11 +273,15 @@ int domain_check(const babus_domain *domain)
 	return flag_get(&domain->map->gone) ? domain_check_gone(domain) : 0;
 }
 
-bool domain_trusts(const babus_domain *domain, uid_t owner)
+int domain_check_owner(const babus_domain *domain, uid_t owner, const char *file)
 {
 	/* If only trusted users may create files here, any owner is trusted. */
-	return !domain->open_to_all || owner == domain->owner ||
-	       trust_user(owner, domain->trust_uid);
+	if (!domain->open_to_all || owner == domain->owner || trust_user(owner, domain->trust_uid))
+		return 0;
+	return babus_fail(-EPERM,
+			  "%s: belongs to user %u; expected you, root, user %u, or the user named "
+			  "as trusted",
+			  file, (unsigned)owner, (unsigned)domain->owner);
 }
 
 /* As shm_has_name(). */

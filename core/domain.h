@@ -61,8 +61,8 @@ int domain_check_can_sleep(const babus_domain *domain);
 /* For what an observer may not do: 0, or -EACCES. */
 int domain_check_writes(const babus_domain *domain);
 
-/* Whether a file of this owner in the domain's directory is trusted. */
-bool domain_trusts(const babus_domain *domain, uid_t owner);
+/* Whether a file of this owner in the domain's directory is trusted: 0, or -EPERM. */
+int domain_check_owner(const babus_domain *domain, uid_t owner, const char *file);
 
 /* Count a change of the set of slots, and wake those that watch it. */
 void domain_changed(babus_domain *domain);

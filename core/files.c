@@ -180,9 +180,8 @@ static int open_slot_file(babus_domain *domain, const char *file, struct stat *s
 	error = shm_read_start(fd, file, header, sizeof(*header));
 	if (!error)
 		error = layout_check_head(&header->head, LAYOUT_SLOT_MAGIC, 0, file);
-	if (!error && !domain_trusts(domain, st->st_uid))
-		error = babus_fail(-EPERM, "%s: belongs to user %u, which is not trusted", file,
-				   (unsigned)st->st_uid);
+	if (!error)
+		error = domain_check_owner(domain, st->st_uid, file);
 	if (!error)
 		return fd;
 	close(fd);
@@ -364,8 +363,10 @@ static int check_may_unlink(babus_domain *domain, uid_t owner, const char *name)
 	struct stat st;
 
 	if (faccessat(domain->dirfd, ".", W_OK, AT_EACCESS) < 0)
-		return babus_fail(-errno, "slot '%s': you may not remove files from the domain",
-				  name);
+		return babus_fail(
+		    -errno,
+		    "slot '%s': removing it needs write permission on the domain's directory",
+		    name);
 	if (fstat(domain->dirfd, &st) < 0)
 		return -errno;
 	if (st.st_mode & S_ISVTX && geteuid() != 0 && geteuid() != owner && geteuid() != st.st_uid)

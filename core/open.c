@@ -74,7 +74,7 @@ static int map_slot(babus_slot *slot, const char *file)
 	error = layout_check_slot(&header, (uint64_t)st.st_size, &slot->ring.g, slot->name);
 	if (error)
 		goto close;
-	error = slot_check_owner(slot, &st, file);
+	error = domain_check_owner(slot->domain, st.st_uid, file);
 	if (error)
 		goto close;
 	error = shm_map(fd, slot->ring.g.near_size, slot->publishes, (void **)&slot->header);

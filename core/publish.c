@@ -243,7 +243,7 @@ int babus_loan_commit(struct babus_loan *loan, uint64_t *seq)
 
 	babus_fail_clear();
 	if (!loan->slot)
-		return babus_fail(-EINVAL, "the loan is over");
+		return babus_fail(-EINVAL, "the loan has ended: it was committed or discarded");
 	if (loan->size > loan->capacity)
 		return babus_fail(-EINVAL, "slot '%s': a message of %zu bytes in a loan of %zu",
 				  loan->slot->name, loan->size, loan->capacity);
@@ -297,7 +297,7 @@ int babus_slot_publishv(babus_slot *slot, const struct iovec *iov, int count,
 
 	babus_fail_clear();
 	if (count < 0)
-		return babus_fail(-EINVAL, "%d pieces", count);
+		return babus_fail(-EINVAL, "%d pieces: expected 0 or more", count);
 	for (int i = 0; i < count; i++)
 		if (__builtin_add_overflow(size, iov[i].iov_len, &size))
 			return too_large(slot, UINT64_MAX);

@@ -59,7 +59,8 @@ int babus_reader_seek(babus_reader *reader, enum babus_start start, uint64_t n)
 		cursor = n - 1;
 		break;
 	default:
-		return babus_fail(-EINVAL, "where to start: %d is not known", (int)start);
+		return babus_fail(-EINVAL, "start %d: expected a value of enum babus_start",
+				  (int)start);
 	}
 	if (cursor < ring->g.first_seq - 1)
 		cursor = ring->g.first_seq - 1;

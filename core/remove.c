@@ -67,7 +67,8 @@ static int remove_one(void *arg, const char *name)
 static int remove_files(babus_domain *domain)
 {
 	if (shm_count_entries(domain->dirfd, DOMAIN_FILE) != 0)
-		return babus_fail(-ENOTEMPTY, "%s: holds files that are not of babus",
+		return babus_fail(-ENOTEMPTY,
+				  "%s: holds files that are not of babus: delete them first",
 				  domain->path);
 	STEP("unlink_domain");
 	if (unlinkat(domain->dirfd, DOMAIN_FILE, 0) < 0)

@@ -42,7 +42,7 @@ void ring_attach(struct ring *ring, const struct layout_geometry *g, void *slot,
 
 int ring_damaged(const char *what)
 {
-	return babus_fail(-EPROTO, "slot damaged: %s", what);
+	return babus_fail(-EPROTO, "slot damaged: %s; remove it and create it again", what);
 }
 
 /* The highest sequence number in any cell, for a hint that leads nowhere. */
@@ -136,7 +136,7 @@ static int choose(const struct ring *ring, enum babus_which which, uint64_t n, u
 		*lost = *seq - (n + 1);
 		return 0;
 	}
-	return babus_fail(-EINVAL, "which message: %d is not known", (int)which);
+	return babus_fail(-EINVAL, "which %d: expected a value of enum babus_which", (int)which);
 }
 
 /* The record and payload of a pinned cell. */

@@ -65,14 +65,6 @@ int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *s
 	return fd;
 }
 
-int slot_check_owner(const babus_slot *slot, const struct stat *st, const char *file)
-{
-	if (domain_trusts(slot->domain, st->st_uid))
-		return 0;
-	return babus_fail(-EPERM, "%s: belongs to user %u, which is not trusted", file,
-			  (unsigned)st->st_uid);
-}
-
 int slot_open_pins(babus_slot *slot, int flags, struct layout_pins *header, struct stat *st)
 {
 	char file[NAME_MAX + 1];
@@ -90,7 +82,7 @@ int slot_open_pins(babus_slot *slot, int flags, struct layout_pins *header, stru
 		error = layout_check_pins(header, (uint64_t)st->st_size, slot->instance,
 					  &slot->ring.g, file);
 	if (!error)
-		error = slot_check_owner(slot, st, file);
+		error = domain_check_owner(slot->domain, st->st_uid, file);
 	if (!error)
 		return fd;
 	close(fd);

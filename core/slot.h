@@ -113,9 +113,6 @@ static inline int slot_check_view(const babus_slot *slot)
  */
 int slot_reopen(babus_slot *slot, enum slot_file file, int flags, struct stat *st);
 
-/* Whether a file of this owner is trusted: 0, or -EPERM. */
-int slot_check_owner(const babus_slot *slot, const struct stat *st, const char *file);
-
 /*
  * Open the slot's pins file and read its header, checked. Returns the descriptor.
  * -ENODEV: the slot was removed.
