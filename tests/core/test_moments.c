@@ -248,7 +248,8 @@ static bool lives(enum slot_file file, uint64_t incarnation)
 
 static void look_at_claims(void)
 {
-	const struct lease_table *tables[] = {&others->leases[SLOT_FILE].table, &others->leases[SLOT_PINS_FILE].table};
+	const struct lease_table *tables[] = {&others->leases[SLOT_FILE].table,
+					      &others->leases[SLOT_PINS_FILE].table};
 
 	for (uint32_t n = 0; n < 2; n++) {
 		for (uint32_t i = 0; i < tables[n]->count; i++) {

@@ -74,7 +74,7 @@ static uint64_t choose_value(struct input *input)
 static shared64 *choose_lease_field(struct layout_lease *lease, unsigned field)
 {
 	shared64 *fields[] = {&lease->claim, &lease->pin, &lease->cursor, &lease->received,
-			      &lease->lost,  &lease->pid,  &lease->group};
+			      &lease->lost,  &lease->pid, &lease->group};
 
 	return fields[field % (sizeof(fields) / sizeof(*fields))];
 }
