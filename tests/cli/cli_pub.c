@@ -214,6 +214,17 @@ static void a_slot_that_is_only_readable_is_not_published_to(void **state)
 	assert_published("s", "x", NULL);
 }
 
+/* A terminal gives what was written to it, and EIO after that. */
+static void half_a_message_is_not_published_on_an_error(void **state)
+{
+	(void)state;
+	cli_fails(1,
+		  "python3 -c 'import os; m, s = os.openpty(); os.write(s, b\"half\"); "
+		  "os.close(s); os.dup2(m, 0); os.execlp(\"babus\", \"babus\", \"pub\", \"s\")'",
+		  "standard input: Input/output error");
+	cli_gives("babus create s; babus ls -n -o SEQ", "0\n");
+}
+
 static void half_a_message_is_not_published_on_a_signal(void **state)
 {
 	(void)state;
@@ -259,6 +270,7 @@ static int run(void)
 	    CLI(a_line_that_is_too_large_ends_it),
 	    CLI(input_that_cannot_be_read_is_a_failure),
 	    CLI(a_slot_that_is_only_readable_is_not_published_to),
+	    CLI(half_a_message_is_not_published_on_an_error),
 	    CLI(half_a_message_is_not_published_on_a_signal),
 	    CLI(lines_that_came_before_a_signal_are_published),
 	};
