@@ -193,10 +193,16 @@ static void dismiss(struct fs *fs, uint64_t directory, const char *name)
 void dir_dismiss(struct fs *fs, struct slot *slot)
 {
 	uint64_t directory = nodes_id(fs->nodes, nodes_of_slot(slot, FILE_SLOT));
+	struct listing staging = {0};
 
 	for (enum file file = FILE_LATEST; file < FILES_OF_SLOT; file++)
 		if (kinds[file].name)
 			dismiss(fs, directory, kinds[file].name);
+	/* Their names have been dropped, so that these do not change any more. */
+	slot_nodes_list_staging(slot, &staging);
+	for (size_t i = 0; i < staging.count; i++)
+		dismiss(fs, directory, staging.entries[i].name);
+	listing_finish(&staging);
 	for (uint32_t age = 0; slot_nodes_are_known(slot) && age < slot->depth; age++) {
 		char name[16];
 

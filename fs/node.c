@@ -115,6 +115,23 @@ void node_look_up(struct fs *fs, struct node *node)
 		slot_get(node->slot);
 }
 
+/* Where look-ups of the same file find a node that they share. */
+static struct message_node **shared_by(const struct message_node *node)
+{
+	uint32_t place = node->node.file == FILE_LATEST ? 0 : 1 + node->age % NODE_AGES;
+
+	return &node->node.slot->nodes.shared[place];
+}
+
+/* Needs nodes->lock. */
+static void stop_sharing(const struct message_node *node)
+{
+	struct message_node **shared = shared_by(node);
+
+	if (*shared == node)
+		*shared = NULL;
+}
+
 /* The kernel has forgotten it. */
 static void let_go(struct node *node)
 {
@@ -138,8 +155,8 @@ void node_forget(struct fs *fs, struct node *node, uint64_t count)
 	nodes->count -= last;
 	if (last && is_other(node))
 		LIST_REMOVE(node, link);
-	if (last && node->file == FILE_LATEST && slot->nodes.newest == message_node(node))
-		slot->nodes.newest = NULL;
+	if (last && node_is_message(node))
+		stop_sharing(message_node(node));
 	pthread_mutex_unlock(&nodes->lock);
 	if (!last)
 		return;
@@ -148,14 +165,15 @@ void node_forget(struct fs *fs, struct node *node, uint64_t count)
 		slot_put(slot);
 }
 
-/* --- sharing nodes of `latest` ------------------------------------------------------ */
+/* --- sharing nodes of messages ------------------------------------------------------ */
 
 /* How long an entry lasts. A thread that is killed leaves its entry behind. */
 #define KEEP_NS (60 * INT64_C(1000000000))
 
 struct writer {
 	LIST_ENTRY(writer) link;
-	pid_t pid; /* 0: any outside of our PID namespace; kept until until_ns */
+	pid_t pid;           /* 0: any outside of our PID namespace; kept until until_ns */
+	uint64_t generation; /* of the node that it met last */
 	int64_t until_ns;
 };
 
@@ -183,14 +201,14 @@ static struct writer *find_writer(struct slot *slot, pid_t pid)
 /* The shared node of that message, or `fresh`. Needs nodes->lock. */
 static struct message_node *share(struct slot *slot, struct message_node *fresh)
 {
-	struct message_node *newest = slot->nodes.newest;
+	struct message_node **shared = shared_by(fresh), *known = *shared;
 
-	if (fresh->node.file != FILE_LATEST || find_writer(slot, fresh->looker))
+	if (fresh->node.file == FILE_LATEST && find_writer(slot, fresh->looker))
 		return fresh;
-	if (!newest || newest->message.seq != fresh->message.seq)
-		return slot->nodes.newest = fresh;
-	newest->is_shared |= !fresh->looker || newest->looker != fresh->looker;
-	return newest;
+	if (!known || known->age != fresh->age || known->message.seq != fresh->message.seq)
+		return *shared = fresh;
+	known->is_shared |= !fresh->looker || known->looker != fresh->looker;
+	return known;
 }
 
 int node_look_up_message(struct slot *slot, enum file file, uint32_t age,
@@ -228,24 +246,33 @@ void node_open_to_read(struct node *node)
 	pthread_mutex_unlock(&nodes->lock);
 }
 
+/* Its next look-up gets a node of its own. `writer`: its entry, or NULL. Needs nodes->lock. */
+static int send_back(struct slot *slot, struct writer *writer, const struct message_node *node,
+		     pid_t pid)
+{
+	if (!writer) {
+		writer = malloc(sizeof(*writer));
+		if (!writer)
+			return -ENOMEM;
+		LIST_INSERT_HEAD(&slot->nodes.writers, writer, link);
+	}
+	writer->pid = pid;
+	writer->generation = node->node.generation;
+	writer->until_ns = fs_monotonic() + KEEP_NS;
+	return -ESTALE;
+}
+
 /* Needs nodes->lock. */
 static int own(struct slot *slot, struct message_node *node, pid_t pid)
 {
 	struct writer *writer = find_writer(slot, pid);
 
 	/* A second try with the same node came by a name such as /proc/self/fd/3. */
-	if (node->is_shared && !writer) {
-		writer = malloc(sizeof(*writer));
-		if (!writer)
-			return -ENOMEM;
-		*writer = (struct writer){.pid = pid, .until_ns = fs_monotonic() + KEEP_NS};
-		LIST_INSERT_HEAD(&slot->nodes.writers, writer, link);
-		return -ESTALE;
-	}
+	if (node->is_shared && (!writer || writer->generation != node->node.generation))
+		return send_back(slot, writer, node, pid);
 	if (writer && pid)
 		drop_writer(writer);
-	if (slot->nodes.newest == node)
-		slot->nodes.newest = NULL;
+	stop_sharing(node);
 	return 0;
 }
 
@@ -288,6 +315,20 @@ void slot_nodes_finish(struct slot *slot)
 struct node *nodes_of_slot(struct slot *slot, enum file file)
 {
 	return &slot->nodes.fixed[file];
+}
+
+int slot_nodes_list_staging(struct slot *slot, struct listing *listing)
+{
+	struct nodes *nodes = slot->fs->nodes;
+	struct node *node;
+	int error = 0;
+
+	pthread_mutex_lock(&nodes->lock);
+	LIST_FOREACH(node, &slot->nodes.others, link)
+	if (node->file == FILE_STAGING && !error)
+		error = listing_add(listing, staging_of(node)->name, 0, S_IFREG);
+	pthread_mutex_unlock(&nodes->lock);
+	return error;
 }
 
 bool slot_nodes_are_known(struct slot *slot)

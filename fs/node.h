@@ -19,7 +19,7 @@
  * The fixed files of a slot have their nodes in struct slot, staging files in
  * struct staging. A node of `latest` or of a number is for one message, since all
  * that have a node open share its size: a publish must not change it under a
- * reader. A number gets a node at each look-up.
+ * reader.
  *
  * The kernel sets the size of a node to the offset after each write, so a writer
  * of `latest` needs a node that no other process knows. Look-ups share a node
@@ -52,6 +52,7 @@ enum file {
 	FILES_OF_SLOT = FILE_PUB + 1
 };
 
+struct listing;
 struct slot;
 
 struct node {
@@ -65,14 +66,18 @@ struct node {
 	LIST_ENTRY(node) link; /* of messages and staging files, while the kernel knows it */
 };
 
+enum {
+	NODE_AGES = 16 /* nodes of numbers that look-ups share: number n in place n % 16 */
+};
+
 /* The nodes of a slot. */
 struct slot_nodes {
 	struct node fixed[FILES_OF_SLOT]; /* of files with one name and one meaning */
 
 	/* protected by nodes->lock */
-	LIST_HEAD(node_list, node) others; /* that the kernel knows */
-	struct message_node *newest;       /* of the newest message, shared by look-ups; or NULL */
-	LIST_HEAD(writer_list, writer) writers; /* threads whose open failed with ESTALE */
+	LIST_HEAD(node_list, node) others;          /* that the kernel knows */
+	struct message_node *shared[1 + NODE_AGES]; /* by look-ups: `latest`, ages; or NULL */
+	LIST_HEAD(writer_list, writer) writers;     /* threads whose open failed with ESTALE */
 };
 
 #define SEQ_EMPTY  UINT64_C(0)
@@ -122,6 +127,8 @@ void node_forget(struct fs *fs, struct node *node, uint64_t count);
 void slot_nodes_init(struct slot *slot);
 /* At the end also what the kernel still knows. */
 void slot_nodes_finish(struct slot *slot);
+/* Add the names of the staging files that the kernel knows. 0 or -ENOMEM. */
+int slot_nodes_list_staging(struct slot *slot, struct listing *listing);
 /* Whether the kernel knows files of messages of that slot, or staging files. */
 bool slot_nodes_are_known(struct slot *slot);
 

@@ -27,7 +27,10 @@ static FILE *start(struct text *text)
 /* Hand the written text over to `result`, unless there was an error. */
 static int finish(FILE *out, int error, struct text *text, struct text *result)
 {
-	if ((ferror(out) | fclose(out)) && !error)
+	bool failed = ferror(out);
+
+	failed |= fclose(out) != 0;
+	if (failed && !error)
 		error = -ENOMEM;
 	if (error)
 		free(text->data);

@@ -91,8 +91,7 @@ void staging_put(struct staging *staging)
 static void unlink_locked(struct staging *staging)
 {
 	LIST_REMOVE(staging, link);
-	free(staging->name);
-	staging->name = NULL;
+	staging->is_linked = false;
 }
 
 /* A name keeps the file, and the slot that it is in. */
@@ -156,6 +155,7 @@ int staging_create(struct slot *slot, const char *name, const struct access *acc
 		error = -EEXIST;
 	} else {
 		LIST_INSERT_HEAD(&slot->staging.list, staging, link);
+		staging->is_linked = true;
 		staging->references++;
 	}
 	pthread_mutex_unlock(&slot->staging.lock);
@@ -265,7 +265,7 @@ int staging_publish(struct slot *slot, const char *name, struct slot *to, pid_t 
 
 		/* It is published even if it was unlinked or renamed meanwhile. */
 		pthread_mutex_lock(&slot->staging.lock);
-		named = staging->name && strcmp(staging->name, name) == 0;
+		named = staging->is_linked && strcmp(staging->name, name) == 0;
 		if (named)
 			unlink_locked(staging);
 		pthread_mutex_unlock(&slot->staging.lock);

@@ -26,7 +26,8 @@ struct staging {
 
 	/* protected by staging_names->lock of its slot */
 	LIST_ENTRY(staging) link;
-	char *name; /* NULL: it was unlinked */
+	char *name; /* the last one, if it was unlinked */
+	bool is_linked;
 
 	pthread_mutex_t lock; /* protects what follows */
 	struct access access;

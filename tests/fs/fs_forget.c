@@ -137,6 +137,49 @@ static void files_of_a_slot_that_is_gone_answer_and_are_forgotten(void **state)
 	assert_all_forgotten();
 }
 
+static void assert_forgotten_by_itself(void)
+{
+	int64_t deadline = now_ns() + 20 * SECOND * SUPPORT_SLOWER;
+
+	while (known_files()) {
+		assert_true(now_ns() < deadline);
+		poll(NULL, 0, 1);
+	}
+}
+
+static void a_slot_removed_with_a_staging_file_open_is_forgotten(void **state)
+{
+	int fd;
+
+	(void)state;
+	new_slot("x");
+	fd = open(in_mount("x", "beside"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "text", 4), 4);
+	shell_run("bash", "rmdir x");
+	close(fd);
+	assert_forgotten_by_itself();
+}
+
+/* A look-up that found another node would drop the name of the one that is open. */
+static void look_ups_of_a_number_find_the_same_node(void **state)
+{
+	char link[64], path[300] = "";
+	struct stat st;
+	int fd;
+
+	(void)state;
+	new_slot("x");
+	shell_run("bash", "echo text > x/latest");
+	fd = open(in_mount("x", "0"), O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(stat(in_mount("x", "0"), &st), 0);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	assert_true(readlink(link, path, sizeof(path) - 1) > 0);
+	assert_string_equal(path, in_mount("x", "0"));
+	close(fd);
+}
+
 /* The watch of the domain may see neither that it appears nor that it goes. */
 static void a_slot_that_comes_and_goes_is_forgotten(void **state)
 {
@@ -144,15 +187,10 @@ static void a_slot_that_comes_and_goes_is_forgotten(void **state)
 
 	(void)state;
 	for (int i = 0; i < 30; i++) {
-		int64_t deadline = now_ns() + SHELL_TIMEOUT_MS * MILLISECOND;
-
 		babus_slot_close(make_slot("x", 4, 64));
 		assert_int_equal(stat(in_mount("x", "latest"), &st), 0);
 		assert_int_equal(babus_domain_remove_slot(bus, "x"), 0);
-		while (known_files()) {
-			assert_true(now_ns() < deadline);
-			poll(NULL, 0, 1);
-		}
+		assert_forgotten_by_itself();
 	}
 }
 
@@ -253,6 +291,8 @@ static int run(void)
 	const struct CMUnitTest tests[] = {
 	    MOUNTED(files_of_a_slot_that_is_gone_answer_and_are_forgotten),
 	    MOUNTED(a_slot_that_comes_and_goes_is_forgotten),
+	    MOUNTED(a_slot_removed_with_a_staging_file_open_is_forgotten),
+	    MOUNTED(look_ups_of_a_number_find_the_same_node),
 	    MOUNTED(slots_go_and_processes_die_in_the_middle_of_requests),
 	};
 
