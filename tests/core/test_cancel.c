@@ -32,6 +32,7 @@ struct own {
 	babus_waiter *waiter;
 	struct babus_message message;
 	struct babus_loan loan;
+	babus_config *config;
 	bool test;      /* a cancellation point of the program's own after each call */
 	unsigned calls; /* that returned */
 	int number;
@@ -63,6 +64,8 @@ static void close_own(void *arg)
 	babus_slot_close(own->other);
 	/* The last handle of the domain. */
 	babus_slot_close(own->slot);
+	babus_config_free(own->config);
+	own->config = NULL;
 	own->domain = NULL;
 	own->slot = own->other = NULL;
 	own->reader = NULL;
@@ -161,7 +164,6 @@ LEFT static void call_reader(struct own *own)
 LEFT static void call_rest(struct own *own)
 {
 	struct babus_report report;
-	babus_config *config = NULL;
 	babus_slot *other = NULL;
 	uint64_t changes;
 
@@ -173,8 +175,9 @@ LEFT static void call_rest(struct own *own)
 	     -ETIMEDOUT);
 	done(own, babus_name_check("name"), 0);
 	done(own, babus_guard_install(), 0);
-	done(own, babus_config_load(NULL, &config), 0);
-	babus_config_free(config);
+	done(own, babus_config_load(NULL, &own->config), 0);
+	babus_config_free(own->config);
+	own->config = NULL;
 }
 
 LEFT static void call_all(struct own *own)

@@ -164,7 +164,7 @@ static void a_slot_removed_with_a_staging_file_open_is_forgotten(void **state)
 /* A look-up that found another node would drop the name of the one that is open. */
 static void look_ups_of_a_number_find_the_same_node(void **state)
 {
-	char link[64], path[300] = "";
+	char descriptor[64], target[300] = "";
 	struct stat st;
 	int fd;
 
@@ -174,9 +174,9 @@ static void look_ups_of_a_number_find_the_same_node(void **state)
 	fd = open(in_mount("x", "0"), O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(stat(in_mount("x", "0"), &st), 0);
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	assert_true(readlink(link, path, sizeof(path) - 1) > 0);
-	assert_string_equal(path, in_mount("x", "0"));
+	snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", fd);
+	assert_true(readlink(descriptor, target, sizeof(target) - 1) > 0);
+	assert_string_equal(target, in_mount("x", "0"));
 	close(fd);
 }
 
