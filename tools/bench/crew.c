@@ -31,7 +31,7 @@ static size_t size_of(unsigned members)
 	return sizeof(struct crew) + members * sizeof(struct report);
 }
 
-struct crew *crew_new(unsigned members, bool threads)
+struct crew *crew_new(unsigned members, bool threads, size_t talk_size)
 {
 	struct crew *crew = bench_shared(size_of(members));
 	pthread_barrierattr_t shared;
@@ -42,11 +42,15 @@ struct crew *crew_new(unsigned members, bool threads)
 	pthread_barrierattr_destroy(&shared);
 	crew->members = members;
 	crew->threads = threads;
+	crew->talk = talk_size ? bench_shared(talk_size) : NULL;
+	crew->talk_size = talk_size;
 	return crew;
 }
 
 void crew_free(struct crew *crew)
 {
+	if (crew->talk)
+		bench_unshare(crew->talk, crew->talk_size);
 	/* Not destroyed: that would wait for a member that was killed in the barrier. */
 	bench_unshare(crew, size_of(crew->members));
 }

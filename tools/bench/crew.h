@@ -19,14 +19,18 @@ struct report {
 	uint64_t value[4];
 };
 
+struct talk; /* what the members of a run share; each work has its own */
+
 struct crew {
 	pthread_barrier_t barrier;
 	unsigned members;
 	bool threads;
+	struct talk *talk; /* zeroed */
+	size_t talk_size;
 	struct report report[];
 };
 
-struct crew *crew_new(unsigned members, bool threads);
+struct crew *crew_new(unsigned members, bool threads, size_t talk_size);
 void crew_free(struct crew *crew);
 
 /*

@@ -158,12 +158,6 @@ static inline void peer_release(struct end *end)
 		end->rig->peer->release(end);
 }
 
-/*
- * Receive, however long it takes; fails unless the message has this size. A reader that
- * polls and finds nothing looks again after `rest_ns`.
- */
-void peer_receive(struct end *end, struct received *message, size_t size, uint64_t rest_ns);
-
 /* "ipc://" and the path of a channel's socket, for peers that name them so. */
 void peer_ipc_address(const struct rig *rig, unsigned channel, char address[IPC_ADDRESS_MAX]);
 

@@ -98,21 +98,6 @@ void peer_close(struct end *end)
 	free(end->state);
 }
 
-void peer_receive(struct end *end, struct received *message, size_t size, uint64_t rest_ns)
-{
-	const struct peer *peer = end->rig->peer;
-
-	while (!peer->receive(end, message)) {
-		uint64_t next = rest_ns ? bench_now() + rest_ns : 0;
-
-		do
-			bench_pause();
-		while (next && bench_now() < next);
-	}
-	if (message->size != size)
-		bench_fail("%s: received %zu bytes, not %zu", peer->name, message->size, size);
-}
-
 void peer_ipc_address(const struct rig *rig, unsigned channel, char address[IPC_ADDRESS_MAX])
 {
 	snprintf(address, IPC_ADDRESS_MAX, SCHEME "%s/%s.%u.%u", bench_dir(), rig->peer->name,

@@ -51,6 +51,8 @@ void plan_add(struct plan *plan, const struct bench_case *bench)
 	plan->cases[plan->count] = *bench;
 	if (!bench->parts)
 		plan->cases[plan->count].parts = 1;
+	if (!bench->touch)
+		plan->cases[plan->count].touch = bench->size;
 	plan->cases[plan->count].result = bench_memory(options->repeats * sizeof(struct result));
 	plan->count++;
 }
@@ -165,20 +167,20 @@ static bool deserves_another(const struct bench_case *bench, int error)
 static void run_one(struct bench_case *bench)
 {
 	unsigned parts = bench->parts;
+	bool again = false;
 	struct result *results;
 	int error;
 
 	if (bench->status || bench->part)
 		return;
 	results = bench_memory(parts * sizeof(*results));
-	for (unsigned i = 0; i < parts; i++)
-		result_init(&results[i]);
-	error = bench->work->run(bench, results);
-	if (deserves_another(bench, error)) {
+	do {
 		for (unsigned i = 0; i < parts; i++)
 			result_init(&results[i]);
-		error = bench->work->run(bench, results);
-	}
+		error = bench->work->run ? bench->work->run(bench, results)
+					 : work_team(bench, bench->work->team, results);
+		again = !again && deserves_another(bench, error);
+	} while (again);
 	if (!error)
 		keep(bench, results);
 	else if (error != -EINTR)

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "domain.h"
+
 const struct work *const works[] = {&work_call, &work_crowd, &work_waiter, &work_trip, &work_fanout,
 				    &work_idle, &work_image, &work_rate,   &work_file};
 const size_t work_count = sizeof(works) / sizeof(*works);
@@ -29,11 +31,32 @@ void result_percentiles(struct result *result)
 	result->value[MEAN] = (double)result->hist.sum / (double)result->hist.count;
 }
 
+const struct payload *side_receive(struct side *side, uint64_t rest_ns)
+{
+	const struct peer *peer = side->rig->peer;
+	size_t size = side->self->size;
+	struct received message;
+
+	while (!peer->receive(&side->end, &message)) {
+		uint64_t next = rest_ns ? bench_now() + rest_ns : 0;
+
+		do
+			bench_pause();
+		while (next && bench_now() < next);
+	}
+	if (message.size != size)
+		bench_fail("%s: received %zu bytes, not %zu", peer->name, message.size, size);
+	if (!payload_read(message.data, side->self->touch))
+		bench_fail("%s: wrong contents in a message of %zu B", peer->name, size);
+	return message.data;
+}
+
+/* --- teams ---------------------------------------------------------------------------- */
+
 struct call {
 	const struct bench_case *self;
 	const struct rig *rig;
 	const struct team *team;
-	struct talk *talk;
 };
 
 static void open_end(struct side *side)
@@ -62,7 +85,7 @@ static void member(struct crew *crew, unsigned who, void *arg)
 			    .rig = call->rig,
 			    .crew = crew,
 			    .who = who,
-			    .talk = call->talk,
+			    .talk = crew->talk,
 			    .report = report,
 			    .end = {.rig = call->rig,
 				    .publishes = who ? -1 : 0,
@@ -74,15 +97,18 @@ static void member(struct crew *crew, unsigned who, void *arg)
 		team->set_end(&side.end, who);
 	if (team->pinned)
 		crew_pin(who);
-	open_end(&side);
+	if (call->self->peer)
+		open_end(&side);
 	report->cpu = bench_cpu();
 	(who ? team->others : team->first)(&side);
 	report->cpu = bench_cpu() - report->cpu;
 	crew_meet(crew); /* another may still need what this one has */
-	peer_close(&side.end);
+	if (call->self->peer)
+		peer_close(&side.end);
 }
 
-static int run_crew(struct crew *crew, struct call *call, struct rig *rig, struct result *result)
+static int run_with_peer(struct crew *crew, struct call *call, struct rig *rig,
+			 struct result *result)
 {
 	uint64_t before, after = 0;
 	int error;
@@ -102,22 +128,28 @@ static int run_crew(struct crew *crew, struct call *call, struct rig *rig, struc
 	return error;
 }
 
-int work_team(const struct bench_case *self, struct rig rig, const struct team *team,
-	      struct result *results)
+int work_team(const struct bench_case *self, const struct team *team, struct result *results)
 {
-	struct crew *crew = crew_new(team->members, self->threads);
-	size_t size = team->talk_size ? team->talk_size : 1;
-	struct call call = {self, &rig, team, bench_shared(size)};
+	unsigned members = team->members ? team->members : 1 + self->readers;
+	struct crew *crew = crew_new(members, self->threads, team->talk_size);
+	struct rig rig = {.peer = self->peer,
+			  .size = team->size ? team->size : self->size,
+			  .channels = team->channels ? team->channels : 1,
+			  .readers = self->readers,
+			  .depth = team->depth,
+			  .mode = self->mode,
+			  .acknowledged = team->acknowledged};
+	struct call call = {self, &rig, team};
 	int error;
 
-	rig.peer = self->peer;
-	rig.mode = self->mode;
-	if (!rig.size)
-		rig.size = self->size;
-	error = run_crew(crew, &call, &rig, results);
+	if (self->peer) {
+		error = run_with_peer(crew, &call, &rig, results);
+	} else {
+		domain_get(); /* the benchmark itself removes it, not a member */
+		error = crew_run(crew, member, &call);
+	}
 	if (!error)
 		team->collect(crew, results);
 	crew_free(crew);
-	bench_unshare(call.talk, size);
 	return error;
 }

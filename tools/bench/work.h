@@ -8,6 +8,7 @@
 
 #include "crew.h"
 #include "hist.h"
+#include "payload.h"
 #include "peer.h"
 
 enum metric {
@@ -38,6 +39,7 @@ enum {
 
 struct bench_case;
 struct plan;
+struct team;
 
 struct result {
 	double value[METRICS]; /* NaN: not measured */
@@ -50,6 +52,7 @@ struct work {
 	enum metric key; /* what ratios are made of */
 	bool higher;     /* more is better */
 	void (*plan)(struct plan *plan);
+	const struct team *team; /* runs a case, or: */
 	/* Of a case with parts, all their results are wanted.
 	   0; -ENOTSUP: not on this machine; else it failed. `why` if not said yet. */
 	int (*run)(const struct bench_case *self, struct result *result);
@@ -75,7 +78,7 @@ struct bench_case {
 	const char *row;      /* which of the results this is; may be NULL */
 	enum mode mode;
 	size_t size;  /* bytes of a message */
-	size_t touch; /* bytes of it that are written and read */
+	size_t touch; /* bytes of it that are written and read; 0 in a plan: all */
 	unsigned readers;
 	enum place place;
 	bool threads;
@@ -92,9 +95,7 @@ struct bench_case {
 	struct bench_case *against; /* the floor's, or NULL */
 };
 
-struct talk; /* what the members of a run share, zeroed; each work has its own */
-
-/* A member of a run with a peer. */
+/* A member of a run. */
 struct side {
 	const struct bench_case *self;
 	const struct rig *rig;
@@ -102,12 +103,16 @@ struct side {
 	unsigned who;
 	struct talk *talk;
 	struct report *report;
-	struct end end;
+	struct end end;  /* if the case has a peer */
 	uint64_t number; /* of the last message */
 };
 
 struct team {
-	unsigned members;
+	unsigned members; /* 0: one, and one for each reader */
+	/* What a rig has that a case has not; 0 channels: 1, 0 as the size: the case's. */
+	unsigned channels, depth;
+	size_t size;
+	bool acknowledged;
 	size_t talk_size;
 	bool pinned; /* before it opens its end, so that threads of the peer are too */
 	/* What an end publishes and reads; NULL: the first member publishes, others read. */
@@ -118,12 +123,26 @@ struct team {
 	void (*collect)(const struct crew *crew, struct result *results);
 };
 
-/* Run a case of a peer with such a team; `rig` lacks what the case has. As run() above. */
-int work_team(const struct bench_case *self, struct rig rig, const struct team *team,
-	      struct result *results);
+/* Run a case with such a team. As run() above. */
+int work_team(const struct bench_case *self, const struct team *team, struct result *results);
 
-/* Let a process of its own, on the first processor, make the case's call. As run() above. */
-int work_alone(const struct bench_case *self, struct result *result);
+/* A process of its own, on the first processor, that makes the case's call. */
+extern const struct team team_alone;
+
+/* Write message `number` and send it; the peer may keep it to go with more. */
+static inline void side_send(struct side *side, uint64_t number)
+{
+	void *data = peer_buffer(&side->end, side->self->size);
+
+	payload_write(data, side->self->touch, number);
+	side->rig->peer->send(&side->end);
+}
+
+/*
+ * The next message, however long it takes; fails unless its size and contents are right.
+ * A reader that polls and finds nothing looks again after `rest_ns`. To be released.
+ */
+const struct payload *side_receive(struct side *side, uint64_t rest_ns);
 
 void result_init(struct result *result);
 

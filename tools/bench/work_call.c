@@ -211,35 +211,28 @@ static void call_recover(const struct bench_case *self, struct result *result)
 
 /* --- cases ---------------------------------------------------------------------------- */
 
-struct arg {
-	const struct bench_case *self;
-	struct result *result;
+struct talk {
+	struct result result;
 };
 
-static void part(struct crew *crew, unsigned who, void *arg)
+static void make_call(struct side *side)
 {
-	const struct bench_case *self = ((struct arg *)arg)->self;
+	struct result *result = &side->talk->result;
 
-	(void)crew;
-	crew_pin(who);
-	self->call(self, ((struct arg *)arg)->result);
+	result_init(result);
+	side->self->call(side->self, result);
 }
 
-int work_alone(const struct bench_case *self, struct result *result)
+static void collect(const struct crew *crew, struct result *result)
 {
-	struct result *shared = bench_shared(sizeof(*shared));
-	struct arg arg = {.self = self, .result = shared};
-	struct crew *crew = crew_new(1, false);
-	int error;
-
-	domain_get();
-	result_init(shared);
-	error = crew_run(crew, part, &arg);
-	*result = *shared;
-	bench_unshare(shared, sizeof(*shared));
-	crew_free(crew);
-	return error;
+	*result = crew->talk->result;
 }
+
+const struct team team_alone = {.members = 1,
+				.talk_size = sizeof(struct talk),
+				.pinned = true,
+				.first = make_call,
+				.collect = collect};
 
 static const struct kind {
 	const char *name, *what;
@@ -273,7 +266,6 @@ static void plan_calls(struct plan *plan)
 					   .name = kind->name,
 					   .what = kind->what,
 					   .size = kind->size,
-					   .touch = kind->size,
 					   .floor = kind->floor,
 					   .count = smoke ? kind->count / 1000 + 1 : kind->count,
 					   .call = kind->call};
@@ -287,5 +279,5 @@ const struct work work_call = {
     .what = "calls of babus, one thread in a loop",
     .key = TYPICAL,
     .plan = plan_calls,
-    .run = work_alone,
+    .team = &team_alone,
 };

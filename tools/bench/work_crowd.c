@@ -17,7 +17,6 @@
 
 #include "daemon.h"
 #include "domain.h"
-#include "payload.h"
 #include "plan.h"
 
 enum {
@@ -180,7 +179,6 @@ static void plan_alone(struct plan *plan)
 					   .name = kinds[i].name,
 					   .what = kinds[i].what,
 					   .size = sizeof(data),
-					   .touch = sizeof(data),
 					   .readers = kinds[i].readers,
 					   .floor = i ? kinds->name : NULL,
 					   .count = smoke ? 3 : STRETCHES_MAX / 4,
@@ -207,12 +205,6 @@ static uint64_t cpu(const struct side *side)
 	return bench_cpu() + daemon_cpu(side->rig->daemon);
 }
 
-static void send_one(struct side *side)
-{
-	payload_write(peer_buffer(&side->end, side->self->size), side->self->size, ++side->number);
-	side->rig->peer->send(&side->end);
-}
-
 /* The first message brings back what a pause takes out of the caches, and is not timed. */
 static void send_burst(struct side *side)
 {
@@ -222,10 +214,10 @@ static void send_burst(struct side *side)
 	for (start = bench_now(); bench_now() - start < AWAKE_NS;)
 		bench_pause();
 	before = cpu(side);
-	send_one(side);
+	side_send(side, ++side->number);
 	start = bench_now();
 	for (int i = 1; i < BURST; i++)
-		send_one(side);
+		side_send(side, ++side->number);
 	peer_flush(&side->end);
 	hist_add(&side->report->hist[0], (bench_now() - start) * FINE / (BURST - 1));
 	bench_sleep(IDLE_NS);
@@ -234,14 +226,12 @@ static void send_burst(struct side *side)
 
 static void read_burst(struct side *side, uint64_t last)
 {
-	struct received message;
 	uint64_t number;
 
 	do { /* the floor has only the last one */
-		peer_receive(&side->end, &message, side->self->size, 0);
-		number = ((const struct payload *)message.data)->number;
-		if (!payload_read(message.data, side->self->size) || number > last)
-			bench_fail("%s: wrong contents or order", side->rig->peer->name);
+		number = side_receive(side, 0)->number;
+		if (number > last)
+			bench_fail("%s: wrong order", side->rig->peer->name);
 		peer_release(&side->end);
 	} while (number < last);
 }
@@ -273,10 +263,8 @@ static void collect(const struct crew *crew, struct result *result)
 
 static int run_peer(const struct bench_case *self, struct result *result)
 {
-	const struct team team = {.members = 1 + self->readers,
-				  .first = publish_bursts,
-				  .others = read_bursts,
-				  .collect = collect};
+	static const struct team team = {
+	    .depth = DEPTH, .first = publish_bursts, .others = read_bursts, .collect = collect};
 
 	if (!self->readers && self->peer->alone)
 		snprintf(result->why, WHY_MAX, "%s", self->peer->alone);
@@ -285,9 +273,7 @@ static int run_peer(const struct bench_case *self, struct result *result)
 			 self->readers, self->peer->readers_max);
 	if (result->why[0])
 		return -ENOTSUP;
-	return work_team(self,
-			 (struct rig){.channels = 1, .readers = self->readers, .depth = DEPTH},
-			 &team, result);
+	return work_team(self, &team, result);
 }
 
 static bool is_floor(const struct bench_case *bench)
@@ -306,7 +292,6 @@ static void plan_crowds(struct plan *plan)
 	static const uint64_t counts[] = {3, 20, 50}; /* by extent */
 	struct bench_case bench = {.work = &work_crowd,
 				   .size = sizeof(data),
-				   .touch = sizeof(data),
 				   .place = PLACE_APART,
 				   .variant = "each peer",
 				   .count = counts[plan->options->extent],
@@ -325,7 +310,7 @@ static void plan_crowds(struct plan *plan)
 
 static int run(const struct bench_case *self, struct result *result)
 {
-	return self->peer ? run_peer(self, result) : work_alone(self, result);
+	return self->peer ? run_peer(self, result) : work_team(self, &team_alone, result);
 }
 
 const struct work work_crowd = {

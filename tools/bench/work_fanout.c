@@ -13,7 +13,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "payload.h"
 #include "plan.h"
 
 enum {
@@ -72,16 +71,13 @@ static void publish(struct side *side)
 static void read_all(struct side *side)
 {
 	struct report *report = side->report;
-	const struct peer *peer = side->rig->peer;
-	struct received message;
+	const struct payload *message;
 	uint64_t number, took;
 
 	do {
-		peer_receive(&side->end, &message, side->self->size, 0);
-		number = ((const struct payload *)message.data)->number;
-		if (!payload_read(message.data, side->self->size))
-			bench_fail("%s: wrong contents", peer->name);
-		took = bench_now() - ((const struct payload *)message.data)->time;
+		message = side_receive(side, 0);
+		number = message->number;
+		took = bench_now() - message->time;
 		peer_release(&side->end);
 		if (!(number & PAYLOAD_LAST))
 			hist_add(&report->hist[0], took);
@@ -108,18 +104,11 @@ static void collect(const struct crew *crew, struct result *result)
 	free(last);
 }
 
-static int run(const struct bench_case *self, struct result *result)
-{
-	const struct team team = {.members = 1 + self->readers,
-				  .talk_size = sizeof(struct talk),
-				  .first = publish,
-				  .others = read_all,
-				  .collect = collect};
-
-	return work_team(self,
-			 (struct rig){.channels = 1, .readers = self->readers, .depth = DEPTH},
-			 &team, result);
-}
+static const struct team team = {.depth = DEPTH,
+				 .talk_size = sizeof(struct talk),
+				 .first = publish,
+				 .others = read_all,
+				 .collect = collect};
 
 static bool fits(const struct bench_case *bench)
 {
@@ -133,7 +122,6 @@ static void add(struct plan *plan, const struct work *work, unsigned readers, si
 	struct bench_case bench = {.work = work,
 				   .mode = MODE_BLOCK,
 				   .size = size,
-				   .touch = size,
 				   .readers = readers,
 				   .place = place,
 				   .count = count,
@@ -169,7 +157,7 @@ const struct work work_fanout = {
     .what = "one publisher, sleeping readers; typical: until the last has it",
     .key = TYPICAL,
     .plan = plan_fanout,
-    .run = run,
+    .team = &team,
 };
 
 const struct work work_idle = {
@@ -177,5 +165,5 @@ const struct work work_idle = {
     .what = "one message a second to a sleeping reader",
     .key = TYPICAL,
     .plan = plan_idle,
-    .run = run,
+    .team = &team,
 };

@@ -18,7 +18,6 @@
 
 #include "daemon.h"
 #include "mounted.h"
-#include "payload.h"
 #include "plan.h"
 
 enum {
@@ -322,10 +321,10 @@ static int run(const struct bench_case *self, struct result *result)
 	if (error)
 		return error;
 	job.memory = bench_memory(self->size > READ_SIZE ? self->size : READ_SIZE);
-	job.talk = bench_shared(sizeof(*job.talk));
 	memset(job.memory, 'm', self->size);
 	make_files(&job);
-	crew = crew_new(kind->second ? 2 : 1, false);
+	crew = crew_new(kind->second ? 2 : 1, false, sizeof(*job.talk));
+	job.talk = crew->talk;
 	error = crew_run(crew, part, &job);
 	if (!error) {
 		result->hist = crew->report[kind->second ? 1 : 0].hist[0];
@@ -334,7 +333,6 @@ static int run(const struct bench_case *self, struct result *result)
 	}
 	crew_free(crew);
 	unlink(job.file);
-	bench_unshare(job.talk, sizeof(*job.talk));
 	free(job.memory);
 	return error;
 }
@@ -348,7 +346,6 @@ static void add(struct plan *plan, const struct kind *kind, size_t size)
 	    .name = kind->name,
 	    .what = kind->what,
 	    .size = size,
-	    .touch = size,
 	    .variant = kind->variant,
 	    .floor = kind->floor,
 	    .detail = kind,

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "payload.h"
 #include "plan.h"
 
 static const struct topic {
@@ -263,19 +262,18 @@ static void collect(const struct crew *crew, struct result *results)
 
 static int run(const struct bench_case *self, struct result *results)
 {
-	static const struct team team = {.members = MEMBERS,
-					 .talk_size = sizeof(struct talk),
-					 .set_end = set_end,
-					 .first = part,
-					 .others = part,
-					 .collect = collect};
-	struct rig rig = {.size = self->size > 356 ? self->size : 356,
-			  .channels = TOPICS,
-			  .readers = CONSUMERS,
-			  .depth = self->peer == &peer_babus ? 8 : 1,
-			  .acknowledged = true};
+	struct team team = {.members = MEMBERS,
+			    .channels = TOPICS,
+			    .depth = self->peer == &peer_babus ? 8 : 1,
+			    .size = self->size > 356 ? self->size : 356,
+			    .acknowledged = true,
+			    .talk_size = sizeof(struct talk),
+			    .set_end = set_end,
+			    .first = part,
+			    .others = part,
+			    .collect = collect};
 
-	return work_team(self, rig, &team, results);
+	return work_team(self, &team, results);
 }
 
 /* --- the cases ------------------------------------------------------------------------ */
@@ -300,7 +298,6 @@ static void add(struct plan *plan, size_t size, bool threads, const char *varian
 		    .peer = peers[i],
 		    .mode = MODE_BLOCK,
 		    .size = size,
-		    .touch = size,
 		    .readers = CONSUMERS,
 		    .place = PLACE_FREE,
 		    .threads = threads,

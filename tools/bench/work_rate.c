@@ -16,7 +16,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "payload.h"
 #include "plan.h"
 
 enum {
@@ -44,19 +43,14 @@ struct talk {
 /* Send `count` at this rate; when it began. */
 static uint64_t send_paced(struct side *side, double rate, uint64_t count)
 {
-	const struct peer *peer = side->rig->peer;
 	uint64_t start = bench_now(), number = 0;
 
 	while (number < count) {
 		while ((double)(bench_now() - start) * rate < (double)number * 1e9)
 			bench_pause();
 		for (int i = 0; i < BURST; i++) {
-			void *data = peer_buffer(&side->end, side->self->size);
-
 			number++;
-			payload_write(data, side->self->size,
-				      number == count ? number | PAYLOAD_LAST : number);
-			peer->send(&side->end);
+			side_send(side, number == count ? number | PAYLOAD_LAST : number);
 		}
 		peer_flush(&side->end);
 	}
@@ -128,8 +122,6 @@ static void lead(struct side *side)
 
 static void follow(struct side *side)
 {
-	const struct peer *peer = side->rig->peer;
-	struct received message;
 	uint64_t number, expected, lost;
 
 	for (;;) {
@@ -140,12 +132,9 @@ static void follow(struct side *side)
 		expected = 1;
 		side->talk->ready = true;
 		do {
-			peer_receive(&side->end, &message, side->self->size,
-				     side->self->variant ? 0 : REST_NS);
-			number = ((const struct payload *)message.data)->number;
-			if (!payload_read(message.data, side->self->size) ||
-			    (number & ~PAYLOAD_LAST) < expected)
-				bench_fail("%s: wrong contents or order", peer->name);
+			number = side_receive(side, side->self->variant ? 0 : REST_NS)->number;
+			if ((number & ~PAYLOAD_LAST) < expected)
+				bench_fail("%s: wrong order", side->rig->peer->name);
 			peer_release(&side->end);
 			lost += (number & ~PAYLOAD_LAST) - expected;
 			expected = (number & ~PAYLOAD_LAST) + 1;
@@ -164,19 +153,13 @@ static void collect(const struct crew *crew, struct result *result)
 	result->value[LOST] = (double)crew->report[0].value[2];
 }
 
-static int run(const struct bench_case *self, struct result *result)
-{
-	/* Apart from the peer's threads, the members cost ZeroMQ a third of its rate. */
-	static const struct team team = {.members = 2,
-					 .talk_size = sizeof(struct talk),
-					 .pinned = true,
-					 .first = lead,
-					 .others = follow,
-					 .collect = collect};
-
-	return work_team(self, (struct rig){.channels = 1, .readers = 1, .depth = DEPTH}, &team,
-			 result);
-}
+/* Apart from the peer's threads, the members cost ZeroMQ a third of its rate. */
+static const struct team team = {.depth = DEPTH,
+				 .talk_size = sizeof(struct talk),
+				 .pinned = true,
+				 .first = lead,
+				 .others = follow,
+				 .collect = collect};
 
 static bool fits(const struct bench_case *bench)
 {
@@ -188,7 +171,6 @@ static void plan_rate(struct plan *plan)
 	struct bench_case bench = {.work = &work_rate,
 				   .mode = MODE_POLL,
 				   .size = 64,
-				   .touch = 64,
 				   .readers = 1,
 				   .place = PLACE_APART,
 				   .floor = "ring",
@@ -212,5 +194,5 @@ const struct work work_rate = {
     .key = RATE,
     .higher = true,
     .plan = plan_rate,
-    .run = run,
+    .team = &team,
 };

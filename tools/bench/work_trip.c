@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "payload.h"
 #include "plan.h"
 
 enum {
@@ -22,24 +21,17 @@ enum {
 
 static void say(struct side *side, uint64_t number)
 {
-	void *data = peer_buffer(&side->end, side->self->size);
-
-	payload_write(data, side->self->touch, number);
-	peer_send(&side->end);
+	side_send(side, number);
+	peer_flush(&side->end);
 }
 
 /* Read the next message, which must bear this number unless that is 0. */
 static uint64_t hear(struct side *side, uint64_t number)
 {
-	const struct peer *peer = side->rig->peer;
-	struct received message;
-	uint64_t got;
+	uint64_t got = side_receive(side, 0)->number;
 
-	peer_receive(&side->end, &message, side->self->size, 0);
-	got = ((const struct payload *)message.data)->number;
-	if (!payload_read(message.data, side->self->touch) || (number && got != number))
-		bench_fail("%s: wrong contents in a message of %zu B", peer->name,
-			   side->self->size);
+	if (number && got != number)
+		bench_fail("%s: another message than was sent", side->rig->peer->name);
 	peer_release(&side->end);
 	return got;
 }
@@ -130,14 +122,12 @@ static void collect(const struct crew *crew, struct result *result)
 	result->value[CPU] /= (double)crew->report[0].value[0];
 }
 
-static int run(const struct bench_case *self, struct result *result)
-{
-	static const struct team team = {
-	    .members = 2, .set_end = set_end, .first = lead, .others = answer, .collect = collect};
-
-	return work_team(self, (struct rig){.channels = 2, .readers = 1, .depth = 1}, &team,
-			 result);
-}
+static const struct team team = {.channels = 2,
+				 .depth = 1,
+				 .set_end = set_end,
+				 .first = lead,
+				 .others = answer,
+				 .collect = collect};
 
 /* --- the cases ------------------------------------------------------------------------ */
 
@@ -186,5 +176,5 @@ const struct work work_trip = {
     .what = "round trip between two processes",
     .key = TYPICAL,
     .plan = plan_trips,
-    .run = run,
+    .team = &team,
 };

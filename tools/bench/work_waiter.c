@@ -264,7 +264,7 @@ static void collect(const struct crew *crew, uint64_t count, struct result *resu
 static int run(const struct bench_case *self, struct result *results)
 {
 	struct both *both = bench_shared(sizeof(*both));
-	struct crew *crew = crew_new(MEMBERS, false);
+	struct crew *crew = crew_new(MEMBERS, false, 0);
 	int error = check_room(self->readers, results);
 
 	both->self = self;
