@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Failing, memory, and the private directory. */
+/* Failing, memory, writing, and the private directory. */
 #include "bench.h"
 
 #include <errno.h>
@@ -56,6 +56,17 @@ void *bench_shared(size_t size)
 void bench_unshare(void *memory, size_t size)
 {
 	munmap(memory, size);
+}
+
+void bench_write(int fd, const char *data, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, data, size);
+
+		bench_check(n < 0 ? -errno : 0, "write");
+		data += n;
+		size -= (size_t)n;
+	}
 }
 
 static void remove_dir(void)

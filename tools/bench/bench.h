@@ -87,6 +87,9 @@ void *bench_memory(size_t size);
 void *bench_shared(size_t size);
 void bench_unshare(void *memory, size_t size);
 
+/* Write all of it, or fail. */
+void bench_write(int fd, const char *data, size_t size);
+
 /*
  * A private directory on tmpfs, there from the first call to the end of the
  * benchmark, for sockets and domains.

@@ -31,38 +31,6 @@ static int *queue(const struct rig *rig, unsigned channel, unsigned reader)
 	return (int *)rig->memory + 2 * ((size_t)channel * rig->readers + reader);
 }
 
-static void close_first(struct rig *rig, unsigned count)
-{
-	for (unsigned i = 0; i < 2 * count; i++)
-		close(((int *)rig->memory)[i]);
-	free(rig->memory);
-}
-
-static void finish(struct rig *rig)
-{
-	close_first(rig, rig->channels * rig->readers);
-}
-
-static int prepare(struct rig *rig, int (*make)(const struct rig *rig, unsigned number, int fd[2]))
-{
-	unsigned count = rig->channels * rig->readers;
-
-	rig->memory = bench_memory(2 * sizeof(int) * count);
-	for (unsigned i = 0; i < count; i++) {
-		int error = make(rig, i, queue(rig, 0, i));
-
-		if (error) {
-			snprintf(rig->why, WHY_MAX, "%s",
-				 error == -EINVAL
-				     ? "more than /proc/sys/fs/mqueue/msgsize_max allows"
-				     : strerror(-error));
-			close_first(rig, i);
-			return error;
-		}
-	}
-	return 0;
-}
-
 /* --- streams --------------------------------------------------------------------------- */
 
 static void do_not_block(const struct rig *rig, int fd)
@@ -71,9 +39,8 @@ static void do_not_block(const struct rig *rig, int fd)
 		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
-static int make_pipe(const struct rig *rig, unsigned number, int fd[2])
+static int make_pipe(const struct rig *rig, int fd[2])
 {
-	(void)number;
 	if (pipe2(fd, O_CLOEXEC) < 0)
 		return -errno;
 	fcntl(fd[1], F_SETPIPE_SZ, STREAM_BYTES); /* or else it stays at 64 KiB */
@@ -81,16 +48,10 @@ static int make_pipe(const struct rig *rig, unsigned number, int fd[2])
 	return 0;
 }
 
-static int prepare_pipe(struct rig *rig)
-{
-	return prepare(rig, make_pipe);
-}
-
-static int make_socket(const struct rig *rig, unsigned number, int fd[2])
+static int make_socket(const struct rig *rig, int fd[2])
 {
 	int bytes = STREAM_BYTES;
 
-	(void)number;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
 		return -errno;
 	setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
@@ -98,27 +59,10 @@ static int make_socket(const struct rig *rig, unsigned number, int fd[2])
 	return 0;
 }
 
-static int prepare_socket(struct rig *rig)
-{
-	return prepare(rig, make_socket);
-}
-
-static void write_all(int fd, const char *data, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0)
-			bench_check(-errno, "write");
-		data += n;
-		size -= (size_t)n;
-	}
-}
-
 static void send_stream(struct end *end)
 {
 	for (unsigned i = 0; i < end->rig->readers; i++)
-		write_all(queue(end->rig, (unsigned)end->publishes, i)[1], end->out, end->size);
+		bench_write(queue(end->rig, (unsigned)end->publishes, i)[1], end->out, end->size);
 }
 
 static bool receive_stream(struct end *end, struct received *message)
@@ -146,10 +90,12 @@ static bool receive_stream(struct end *end, struct received *message)
 static int make_mq(const struct rig *rig, unsigned number, int fd[2])
 {
 	int flags = O_CREAT | O_EXCL | O_CLOEXEC | (rig->mode == MODE_POLL ? O_NONBLOCK : 0);
+	struct rlimit limit = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
 	struct mq_attr attr = {.mq_maxmsg = rig->size > 65536 ? 1 : rig->depth,
 			       .mq_msgsize = (long)rig->size};
 	char name[64];
 
+	setrlimit(RLIMIT_MSGQUEUE, &limit); /* if allowed */
 	snprintf(name, sizeof(name), "/babus-bench.%d.%u.%u", (int)getpid(), rig->run, number);
 	fd[0] = mq_open(name, O_RDWR | flags, 0600, &attr);
 	if (fd[0] < 0 && errno == EINVAL) {
@@ -161,14 +107,6 @@ static int make_mq(const struct rig *rig, unsigned number, int fd[2])
 	mq_unlink(name);
 	fd[1] = fcntl(fd[0], F_DUPFD_CLOEXEC, 0);
 	return fd[1] < 0 ? -errno : 0;
-}
-
-static int prepare_mq(struct rig *rig)
-{
-	struct rlimit limit = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
-
-	setrlimit(RLIMIT_MSGQUEUE, &limit); /* if allowed */
-	return prepare(rig, make_mq);
 }
 
 /* In MODE_POLL the publisher's description is that of the reader, so it spins too. */
@@ -199,7 +137,50 @@ static bool receive_mq(struct end *end, struct received *message)
 	return true;
 }
 
-#define QUEUE(variable, title, text, most, prepares, sends, receives)  \
+/* --- all ------------------------------------------------------------------------------- */
+
+static int make(const struct rig *rig, unsigned number)
+{
+	int *fd = queue(rig, 0, number);
+
+	if (rig->peer == &peer_mq)
+		return make_mq(rig, number, fd);
+	return rig->peer == &peer_pipe ? make_pipe(rig, fd) : make_socket(rig, fd);
+}
+
+static void close_first(struct rig *rig, unsigned count)
+{
+	for (unsigned i = 0; i < 2 * count; i++)
+		close(((int *)rig->memory)[i]);
+	free(rig->memory);
+}
+
+static int prepare(struct rig *rig)
+{
+	unsigned count = rig->channels * rig->readers;
+
+	rig->memory = bench_memory(2 * sizeof(int) * count);
+	for (unsigned i = 0; i < count; i++) {
+		int error = make(rig, i);
+
+		if (error) {
+			snprintf(rig->why, WHY_MAX, "%s",
+				 error == -EINVAL
+				     ? "more than /proc/sys/fs/mqueue/msgsize_max allows"
+				     : strerror(-error));
+			close_first(rig, i);
+			return error;
+		}
+	}
+	return 0;
+}
+
+static void finish(struct rig *rig)
+{
+	close_first(rig, rig->channels * rig->readers);
+}
+
+#define QUEUE(variable, title, text, most, sends, receives)            \
 	const struct peer variable = {                                 \
 	    .name = (title),                                           \
 	    .what = (text),                                            \
@@ -208,12 +189,12 @@ static bool receive_mq(struct end *end, struct received *message)
 	    .copies = true,                                            \
 	    .queues = true,                                            \
 	    .state_size = sizeof(struct state),                        \
-	    .prepare = (prepares),                                     \
+	    .prepare = prepare,                                        \
 	    .send = (sends),                                           \
 	    .receive = (receives),                                     \
 	    .finish = finish,                                          \
 	}
 
-QUEUE(peer_pipe, "pipe", "pipes", 1000, prepare_pipe, send_stream, receive_stream);
-QUEUE(peer_unix, "unix", "Unix stream sockets", 1000, prepare_socket, send_stream, receive_stream);
-QUEUE(peer_mq, "mq", "POSIX message queues", 200, prepare_mq, send_mq, receive_mq);
+QUEUE(peer_pipe, "pipe", "pipes", 1000, send_stream, receive_stream);
+QUEUE(peer_unix, "unix", "Unix stream sockets", 1000, send_stream, receive_stream);
+QUEUE(peer_mq, "mq", "POSIX message queues", 200, send_mq, receive_mq);

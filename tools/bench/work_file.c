@@ -73,17 +73,6 @@ static int open_file(const char *path, int flags)
 	return fd;
 }
 
-static void write_to(int fd, const char *data, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, data, size);
-
-		bench_check(n < 0 ? -errno : 0, "write");
-		data += n;
-		size -= (size_t)n;
-	}
-}
-
 static void read_file(const struct job *job)
 {
 	int fd = open_file(job->path, O_RDONLY);
@@ -102,7 +91,7 @@ static void write_file(const struct job *job)
 {
 	int fd = open_file(job->path, O_WRONLY | O_TRUNC);
 
-	write_to(fd, job->memory, job->self->size);
+	bench_write(fd, job->memory, job->self->size);
 	close(fd);
 }
 
@@ -131,7 +120,7 @@ static void do_write(const struct job *job, struct hist *hist)
 
 	do {
 		start = bench_now();
-		write_to(fd, job->memory, job->self->size);
+		bench_write(fd, job->memory, job->self->size);
 		hist_add(hist, bench_now() - start);
 	} while (start < end || hist->count < TIMES_MIN);
 	close(fd);
@@ -306,7 +295,7 @@ static void make_files(struct job *job)
 	snprintf(job->wait, sizeof(job->wait), "%s/%s/wait", mounted_point(MOUNTED_BABUSFS),
 		 job->slot);
 	fd = open_file(job->file, O_WRONLY | O_CREAT | O_TRUNC);
-	write_to(fd, job->memory, job->self->size);
+	bench_write(fd, job->memory, job->self->size);
 	close(fd);
 }
 
