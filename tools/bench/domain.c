@@ -3,9 +3,14 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "plan.h"
+
+enum {
+	STRETCH = 4096 /* messages that are timed together; also the warm-up */
+};
 
 static babus_domain *domain;
 static pid_t owner; /* of the handle */
@@ -51,6 +56,43 @@ babus_slot *domain_temporary(const struct babus_slot_options *opts)
 
 	snprintf(name, sizeof(name), "temporary.%d.%u", (int)getpid(), ++number);
 	return domain_new_slot(name, opts);
+}
+
+babus_slot *domain_open_slot(const char *name, unsigned flags)
+{
+	babus_slot *slot;
+
+	bench_check(babus_slot_open(domain_get(), name, flags, NULL, &slot), name);
+	return slot;
+}
+
+void domain_publish(babus_slot *slot, const void *data, size_t size)
+{
+	bench_check(babus_slot_publish(slot, data, size, NULL, NULL), "publish");
+}
+
+static void publish_stretch(babus_slot *const *slots, unsigned slot_count)
+{
+	static const char data[64];
+
+	for (unsigned i = 0, at = 0; i < STRETCH; i++, at = at + 1 < slot_count ? at + 1 : 0)
+		domain_publish(slots[at], data, sizeof(data));
+}
+
+double domain_time_publish(babus_slot *const *slots, unsigned slot_count, unsigned stretches)
+{
+	double *took = bench_memory(stretches * sizeof(*took)), median;
+
+	publish_stretch(slots, slot_count);
+	for (unsigned i = 0; i < stretches; i++) {
+		uint64_t start = bench_now();
+
+		publish_stretch(slots, slot_count);
+		took[i] = (double)(bench_now() - start) / STRETCH;
+	}
+	median = summary_of(took, stretches).median;
+	free(took);
+	return median;
 }
 
 void domain_drop(babus_slot *slot)

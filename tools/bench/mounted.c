@@ -93,7 +93,7 @@ static void make_slots(void)
 	for (size_t i = 0; i < sizeof(slots) / sizeof(*slots); i++) {
 		opts.max_size = slots[i].size;
 		slot = domain_new_slot(slots[i].name, &opts);
-		bench_check(babus_slot_publish(slot, data, slots[i].size, NULL, NULL), "publish");
+		domain_publish(slot, data, slots[i].size);
 		babus_slot_close(slot);
 	}
 	free(data);

@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) void run_loop(const struct bench_ca
 			    .to = bench_memory(self->size)};
 	uint64_t start;
 
-	bench_check(babus_slot_publish(loop.slot, loop.from, loop.size, NULL, NULL), "publish");
+	domain_publish(loop.slot, loop.from, loop.size);
 	for (int i = 0; i < WARM_UP; i++)
 		once(&loop);
 	start = bench_now();
@@ -158,10 +158,7 @@ static void call_first(const struct bench_case *self, struct result *result)
 static void hold_loan(const char *name, int ready)
 {
 	struct babus_loan loan;
-	babus_slot *slot;
-
-	bench_check(babus_slot_open(domain_get(), name, BABUS_PUBLISH, NULL, &slot), name);
-	bench_check(babus_slot_loan(slot, 64, &loan), "loan");
+	bench_check(babus_slot_loan(domain_open_slot(name, BABUS_PUBLISH), 64, &loan), "loan");
 	if (write(ready, "", 1) == 1)
 		pause();
 	_exit(1);
@@ -200,7 +197,7 @@ static void call_recover(const struct bench_case *self, struct result *result)
 		       -ENOBUFS)
 			bench_sleep(20000); /* it dies only when it is scheduled */
 		bench_check(error, name);
-		bench_check(babus_slot_publish(ours, "alive", 5, NULL, NULL), "publish");
+		domain_publish(ours, "alive", 5);
 		hist_add(&result->hist, bench_now() - start);
 		close(ready[0]);
 		domain_drop(ours);

@@ -21,18 +21,11 @@
 
 enum {
 	CROWD = 200,
-	STRETCH = 4096, /* messages that are timed together; also the warm-up */
-	STRETCHES_MAX = 1000,
+	STRETCHES = 250,
 	SETTLE_NS = 100000000 /* until readers that go to sleep are asleep */
 };
 
 static char data[64];
-
-static void publish(babus_slot *slot, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		bench_check(babus_slot_publish(slot, data, sizeof(data), NULL, NULL), "publish");
-}
 
 /* --- the crowd ------------------------------------------------------------------------ */
 
@@ -76,10 +69,7 @@ static int be_blocked(babus_slot *slot, int ready)
 /* A process of the crowd: do this with the slot, then nothing. */
 static void live(int (*act)(babus_slot *slot, int ready), const char *name, int ready)
 {
-	babus_slot *slot;
-
-	bench_check(babus_slot_open(domain_get(), name, BABUS_READ, NULL, &slot), name);
-	bench_check(act(slot, ready), name);
+	bench_check(act(domain_open_slot(name, BABUS_READ), ready), name);
 	for (;;)
 		pause();
 }
@@ -93,7 +83,7 @@ static void gather(pid_t *crowd, unsigned count, int (*act)(babus_slot *slot, in
 
 	bench_check(pipe(ready) ? -errno : 0, "pipe");
 	for (unsigned i = 0; i < count; i++) {
-		publish(slot, 1);
+		domain_publish(slot, data, sizeof(data));
 		crowd[i] = crew_fork();
 		bench_check(crowd[i] < 0 ? -errno : 0, "fork");
 		if (!crowd[i]) {
@@ -116,20 +106,6 @@ static void disperse(const pid_t *crowd, unsigned count)
 }
 
 /* --- publishing ----------------------------------------------------------------------- */
-
-static double time_of_one(babus_slot *slot, uint64_t stretches)
-{
-	double took[STRETCHES_MAX];
-
-	publish(slot, STRETCH);
-	for (uint64_t i = 0; i < stretches; i++) {
-		uint64_t start = bench_now();
-
-		publish(slot, STRETCH);
-		took[i] = (double)(bench_now() - start) / STRETCH;
-	}
-	return summary_of(took, (unsigned)stretches).median;
-}
 
 static babus_slot *new_slot(int channel)
 {
@@ -163,7 +139,7 @@ static void measure(const struct bench_case *self, struct result *result)
 
 	gather(crowd, self->readers, kind->act, other ? other : slot);
 	bench_sleep(SETTLE_NS);
-	result->value[TYPICAL] = time_of_one(slot, self->count);
+	result->value[TYPICAL] = domain_time_publish(&slot, 1, (unsigned)self->count);
 	disperse(crowd, self->readers);
 	free(crowd);
 	if (other)
@@ -181,7 +157,7 @@ static void plan_alone(struct plan *plan)
 					   .size = sizeof(data),
 					   .readers = kinds[i].readers,
 					   .floor = i ? kinds->name : NULL,
-					   .count = smoke ? 3 : STRETCHES_MAX / 4,
+					   .count = smoke ? 3 : STRETCHES,
 					   .call = measure,
 					   .detail = &kinds[i]};
 

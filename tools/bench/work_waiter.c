@@ -20,10 +20,15 @@ enum {
 };
 
 enum {
-	ROW_NEWS,
+	ROW_NEWS, /* also histograms of the waiter's report */
 	ROW_LOOK,
 	ROW_PUBLISH,
 	ROWS
+};
+
+enum {
+	NEWS_CPU = 0,  /* value of the waiter's report */
+	PUBLISH_PS = 0 /* of the publisher's */
 };
 
 enum {
@@ -34,14 +39,12 @@ enum {
 	OTHER_MAPPINGS = 1000,
 	SETTLE_NS = 1000000, /* from what the waiter has read until it sleeps again */
 	LOOKS = 200,
-	STRETCH = 4096, /* messages that are timed together; also the warm-up */
 };
 
 static const char *const names_of_rows[ROWS] = {"publish to news", "a look, no news",
 						"publish, no wait"};
 
-struct both {
-	const struct bench_case *self;
+struct talk {
 	_Atomic uint64_t seen; /* messages that the waiter has read */
 };
 
@@ -49,9 +52,13 @@ static char data[64];
 
 /* --- slots ----------------------------------------------------------------------------- */
 
-static void name_slot(unsigned number, char name[32])
+/* Until the next call. */
+static const char *slot_name(unsigned number)
 {
-	snprintf(name, 32, "waiter.%u", number);
+	static char name[32];
+
+	snprintf(name, sizeof(name), "waiter.%u", number);
+	return name;
 }
 
 static unsigned long mappings_max(void)
@@ -85,37 +92,20 @@ static int check_room(unsigned count, struct result *result)
 static void make_slots(unsigned count)
 {
 	struct babus_slot_options opts;
-	char name[32];
 
 	babus_slot_options_init(&opts);
 	opts.depth = 1;
 	opts.loans = 2;
 	opts.pins = 2;
 	opts.max_size = sizeof(data);
-	for (unsigned i = 0; i < count && !bench_interrupted(); i++) {
-		name_slot(i, name);
-		babus_slot_close(domain_new_slot(name, &opts));
-	}
+	for (unsigned i = 0; i < count && !bench_interrupted(); i++)
+		babus_slot_close(domain_new_slot(slot_name(i), &opts));
 }
 
 static void remove_slots(unsigned count)
 {
-	char name[32];
-
-	for (unsigned i = 0; i < count; i++) {
-		name_slot(i, name);
-		babus_domain_remove_slot(domain_get(), name);
-	}
-}
-
-static babus_slot *open_slot(unsigned number, unsigned flags)
-{
-	babus_slot *slot;
-	char name[32];
-
-	name_slot(number, name);
-	bench_check(babus_slot_open(domain_get(), name, flags, NULL, &slot), name);
-	return slot;
+	for (unsigned i = 0; i < count; i++)
+		babus_domain_remove_slot(domain_get(), slot_name(i));
 }
 
 /* --- the publisher ------------------------------------------------------------------------ */
@@ -126,53 +116,32 @@ static void open_sample(unsigned count, babus_slot *sample[SAMPLE])
 	unsigned part = count / SAMPLE, seed = count;
 
 	for (unsigned i = 0; i < SAMPLE; i++)
-		sample[i] = open_slot(i * part + (unsigned)rand_r(&seed) % part, BABUS_PUBLISH);
-}
-
-static void publish(babus_slot *slot)
-{
-	bench_check(babus_slot_publish(slot, data, sizeof(data), NULL, NULL), "publish");
+		sample[i] = domain_open_slot(slot_name(i * part + (unsigned)rand_r(&seed) % part),
+					     BABUS_PUBLISH);
 }
 
 /* Each while the waiter most likely sleeps. */
-static void publish_news(struct both *both, babus_slot *const sample[SAMPLE])
+static void publish_news(struct side *side, babus_slot *const sample[SAMPLE])
 {
-	for (uint64_t i = 0; i < both->self->count; i++) {
-		while (both->seen < i)
+	for (uint64_t i = 0; i < side->self->count; i++) {
+		while (side->talk->seen < i)
 			bench_sleep(SETTLE_NS / 10);
 		bench_sleep(SETTLE_NS);
-		publish(sample[i % SAMPLE]);
+		domain_publish(sample[i % SAMPLE], data, sizeof(data));
 	}
 }
 
-static void publish_stretch(babus_slot *const sample[SAMPLE])
-{
-	for (unsigned i = 0; i < STRETCH; i++)
-		publish(sample[i % SAMPLE]);
-}
-
-static void measure_publish(const struct bench_case *self, babus_slot *const sample[SAMPLE],
-			    struct report *report)
-{
-	publish_stretch(sample);
-	for (uint64_t i = 0; i < self->count; i++) {
-		uint64_t start = bench_now();
-
-		publish_stretch(sample);
-		hist_add(&report->hist[0], (bench_now() - start) * 1000 / STRETCH);
-	}
-}
-
-static void be_publisher(struct crew *crew, struct both *both)
+static void be_publisher(struct side *side)
 {
 	babus_slot *sample[SAMPLE];
+	double ns;
 
-	open_sample(both->self->readers, sample);
-	crew_meet(crew);
-	publish_news(both, sample);
-	crew_meet(crew);
-	measure_publish(both->self, sample, &crew->report[PUBLISHER]);
-	crew_meet(crew);
+	open_sample(side->self->readers, sample);
+	crew_meet(side->crew);
+	publish_news(side, sample);
+	crew_meet(side->crew);
+	ns = domain_time_publish(sample, SAMPLE, (unsigned)side->self->count);
+	side->report->value[PUBLISH_PS] = (uint64_t)(ns * 1000);
 }
 
 /* --- the waiter --------------------------------------------------------------------------- */
@@ -184,16 +153,16 @@ static babus_waiter *open_waiter(unsigned count)
 
 	bench_check(babus_waiter_open(domain_get(), NULL, &waiter), "waiter");
 	for (unsigned i = 0; i < count; i++) {
-		bench_check(
-		    babus_reader_open(open_slot(i, BABUS_READ), BABUS_START_NEXT, 0, &reader),
-		    "reader");
+		bench_check(babus_reader_open(domain_open_slot(slot_name(i), BABUS_READ),
+					      BABUS_START_NEXT, 0, &reader),
+			    "reader");
 		bench_check(babus_waiter_add(waiter, reader, NULL), "add");
 	}
 	return waiter;
 }
 
 /* From the time in the message, which its publisher took, to the return of the wait. */
-static void wait_for_news(struct both *both, babus_waiter *waiter, struct report *report)
+static void wait_for_news(struct side *side, babus_waiter *waiter)
 {
 	struct babus_message message;
 	struct babus_event event;
@@ -204,79 +173,69 @@ static void wait_for_news(struct both *both, babus_waiter *waiter, struct report
 	now = babus_now();
 	bench_check(count < 0 ? count : event.status, "wait");
 	bench_check(babus_reader_next(event.reader, &message), "next");
-	hist_add(&report->hist[0], now - message.time_ns);
+	hist_add(&side->report->hist[ROW_NEWS], now - message.time_ns);
 	babus_message_release(&message);
-	both->seen++;
+	side->talk->seen++;
 }
 
-static void look(babus_waiter *waiter, struct report *report)
+static void look(struct side *side, babus_waiter *waiter)
 {
 	struct babus_event event;
 	uint64_t start = bench_now();
 
 	if (babus_waiter_wait(waiter, BABUS_NOW, &event, 1) != -ETIMEDOUT)
 		bench_fail("a look: there is news");
-	hist_add(&report->hist[1], bench_now() - start);
+	hist_add(&side->report->hist[ROW_LOOK], bench_now() - start);
 }
 
-static void be_waiter(struct crew *crew, struct both *both)
+static void be_waiter(struct side *side)
 {
-	struct report *report = &crew->report[WAITER];
-	babus_waiter *waiter = open_waiter(both->self->readers);
+	babus_waiter *waiter = open_waiter(side->self->readers);
 	uint64_t before;
 
-	crew_meet(crew);
+	crew_meet(side->crew);
 	before = bench_cpu();
-	for (uint64_t i = 0; i < both->self->count; i++)
-		wait_for_news(both, waiter, report);
-	report->cpu = bench_cpu() - before;
+	for (uint64_t i = 0; i < side->self->count; i++)
+		wait_for_news(side, waiter);
+	side->report->value[NEWS_CPU] = bench_cpu() - before;
 	for (unsigned i = 0; i < LOOKS; i++)
-		look(waiter, report);
-	crew_meet(crew);
-	crew_meet(crew);
+		look(side, waiter);
+	crew_meet(side->crew);
 }
 
 /* --- cases ---------------------------------------------------------------------------- */
 
-static void part(struct crew *crew, unsigned who, void *arg)
+static void collect(const struct crew *crew, struct result *results)
 {
-	crew_pin(who);
-	if (who == PUBLISHER)
-		be_publisher(crew, arg);
-	else
-		be_waiter(crew, arg);
-}
+	const struct report *waiter = &crew->report[WAITER];
 
-static void collect(const struct crew *crew, uint64_t count, struct result *results)
-{
-	const struct hist *publish_ps = &crew->report[PUBLISHER].hist[0];
-
-	hist_merge(&results[ROW_NEWS].hist, &crew->report[WAITER].hist[0]);
-	hist_merge(&results[ROW_LOOK].hist, &crew->report[WAITER].hist[1]);
 	for (unsigned i = ROW_NEWS; i <= ROW_LOOK; i++) {
+		results[i].hist = waiter->hist[i];
 		result_percentiles(&results[i]);
 		results[i].value[TYPICAL] = results[i].value[P50];
 	}
-	results[ROW_NEWS].value[CPU] = (double)crew->report[WAITER].cpu / (double)count;
-	results[ROW_PUBLISH].value[TYPICAL] = hist_part(publish_ps, 0.5) / 1000;
+	results[ROW_NEWS].value[CPU] = (double)waiter->value[NEWS_CPU] /
+				       (double)results[ROW_NEWS].hist.count;
+	results[ROW_PUBLISH].value[TYPICAL] = (double)crew->report[PUBLISHER].value[PUBLISH_PS] /
+					      1000;
 }
+
+static const struct team team = {.members = MEMBERS,
+				 .talk_size = sizeof(struct talk),
+				 .pinned = true,
+				 .first = be_publisher,
+				 .others = be_waiter,
+				 .collect = collect};
 
 static int run(const struct bench_case *self, struct result *results)
 {
-	struct both *both = bench_shared(sizeof(*both));
-	struct crew *crew = crew_new(MEMBERS, false, 0);
 	int error = check_room(self->readers, results);
 
-	both->self = self;
-	if (!error) {
-		make_slots(self->readers);
-		error = crew_run(crew, part, both);
-		remove_slots(self->readers);
-	}
-	if (!error)
-		collect(crew, self->count, results);
-	crew_free(crew);
-	bench_unshare(both, sizeof(*both));
+	if (error)
+		return error;
+	make_slots(self->readers);
+	error = work_team(self, &team, results);
+	remove_slots(self->readers);
 	return error;
 }
 
@@ -294,7 +253,6 @@ static void plan_size(struct plan *plan, const struct size *size)
 	struct bench_case bench = {.work = &work_waiter,
 				   .name = size->name,
 				   .size = sizeof(data),
-				   .touch = sizeof(data),
 				   .readers = size->readers,
 				   .floor = size == sizes ? NULL : sizes->name,
 				   .count = counts[plan->options->extent],
