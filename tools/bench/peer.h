@@ -28,8 +28,7 @@ enum group {
 };
 
 enum {
-	CHANNELS_MAX = 8,
-	IPC_ADDRESS_MAX = 300
+	CHANNELS_MAX = 8
 };
 
 /* What a run needs of a peer, the same for all its processes. */
@@ -107,6 +106,11 @@ struct peer {
 	void (*finish)(struct rig *rig);
 };
 
+/* The usual functions of a peer, where its file gives them these names. */
+#define PEER_CALLS                                                                            \
+	.state_size = sizeof(struct state), .open = open_end, .buffer = buffer, .send = send, \
+	.receive = receive, .release = release, .close = close_end
+
 extern const struct peer *const peers[];
 extern const size_t peer_count;
 
@@ -158,8 +162,11 @@ static inline void peer_release(struct end *end)
 		end->rig->peer->release(end);
 }
 
-/* "ipc://" and the path of a channel's socket, for peers that name them so. */
-void peer_ipc_address(const struct rig *rig, unsigned channel, char address[IPC_ADDRESS_MAX]);
+/* A name that no other channel of the benchmark has, until the thread's next call. */
+const char *peer_channel_name(const struct rig *rig, unsigned channel);
+
+/* The same: "ipc://" and the path of the channel's socket, for peers that name them so. */
+const char *peer_ipc_address(const struct rig *rig, unsigned channel);
 
 /* As `finish` of such a peer: processes that failed leave their sockets. */
 void peer_ipc_finish(struct rig *rig);

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* babus: a slot for each channel, loans and views, no copy. */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <babus/babus.h>
 
@@ -17,18 +13,12 @@ enum {
 };
 
 struct state {
-	babus_domain *domain;
 	babus_slot *out, *in[CHANNELS_MAX];
 	babus_reader *reader[CHANNELS_MAX];
 	babus_waiter *waiter;
 	struct babus_loan loan;
 	struct babus_message message;
 };
-
-static void name_of(const struct rig *rig, unsigned channel, char name[32])
-{
-	snprintf(name, 32, "run%u.%u", rig->run, channel);
-}
 
 static unsigned depth_of(const struct rig *rig)
 {
@@ -38,17 +28,14 @@ static unsigned depth_of(const struct rig *rig)
 static int prepare(struct rig *rig)
 {
 	struct babus_slot_options opts;
-	char name[32];
 
 	babus_slot_options_init(&opts);
 	opts.depth = depth_of(rig);
 	if (opts.pins < 2 * rig->readers)
 		opts.pins = 2 * rig->readers;
 	opts.max_size = rig->size;
-	for (unsigned i = 0; i < rig->channels; i++) {
-		name_of(rig, i, name);
-		babus_slot_close(domain_new_slot(name, &opts));
-	}
+	for (unsigned i = 0; i < rig->channels; i++)
+		babus_slot_close(domain_new_slot(peer_channel_name(rig, i), &opts));
 	return 0;
 }
 
@@ -57,20 +44,16 @@ static void open_end(struct end *end)
 	const struct rig *rig = end->rig;
 	struct babus_waiter_options opts = {.spin_ns = rig->mode == MODE_ADAPT ? ADAPT_SPIN_NS : 0};
 	struct state *state = end->state;
-	char name[32];
 
-	state->domain = domain_get();
-	bench_check(babus_waiter_open(state->domain, &opts, &state->waiter), "waiter");
+	bench_check(babus_waiter_open(domain_get(), &opts, &state->waiter), "waiter");
 	for (unsigned i = 0; i < rig->channels; i++) {
-		name_of(rig, i, name);
+		const char *name = peer_channel_name(rig, i);
+
 		if ((int)i == end->publishes)
-			bench_check(
-			    babus_slot_open(state->domain, name, BABUS_PUBLISH, NULL, &state->out),
-			    "slot");
+			state->out = domain_open_slot(name, BABUS_PUBLISH);
 		if (!(end->subscribes >> i & 1))
 			continue;
-		bench_check(babus_slot_open(state->domain, name, BABUS_READ, NULL, &state->in[i]),
-			    "slot");
+		state->in[i] = domain_open_slot(name, BABUS_READ);
 		bench_check(
 		    babus_reader_open(state->in[i], BABUS_START_OLDEST, 0, &state->reader[i]),
 		    "reader");
@@ -167,12 +150,8 @@ static void close_end(struct end *end)
 
 static void finish(struct rig *rig)
 {
-	char name[32];
-
-	for (unsigned i = 0; i < rig->channels; i++) {
-		name_of(rig, i, name);
-		babus_domain_remove_slot(domain_get(), name);
-	}
+	for (unsigned i = 0; i < rig->channels; i++)
+		babus_domain_remove_slot(domain_get(), peer_channel_name(rig, i));
 }
 
 #define BABUS(variable, title, text, trips)                              \
@@ -186,15 +165,9 @@ static void finish(struct rig *rig)
 	    .many = !(trips),                                            \
 	    .queues = !(trips),                                          \
 	    .trips_only = (trips),                                       \
-	    .state_size = sizeof(struct state),                          \
+	    PEER_CALLS,                                                  \
 	    .prepare = prepare,                                          \
-	    .open = open_end,                                            \
 	    .reserve = reserve,                                          \
-	    .buffer = buffer,                                            \
-	    .send = send,                                                \
-	    .receive = receive,                                          \
-	    .release = release,                                          \
-	    .close = close_end,                                          \
 	    .finish = finish,                                            \
 	}
 

@@ -134,10 +134,8 @@ static void settle(struct end *end)
 
 static void *buffer(struct end *end)
 {
-	struct state *state = end->state;
-
-	must(dds_loan_sample(state->writer, &state->out), "loan");
-	return state->out;
+	must(dds_loan_sample(end->state->writer, &end->state->out), "loan");
+	return end->state->out;
 }
 
 static void send(struct end *end)
@@ -201,16 +199,10 @@ static void close_end(struct end *end)
 	    .readers_max = 8,                        \
 	    .in_place = (lends),                     \
 	    .copies = !(lends),                      \
-	    .state_size = sizeof(struct state),      \
+	    PEER_CALLS,                              \
 	    .queues = !(lends),                      \
-	    .open = open_end,                        \
 	    .settle = settle,                        \
-	    .buffer = buffer,                        \
-	    .send = send,                            \
 	    .flush = flush,                          \
-	    .receive = receive,                      \
-	    .release = release,                      \
-	    .close = close_end,                      \
 	    .service = (needs),                      \
 	}
 

@@ -29,35 +29,27 @@ struct state {
 	const void *got;
 };
 
-static void names(const struct rig *rig, unsigned channel, char run[32], char which[32])
-{
-	snprintf(run, 32, "run%u", rig->run);
-	snprintf(which, 32, "channel%u", channel);
-}
-
 static void open_out(struct end *end)
 {
 	struct state *state = end->state;
 	iox_pub_options_t options;
-	char run[32], which[32];
 
 	iox_pub_options_init(&options);
 	options.subscriberTooSlowPolicy = ConsumerTooSlowPolicy_WAIT_FOR_CONSUMER;
-	names(end->rig, (unsigned)end->publishes, run, which);
-	state->out = iox_pub_init(&state->pub_storage, "bench", run, which, &options);
+	state->out = iox_pub_init(&state->pub_storage, "bench", "channel",
+				  peer_channel_name(end->rig, (unsigned)end->publishes), &options);
 }
 
 static void open_in(struct end *end)
 {
 	struct state *state = end->state;
 	iox_sub_options_t options;
-	char run[32], which[32];
 
 	iox_sub_options_init(&options);
 	options.queueCapacity = end->rig->depth < QUEUE_MAX ? end->rig->depth : QUEUE_MAX;
 	options.queueFullPolicy = QueueFullPolicy_BLOCK_PRODUCER;
-	names(end->rig, peer_channel(end), run, which);
-	state->in = iox_sub_init(&state->sub_storage, "bench", run, which, &options);
+	state->in = iox_sub_init(&state->sub_storage, "bench", "channel",
+				 peer_channel_name(end->rig, peer_channel(end)), &options);
 	if (end->rig->mode == MODE_POLL)
 		return;
 	state->set = iox_ws_init(&state->set_storage);
@@ -100,9 +92,7 @@ static void *buffer(struct end *end)
 
 static void send(struct end *end)
 {
-	struct state *state = end->state;
-
-	iox_pub_publish_chunk(state->out, state->chunk);
+	iox_pub_publish_chunk(end->state->out, end->state->chunk);
 }
 
 static bool receive(struct end *end, struct received *message)
@@ -122,9 +112,7 @@ static bool receive(struct end *end, struct received *message)
 
 static void release(struct end *end)
 {
-	struct state *state = end->state;
-
-	iox_sub_release_chunk(state->in, state->got);
+	iox_sub_release_chunk(end->state->in, end->state->got);
 }
 
 static void close_end(struct end *end)
@@ -149,13 +137,7 @@ const struct peer peer_iceoryx = {
     .readers_max = 64,
     .in_place = true,
     .queues = true,
-    .state_size = sizeof(struct state),
-    .open = open_end,
+    PEER_CALLS,
     .settle = settle,
-    .buffer = buffer,
-    .send = send,
-    .receive = receive,
-    .release = release,
-    .close = close_end,
     .service = &roudi_service,
 };

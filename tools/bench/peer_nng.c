@@ -46,7 +46,6 @@ static void open_end(struct end *end)
 {
 	struct state *state = end->state;
 	bool pair = end->rig->readers == 1;
-	char text[IPC_ADDRESS_MAX];
 
 	sem_init(&state->connected, 0, 0);
 	if (end->publishes >= 0) {
@@ -54,8 +53,9 @@ static void open_end(struct end *end)
 		options(state->out, end->rig);
 		must(nng_pipe_notify(state->out, NNG_PIPE_EV_ADD_POST, on_pipe, &state->connected),
 		     "notify");
-		peer_ipc_address(end->rig, (unsigned)end->publishes, text);
-		must(nng_listen(state->out, text, NULL, 0), "listen");
+		must(nng_listen(state->out, peer_ipc_address(end->rig, (unsigned)end->publishes),
+				NULL, 0),
+		     "listen");
 	}
 	if (end->subscribes) {
 		must(pair ? nng_pair0_open(&state->in) : nng_sub0_open(&state->in), "socket");
@@ -69,13 +69,12 @@ static void open_end(struct end *end)
 static void settle(struct end *end)
 {
 	struct state *state = end->state;
-	char text[IPC_ADDRESS_MAX];
 
-	if (state->in.id) {
-		peer_ipc_address(end->rig, peer_channel(end), text);
-		/* nng tries again in the background while the listener's queue is full. */
-		must(nng_dial(state->in, text, NULL, NNG_FLAG_NONBLOCK), "dial");
-	}
+	/* nng tries again in the background while the listener's queue is full. */
+	if (state->in.id)
+		must(nng_dial(state->in, peer_ipc_address(end->rig, peer_channel(end)), NULL,
+			      NNG_FLAG_NONBLOCK),
+		     "dial");
 	for (unsigned i = 0; state->out.id && i < end->rig->readers; i++) {
 		while (sem_wait(&state->connected) < 0)
 			;
@@ -84,17 +83,13 @@ static void settle(struct end *end)
 
 static void *buffer(struct end *end)
 {
-	struct state *state = end->state;
-
-	must(nng_msg_alloc(&state->sent, end->size), "message");
-	return nng_msg_body(state->sent);
+	must(nng_msg_alloc(&end->state->sent, end->size), "message");
+	return nng_msg_body(end->state->sent);
 }
 
 static void send(struct end *end)
 {
-	struct state *state = end->state;
-
-	must(nng_sendmsg(state->out, state->sent, 0), "send");
+	must(nng_sendmsg(end->state->out, end->state->sent, 0), "send");
 }
 
 static bool receive(struct end *end, struct received *message)
@@ -132,13 +127,7 @@ const struct peer peer_nng = {
     .what = "nng over ipc",
     .readers_max = 200,
     .queues = true,
-    .state_size = sizeof(struct state),
-    .open = open_end,
+    PEER_CALLS,
     .settle = settle,
-    .buffer = buffer,
-    .send = send,
-    .receive = receive,
-    .release = release,
-    .close = close_end,
     .finish = peer_ipc_finish,
 };

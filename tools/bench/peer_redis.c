@@ -53,17 +53,12 @@ static redisReply *answer(redisContext *context)
 	return reply;
 }
 
-static void key_of(const struct rig *rig, unsigned channel, char key[32])
-{
-	snprintf(key, 32, "run%u.%u", rig->run, channel);
-}
-
 static void open_end(struct end *end)
 {
 	struct state *state = end->state;
 
 	for (unsigned i = 0; i < end->rig->channels; i++) {
-		key_of(end->rig, i, state->key[i]);
+		strcpy(state->key[i], peer_channel_name(end->rig, i));
 		strcpy(state->last[i], "0-0");
 	}
 	if (end->publishes >= 0)
@@ -159,8 +154,7 @@ static bool take(struct end *end, struct received *message)
 			 entry->element[0]->str);
 		return true;
 	}
-	if (state->reply)
-		freeReplyObject(state->reply);
+	freeReplyObject(state->reply);
 	state->reply = NULL;
 	return false;
 }
@@ -181,12 +175,9 @@ static void close_end(struct end *end)
 
 	for (; state->due; state->due--)
 		freeReplyObject(answer(state->to));
-	if (state->reply)
-		freeReplyObject(state->reply);
-	if (state->to)
-		redisFree(state->to);
-	if (state->from)
-		redisFree(state->from);
+	freeReplyObject(state->reply);
+	redisFree(state->to);
+	redisFree(state->from);
 }
 
 /* If the server has ended, or hangs, its streams do not matter any more. */
@@ -194,13 +185,11 @@ static void finish(struct rig *rig)
 {
 	struct timeval patience = {.tv_sec = 2};
 	redisContext *context = try_to_connect(rig);
-	char key[32];
 
 	if (context && !context->err && redisSetTimeout(context, patience) == REDIS_OK) {
-		for (unsigned i = 0; i < rig->channels && !context->err; i++) {
-			key_of(rig, i, key);
-			freeReplyObject(redisCommand(context, "UNLINK %s", key));
-		}
+		for (unsigned i = 0; i < rig->channels && !context->err; i++)
+			freeReplyObject(
+			    redisCommand(context, "UNLINK %s", peer_channel_name(rig, i)));
 	}
 	redisFree(context);
 }

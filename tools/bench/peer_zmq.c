@@ -44,7 +44,6 @@ static void open_end(struct end *end)
 	bool pair = end->rig->readers == 1;
 	/* Report each subscriber, not only the first; and wait for slow ones. */
 	int yes = 1;
-	char text[IPC_ADDRESS_MAX];
 
 	state->context = zmq_ctx_new();
 	must(state->context ? 0 : -1, "context");
@@ -56,8 +55,8 @@ static void open_end(struct end *end)
 			must(zmq_setsockopt(state->out, ZMQ_XPUB_NODROP, &yes, sizeof(yes)),
 			     "XPUB_NODROP");
 		}
-		peer_ipc_address(end->rig, (unsigned)end->publishes, text);
-		must(zmq_bind(state->out, text), "bind");
+		must(zmq_bind(state->out, peer_ipc_address(end->rig, (unsigned)end->publishes)),
+		     "bind");
 	}
 	if (end->subscribes) {
 		state->in = new_socket(end, pair ? ZMQ_PAIR : ZMQ_SUB);
@@ -70,29 +69,24 @@ static void open_end(struct end *end)
 static void settle(struct end *end)
 {
 	struct state *state = end->state;
-	char text[IPC_ADDRESS_MAX], news[8];
+	char news[8];
 
-	if (end->subscribes) {
-		peer_ipc_address(end->rig, peer_channel(end), text);
-		must(zmq_connect(state->in, text), "connect");
-	}
+	if (end->subscribes)
+		must(zmq_connect(state->in, peer_ipc_address(end->rig, peer_channel(end))),
+		     "connect");
 	for (unsigned i = 0; state->out && end->rig->readers > 1 && i < end->rig->readers; i++)
 		must(zmq_recv(state->out, news, sizeof(news), 0), "subscriptions");
 }
 
 static void *buffer(struct end *end)
 {
-	struct state *state = end->state;
-
-	must(zmq_msg_init_size(&state->sent, end->size), "message");
-	return zmq_msg_data(&state->sent);
+	must(zmq_msg_init_size(&end->state->sent, end->size), "message");
+	return zmq_msg_data(&end->state->sent);
 }
 
 static void send(struct end *end)
 {
-	struct state *state = end->state;
-
-	must(zmq_msg_send(&state->sent, state->out, 0), "send");
+	must(zmq_msg_send(&end->state->sent, end->state->out, 0), "send");
 }
 
 static bool receive(struct end *end, struct received *message)
@@ -132,13 +126,7 @@ const struct peer peer_zmq = {
     .what = "ZeroMQ over ipc",
     .readers_max = 200,
     .queues = true,
-    .state_size = sizeof(struct state),
-    .open = open_end,
+    PEER_CALLS,
     .settle = settle,
-    .buffer = buffer,
-    .send = send,
-    .receive = receive,
-    .release = release,
-    .close = close_end,
     .finish = peer_ipc_finish,
 };

@@ -98,18 +98,25 @@ void peer_close(struct end *end)
 	free(end->state);
 }
 
-void peer_ipc_address(const struct rig *rig, unsigned channel, char address[IPC_ADDRESS_MAX])
+const char *peer_channel_name(const struct rig *rig, unsigned channel)
 {
-	snprintf(address, IPC_ADDRESS_MAX, SCHEME "%s/%s.%u.%u", bench_dir(), rig->peer->name,
-		 rig->run, channel);
+	static _Thread_local char name[32];
+
+	snprintf(name, sizeof(name), "run%u.%u", rig->run, channel);
+	return name;
+}
+
+const char *peer_ipc_address(const struct rig *rig, unsigned channel)
+{
+	static _Thread_local char address[300];
+
+	snprintf(address, sizeof(address), SCHEME "%s/%s", bench_dir(),
+		 peer_channel_name(rig, channel));
+	return address;
 }
 
 void peer_ipc_finish(struct rig *rig)
 {
-	char address[IPC_ADDRESS_MAX];
-
-	for (unsigned i = 0; i < rig->channels; i++) {
-		peer_ipc_address(rig, i, address);
-		unlink(address + strlen(SCHEME));
-	}
+	for (unsigned i = 0; i < rig->channels; i++)
+		unlink(peer_ipc_address(rig, i) + strlen(SCHEME));
 }
