@@ -172,8 +172,7 @@ enum {
 	DEPTH = 2 * BURST,
 	IDLE_NS = 2000000,      /* until threads of the peer have done their part, and readers */
 	IDLE_NS_READER = 50000, /* have gone back to sleep */
-	AWAKE_NS = 100000,      /* then the processor is woken */
-	FINE = 16               /* times are kept in 16ths of a nanosecond */
+	AWAKE_NS = 100000       /* then the processor is woken */
 };
 
 static uint64_t cpu(const struct side *side)
@@ -195,7 +194,7 @@ static void send_burst(struct side *side)
 	for (int i = 1; i < BURST; i++)
 		side_send(side, ++side->number);
 	peer_flush(&side->end);
-	hist_add(&side->report->hist[0], (bench_now() - start) * FINE / (BURST - 1));
+	hist_add(&side->report->hist[0], bench_now() - start);
 	bench_sleep(IDLE_NS);
 	side->report->value[0] += cpu(side) - before;
 }
@@ -233,7 +232,7 @@ static void read_bursts(struct side *side)
 
 static void collect(const struct crew *crew, struct result *result)
 {
-	result->value[TYPICAL] = hist_part(&crew->report[0].hist[0], 0.5) / FINE;
+	result->value[TYPICAL] = hist_part(&crew->report[0].hist[0], 0.5) / (BURST - 1);
 	result->value[CPU] = (double)crew->report[0].value[0];
 }
 
