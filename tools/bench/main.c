@@ -119,17 +119,18 @@ static void stop_daemons(void)
 {
 	static bool stopped;
 
-	for (size_t i = 0; i < work_count && !stopped && getpid() == self; i++) {
+	if (stopped || getpid() != self)
+		return;
+	stopped = true;
+	for (size_t i = 0; i < work_count; i++) {
 		if (works[i]->stop)
 			works[i]->stop();
 	}
-	for (size_t i = 0; i < peer_count && !stopped && getpid() == self; i++) {
+	for (size_t i = 0; i < peer_count; i++) {
 		if (peers[i]->service)
 			peers[i]->service->stop();
 	}
-	if (!stopped && getpid() == self)
-		domain_remove();
-	stopped = true;
+	domain_remove();
 }
 
 /* Signals reach us only where they are waited for: see crew.c. */
