@@ -10,7 +10,6 @@
 #include <dds/ddsc/dds_loan_api.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "blob.h"

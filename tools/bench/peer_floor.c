@@ -10,7 +10,6 @@
  * second floor therefore has two buffers, used in turn: for large messages they need twice
  * as much of the processor's cache.
  */
-#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdatomic.h>
@@ -72,7 +71,6 @@ static bool receive(struct end *end, struct received *message)
 	}
 	state->seen[channel] = word;
 	*message = (struct received){
-
 	    .data = data_of(end->rig, from, word), .size = end->rig->size, .channel = channel};
 	return true;
 }

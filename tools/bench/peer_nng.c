@@ -3,15 +3,11 @@
  * nng over ipc: pair0 where a channel has one reader, else pub0 and sub0.
  * Messages are written and read in its own memory.
  */
-#include <errno.h>
 #include <nng/nng.h>
 #include <nng/protocol/pair0/pair.h>
 #include <nng/protocol/pubsub0/pub.h>
 #include <nng/protocol/pubsub0/sub.h>
 #include <semaphore.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "peer.h"
 

@@ -5,7 +5,6 @@
  * has arrived, XADD's answer is read only when there is time, or too many are
  * due, so that the publisher does not wait for the server.
  */
-#include <errno.h>
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>

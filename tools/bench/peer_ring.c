@@ -5,7 +5,6 @@
  * full, and the reader writes its position only once in READ_STEP messages.
  */
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "peer.h"
 
@@ -72,9 +71,7 @@ static void *buffer(struct end *end)
 
 static void send(struct end *end)
 {
-	struct state *state = end->state;
-
-	bench_release(&state->to->written, ++state->written);
+	bench_release(&end->state->to->written, ++end->state->written);
 }
 
 static bool receive(struct end *end, struct received *message)

@@ -4,9 +4,6 @@
  * Messages are written and read in its own memory.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 #include <zmq.h>
 
 #include "peer.h"

@@ -7,7 +7,6 @@
  */
 #include <limits.h>
 #include <linux/futex.h>
-#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/syscall.h>

@@ -12,7 +12,6 @@
  * so the time since it asked for the message is a result, too.
  */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,9 +7,6 @@
  * Half of the time goes to trips in batches, for the typical trip without the
  * cost of looking at the clock; half to trips timed one by one.
  */
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "plan.h"
 
