@@ -21,64 +21,26 @@ static bool find_message(const struct node *node, struct babus_message *message)
 	return message_is_there(message_node(node));
 }
 
-static int print_number(uint64_t number, char *value)
-{
-	return snprintf(value, VALUE_MAX, "%" PRIu64, number);
-}
-
-static int get_seq(const struct babus_message *message, char *value)
-{
-	return print_number(message->seq, value);
-}
-
-static int get_time(const struct babus_message *message, char *value)
-{
-	return print_number(babus_wall_time(message->time_ns), value);
-}
-
-static int get_time_boot(const struct babus_message *message, char *value)
-{
-	return print_number(message->time_ns, value);
-}
-
-static int get_pid(const struct babus_message *message, char *value)
-{
-	return print_number(message->pid, value);
-}
-
-static int get_publisher(const struct babus_message *message, char *value)
-{
-	return print_number(message->publisher, value);
-}
-
-static int get_origin(const struct babus_message *message, char *value)
-{
-	return print_number(message->origin, value);
-}
-
-static int get_tag(const struct babus_message *message, char *value)
-{
-	return print_number(message->tag, value);
-}
-
-static int get_source_time(const struct babus_message *message, char *value)
-{
-	return print_number(message->source_time_ns, value);
-}
+#define AT(field) offsetof(struct babus_message, field), sizeof(((struct babus_message *)0)->field)
 
 static const struct attribute {
 	const char *name;
-	int (*get)(const struct babus_message *message, char *value);
+	enum {
+		NUMBER,
+		WALL_TIME, /* derived from CLOCK_BOOTTIME */
+		TYPE       /* of the slot */
+	} kind;
+	size_t offset, size; /* of a number, in struct babus_message */
 } attributes[] = {
-    {"user.babus.seq", get_seq},
-    {"user.babus.time_ns", get_time},
-    {"user.babus.time_boot_ns", get_time_boot},
-    {"user.babus.pid", get_pid},
-    {"user.babus.publisher", get_publisher},
-    {"user.babus.origin", get_origin},
-    {"user.babus.tag", get_tag},
-    {"user.babus.source_time_ns", get_source_time},
-    {"user.babus.type", NULL}, /* of the slot */
+    {"user.babus.seq", NUMBER, AT(seq)},
+    {"user.babus.time_ns", WALL_TIME, AT(time_ns)},
+    {"user.babus.time_boot_ns", NUMBER, AT(time_ns)},
+    {"user.babus.pid", NUMBER, AT(pid)},
+    {"user.babus.publisher", NUMBER, AT(publisher)},
+    {"user.babus.origin", NUMBER, AT(origin)},
+    {"user.babus.tag", NUMBER, AT(tag)},
+    {"user.babus.source_time_ns", NUMBER, AT(source_time_ns)},
+    {"user.babus.type", TYPE, 0, 0},
 };
 
 enum {
@@ -104,6 +66,15 @@ static int get_type(struct slot *slot, char *value)
 	return snprintf(value, VALUE_MAX, "%s", info.type);
 }
 
+static uint64_t get_number(const struct babus_message *message, const struct attribute *attribute)
+{
+	const void *field = (const char *)message + attribute->offset;
+	uint64_t number = attribute->size == sizeof(uint32_t) ? *(const uint32_t *)field
+							      : *(const uint64_t *)field;
+
+	return attribute->kind == WALL_TIME ? babus_wall_time(number) : number;
+}
+
 /* Its length, or -1: there is no such attribute. */
 static int get_value(const struct node *node, const char *name, char *value)
 {
@@ -114,9 +85,11 @@ static int get_value(const struct node *node, const char *name, char *value)
 		i++;
 	if (i == ATTRIBUTES || !node->slot)
 		return -1;
-	if (!attributes[i].get)
+	if (attributes[i].kind == TYPE)
 		return get_type(node->slot, value);
-	return find_message(node, &message) ? attributes[i].get(&message, value) : -1;
+	if (!find_message(node, &message))
+		return -1;
+	return snprintf(value, VALUE_MAX, "%" PRIu64, get_number(&message, &attributes[i]));
 }
 
 void ops_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
@@ -144,7 +117,7 @@ void ops_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	for (size_t i = 0; node->slot && i < ATTRIBUTES; i++) {
 		size_t name_size = strlen(attributes[i].name) + 1;
 
-		if (!is_there && attributes[i].get)
+		if (!is_there && attributes[i].kind != TYPE)
 			continue;
 		memcpy(names + length, attributes[i].name, name_size);
 		length += name_size;
