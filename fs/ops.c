@@ -318,6 +318,7 @@ static void no_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, cons
 {
 	(void)link, (void)parent, (void)name;
 	fuse_reply_err(req, EPERM);
+/* Without setxattr and removexattr the kernel answers EOPNOTSUPP. */
 }
 
 static void no_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname)
@@ -348,8 +349,6 @@ const struct fuse_lowlevel_ops ops_table = {
     .statfs = stat_fs,
     .getxattr = ops_getxattr,
     .listxattr = ops_listxattr,
-    .setxattr = ops_setxattr,
-    .removexattr = ops_removexattr,
     .mknod = no_mknod,
     .create = ops_create,
     .unlink = ops_unlink,
