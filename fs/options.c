@@ -58,50 +58,45 @@ enum {
 	ROWS = sizeof(rows) / sizeof(rows[0])
 };
 
-static bool is_in(const char *const *list, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(list[i], name) == 0)
-			return true;
-	return false;
-}
-
-#define IN(list, name) is_in(list, sizeof(list) / sizeof((list)[0]), name)
+static const struct {
+	const char *argument; /* in --help */
+	const char *expected; /* in errors */
+} types[] = {
+    [TYPE_BOOL] = {"", "yes or no"},
+    [TYPE_COUNT] = {"=N", "a number from 1 to"},
+    [TYPE_SIZE] = {"=SIZE", "a size such as 64 MiB"},
+    [TYPE_DURATION] = {"=TIME", "a duration such as 1 s"},
+    [TYPE_LOG] = {"=WHERE", "auto, stderr or syslog"},
+    [TYPE_TEXT] = {"=PATH", "a path"},
+};
 
 static void print_expected(const struct row *row, char text[64])
 {
-	switch (row->type) {
-	case TYPE_BOOL:
-		snprintf(text, 64, "yes or no");
-		break;
-	case TYPE_COUNT:
-		snprintf(text, 64, "a number from 1 to %u", row->max);
-		break;
-	case TYPE_SIZE:
-		snprintf(text, 64, "a size such as 64 MiB");
-		break;
-	case TYPE_DURATION:
-		snprintf(text, 64, "a duration such as 1 s");
-		break;
-	case TYPE_LOG:
-		snprintf(text, 64, "auto, stderr or syslog");
-		break;
-	default:
-		snprintf(text, 64, "a path");
-	}
+	int length = snprintf(text, 64, "%s", types[row->type].expected);
+
+	if (row->type == TYPE_COUNT)
+		snprintf(text + length, 64 - (size_t)length, " %u", row->max);
 }
+
+/* The place of `text` among the words; -1: it is none of them. */
+static int find_word(const char *const *words, size_t count, const char *text)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(words[i], text) == 0)
+			return (int)i;
+	return -1;
+}
+
+#define FIND(words, text) find_word(words, sizeof(words) / sizeof((words)[0]), text)
 
 static int parse_bool(const char *text, bool *value)
 {
-	static const char *const yes[] = {"yes", "true", "on", "1"};
-	static const char *const no[] = {"no", "false", "off", "0"};
+	static const char *const words[] = {"no", "yes", "false", "true", "off", "on", "0", "1"};
+	int place = FIND(words, text);
 
-	if (IN(yes, text))
-		*value = true;
-	else if (IN(no, text))
-		*value = false;
-	else
+	if (place < 0)
 		return -EINVAL;
+	*value = place % 2;
 	return 0;
 }
 
@@ -123,14 +118,12 @@ static int parse_log(const char *text, enum log_target *target)
 	    [LOG_TARGET_STDERR] = "stderr",
 	    [LOG_TARGET_SYSTEM] = "syslog",
 	};
+	int place = FIND(words, text);
 
-	for (int i = LOG_TARGET_AUTO; i <= LOG_TARGET_SYSTEM; i++) {
-		if (strcmp(words[i], text) != 0)
-			continue;
-		*target = (enum log_target)i;
-		return 0;
-	}
-	return -EINVAL;
+	if (place < 0)
+		return -EINVAL;
+	*target = (enum log_target)place;
+	return 0;
 }
 
 /* The text lives as long as the command line. */
@@ -254,8 +247,6 @@ static int parse_o(char *list, struct options *options)
 
 static void print_help(void)
 {
-	static const char *const values[] = {"", "=N", "=SIZE", "=TIME", "=WHERE", "=PATH"};
-
 	printf("Usage: babusfs [options] DOMAIN MOUNTPOINT\n"
 	       "       mount -t fuse.babusfs DOMAIN MOUNTPOINT -o OPTION,...\n"
 	       "Show a babus domain as files: MOUNTPOINT/SLOT/latest and others.\n\n"
@@ -275,7 +266,7 @@ static void print_help(void)
 			if (rows[i].configured != configured)
 				continue;
 			snprintf(option, sizeof(option), "-o %s%s", rows[i].name,
-				 values[rows[i].type]);
+				 types[rows[i].type].argument);
 			printf("  %-26s %s\n", option, rows[i].help);
 		}
 	}
