@@ -7,24 +7,16 @@
 #include "files.h"
 #include "snapshot.h"
 
-enum {
-	BLOCK_SMALL = 4096
-};
-
-static struct timespec to_timespec(uint64_t ns)
-{
-	return (struct timespec){.tv_sec = (time_t)(ns / 1000000000),
-				 .tv_nsec = (long)(ns % 1000000000)};
-}
-
 void attr_set_times(struct stat *st, uint64_t ns)
 {
-	st->st_mtim = st->st_ctim = st->st_atim = to_timespec(ns);
+	struct timespec time = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+
+	st->st_mtim = st->st_ctim = st->st_atim = time;
 }
 
 int attr_stat(struct fs *fs, const struct node *node, struct stat *st)
 {
-	*st = (struct stat){.st_nlink = 1, .st_blksize = BLOCK_SMALL};
+	*st = (struct stat){.st_nlink = 1, .st_blksize = 4096};
 	st->st_ino = node_ino(node->file, node->slot, 0);
 	return kind_of(node)->stat(fs, node, st);
 }

@@ -39,19 +39,11 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_readahead = FS_REQUEST_MAX;
 }
 
-/* Bytes of `have` from `offset` on, at most `size` and what one reply carries. */
-static size_t part(size_t have, uint64_t offset, size_t size)
-{
-	if (offset >= have)
-		return 0;
-	return size < have - (size_t)offset ? size : have - (size_t)offset;
-}
-
 void ops_reply_part(fuse_req_t req, const void *data, size_t have, uint64_t offset, size_t size)
 {
-	size_t length = part(have, offset, size);
+	size_t left = offset < have ? have - (size_t)offset : 0;
 
-	fuse_reply_buf(req, length ? (const char *)data + offset : NULL, length);
+	fuse_reply_buf(req, left ? (const char *)data + offset : NULL, left < size ? left : size);
 }
 
 /* --- nodes ---------------------------------------------------------------------------- */
@@ -318,7 +310,6 @@ static void no_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, cons
 {
 	(void)link, (void)parent, (void)name;
 	fuse_reply_err(req, EPERM);
-/* Without setxattr and removexattr the kernel answers EOPNOTSUPP. */
 }
 
 static void no_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname)
@@ -327,6 +318,7 @@ static void no_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const 
 	fuse_reply_err(req, EPERM);
 }
 
+/* Without setxattr and removexattr the kernel answers EOPNOTSUPP. */
 const struct fuse_lowlevel_ops ops_table = {
     .init = init,
     .lookup = look_up,

@@ -243,13 +243,9 @@ int snapshot_newest(struct slot *slot, uint64_t *seq)
 	struct babus_message message;
 	int error = snapshot_describe(slot, &message);
 
-	if (error == -ENODATA) {
-		*seq = 0;
-		return 0;
-	}
-	if (error)
+	if (error && error != -ENODATA)
 		return error;
-	*seq = message.seq;
+	*seq = error ? 0 : message.seq;
 	return 0;
 }
 
