@@ -89,7 +89,6 @@ int render_slot(struct slot *slot, struct text *result)
 	add_rate(&json, slot, info.seq);
 	error = facts_users(&json, slot->bus, &info);
 	add_files(&json);
-	json_close(&json, '}');
 	json_end(&json);
 	return finish(json.out, error, &text, result);
 }
@@ -172,7 +171,6 @@ int render_bus(fuse_req_t req, struct fs *fs, struct text *result)
 	json_open(&json, "slots", '[');
 	error = babus_domain_list(fs->domain, visit_slot, &visit);
 	json_close(&json, ']');
-	json_close(&json, '}');
 	json_end(&json);
 	return finish(json.out, error, &text, result);
 }

@@ -254,10 +254,8 @@ static int check_up(struct tool *tool, struct checkup *checkup)
 	if (domain)
 		status = check_domain(checkup, domain);
 	mounts = check_mounts(checkup);
-	if (checkup->json) {
-		json_close(checkup->json, '}');
+	if (checkup->json)
 		json_end(checkup->json);
-	}
 	babus_domain_close(domain);
 	return status ? status : mounts ? mounts : checkup->status;
 }

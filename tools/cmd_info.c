@@ -74,7 +74,6 @@ static int slot_json(babus_slot *slot, const struct babus_slot_info *info)
 	json_open(&json, NULL, '{');
 	facts_slot(&json, babus_slot_name(slot), info);
 	error = facts_users(&json, slot, info);
-	json_close(&json, '}');
 	json_end(&json);
 	return error;
 }
@@ -227,7 +226,6 @@ static int domain_json(babus_domain *domain, const struct total *total, const ch
 	else
 		json_null(&json, "config");
 	json_string(&json, "version", babus_version());
-	json_close(&json, '}');
 	json_end(&json);
 	return 0;
 }

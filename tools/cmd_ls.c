@@ -126,7 +126,6 @@ static int list_json(babus_domain *domain)
 	json_open(&json, "slots", '[');
 	error = slots_each(domain, show_slot, &listing);
 	json_close(&json, ']');
-	json_close(&json, '}');
 	json_end(&json);
 	return error ? fail_on("domain", name, error) : listing.status;
 }

@@ -109,7 +109,6 @@ static int published(const struct job *job, uint64_t seq, size_t size)
 		json_string(&json, "slot", job->slot_name);
 		json_number(&json, "seq", seq);
 		json_number(&json, "size", size);
-		json_close(&json, '}');
 		json_end(&json);
 		out_flush();
 	}

@@ -29,7 +29,6 @@ static void show(const char *name, uint64_t freed, bool as_json)
 	json_open(&json, NULL, '{');
 	json_string(&json, "slot", name);
 	json_number(&json, "freed", freed);
-	json_close(&json, '}');
 	json_end(&json);
 }
 

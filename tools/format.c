@@ -61,7 +61,6 @@ static void format_json(const char *slot, const struct babus_message *message)
 	json_number(&json, "publisher", message->publisher);
 	json_number(&json, "lost", message->lost);
 	json_data(&json, message->data, message->size);
-	json_close(&json, '}');
 	json_end(&json);
 }
 

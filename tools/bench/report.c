@@ -135,7 +135,6 @@ void report_write(const struct plan *plan, const struct machine *machine, FILE *
 		write_case(&json, &plan->cases[i]);
 	}
 	json_close(&json, ']');
-	json_close(&json, '}');
 	json_end(&json);
 	if (fflush(to) || ferror(to))
 		bench_fail("JSON: %s", strerror(errno));

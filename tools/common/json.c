@@ -60,7 +60,7 @@ void json_null(struct json *json, const char *key)
 
 void json_end(struct json *json)
 {
-	fputc('\n', json->out);
+	fputs("}\n", json->out);
 	json->comma = false;
 }
 

@@ -34,7 +34,7 @@ void json_null(struct json *json, const char *key);
 /* Bytes: "text" if they are valid UTF-8, else "base64". */
 void json_data(struct json *json, const void *data, size_t size);
 
-/* End a value at the top: a newline. */
+/* Close the object at the top, and end the line. */
 void json_end(struct json *json);
 
 #endif
