@@ -178,26 +178,28 @@ static void repair_mount(struct checkup *checkup, const char *path)
 	checkup->status = STATUS_FAILED;
 }
 
-static int check_mount(void *arg, const char *path, const char *source)
+static void check_mount(void *arg, const struct mount *mount)
 {
-	enum mount_state state = mount_state(path);
 	struct checkup *checkup = arg;
 	struct json *json = checkup->json;
+	enum mount_state state;
 
-	if (checkup->json) {
+	if (!mount->is_babusfs)
+		return;
+	state = mount_state(mount->path);
+	if (json) {
 		json_open(json, NULL, '{');
-		json_string(json, "path", path);
-		json_string(json, "source", source);
+		json_string(json, "path", mount->path);
+		json_string(json, "source", mount->source);
 		json_string(json, "state", describe(state));
 		json_close(json, '}');
 	} else {
-		printf("mount '%s' of %s: %s\n", path, source, describe(state));
+		printf("mount '%s' of %s: %s\n", mount->path, mount->source, describe(state));
 	}
 	checkup->stale += state == MOUNT_STALE;
 	checkup->silent += state == MOUNT_SILENT;
 	if (state == MOUNT_STALE && checkup->repair)
-		repair_mount(checkup, path);
-	return 0;
+		repair_mount(checkup, mount->path);
 }
 
 static int check_mounts(struct checkup *checkup)
@@ -238,7 +240,7 @@ static int check_up(struct tool *tool, struct checkup *checkup)
 {
 	babus_domain *domain = NULL;
 	const char *name;
-	int status, mounts;
+	int mounts, status;
 
 	status = open_domain(tool, &name, &domain);
 	if (status)

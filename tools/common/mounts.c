@@ -79,71 +79,42 @@ static void unescape(char *text)
 	*out = '\0';
 }
 
-/* One mount; see proc(5). */
-struct line {
-	char *path, *type, *source;
-};
-
-static bool parse(char *text, struct line *line)
+/* A line of mountinfo; see proc(5). */
+static bool parse(char *text, struct mount *mount)
 {
-	char *rest = strstr(text, " - "), *save;
+	char *rest = strstr(text, " - "), *type, *save;
 
 	if (!rest)
 		return false;
 	*rest = '\0';
-	line->type = strtok_r(rest + 3, " ", &save);
-	line->source = strtok_r(NULL, " \n", &save);
-	line->path = strtok_r(text, " ", &save);
-	for (int i = 0; i < 4 && line->path; i++)
-		line->path = strtok_r(NULL, " ", &save);
-	if (!line->type || !line->source || !line->path)
+	type = strtok_r(rest + 3, " ", &save);
+	mount->source = strtok_r(NULL, " \n", &save);
+	mount->path = strtok_r(text, " ", &save);
+	for (int i = 0; i < 4 && mount->path; i++)
+		mount->path = strtok_r(NULL, " ", &save);
+	if (!type || !mount->source || !mount->path)
 		return false;
-	unescape(line->path);
-	unescape(line->source);
+	mount->is_babusfs = strcmp(type, "fuse.babusfs") == 0;
+	unescape(mount->path);
+	unescape(mount->source);
 	return true;
 }
 
-/* Call fn(arg, line) for each mount of any kind; see mounts_each(). */
-static int each_line(int (*fn)(void *arg, const struct line *line), void *arg)
+int mounts_each(void (*fn)(void *arg, const struct mount *mount), void *arg)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
-	struct line line;
+	struct mount mount;
 	char *text = NULL;
 	size_t size = 0;
-	int result = 0;
 
 	if (!file)
 		return -errno;
-	while (!result && getline(&text, &size, file) > 0)
-		if (parse(text, &line))
-			result = fn(arg, &line);
+	while (getline(&text, &size, file) > 0)
+		if (parse(text, &mount))
+			fn(arg, &mount);
 	free(text);
 	fclose(file);
-	return result;
-}
-
-static bool is_babusfs(const struct line *line)
-{
-	return strcmp(line->type, "fuse.babusfs") == 0;
-}
-
-struct visit {
-	int (*fn)(void *arg, const char *path, const char *source);
-	void *arg;
-};
-
-static int visit_line(void *arg, const struct line *line)
-{
-	const struct visit *visit = arg;
-
-	return is_babusfs(line) ? visit->fn(visit->arg, line->path, line->source) : 0;
-}
-
-int mounts_each(int (*fn)(void *arg, const char *path, const char *source), void *arg)
-{
-	struct visit visit = {fn, arg};
-
-	return each_line(visit_line, &visit);
+	return 0;
 }
 
 struct wanted {
@@ -152,20 +123,19 @@ struct wanted {
 };
 
 /* The last mount at a path hides the others. */
-static int compare_line(void *arg, const struct line *line)
+static void compare(void *arg, const struct mount *mount)
 {
 	struct wanted *wanted = arg;
 
-	if (strcmp(line->path, wanted->path) == 0)
-		wanted->found = is_babusfs(line);
-	return 0;
+	if (strcmp(mount->path, wanted->path) == 0)
+		wanted->found = mount->is_babusfs;
 }
 
 bool mount_is_babusfs(const char *path)
 {
 	struct wanted wanted = {.path = path};
 
-	each_line(compare_line, &wanted);
+	mounts_each(compare, &wanted);
 	return wanted.found;
 }
 

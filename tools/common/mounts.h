@@ -15,11 +15,13 @@ enum mount_state {
 	MOUNT_UNKNOWN, /* it cannot be looked at */
 };
 
-/*
- * Call fn(arg, path, source) for each. 0, what fn returned if that is not 0, or a
- * negative errno.
- */
-int mounts_each(int (*fn)(void *arg, const char *path, const char *source), void *arg);
+struct mount {
+	char *path, *source;
+	bool is_babusfs;
+};
+
+/* Call fn(arg, mount) for each mount of any kind, upper ones last. 0 or a negative errno. */
+int mounts_each(void (*fn)(void *arg, const struct mount *mount), void *arg);
 
 /* Whether the topmost mount at `path`, which is absolute, is a babusfs. */
 bool mount_is_babusfs(const char *path);
