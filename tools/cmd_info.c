@@ -30,7 +30,7 @@ static void row(const char *name, const char *text)
 }
 
 /* A time of CLOCK_REALTIME and its age; 0: never. */
-static void row_time(const char *name, uint64_t time_ns, uint64_t age_ns)
+static void row_time(const char *name, uint64_t time_ns)
 {
 	time_t seconds = (time_t)(time_ns / 1000000000);
 	char date[64], age[32];
@@ -41,7 +41,7 @@ static void row_time(const char *name, uint64_t time_ns, uint64_t age_ns)
 		return;
 	}
 	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &parts);
-	text_age(age, sizeof(age), age_ns);
+	text_age(age, sizeof(age), time_ns, babus_wall_time(babus_now()));
 	printf("%-12s %s.%03u, %s ago\n", name, date, (unsigned)(time_ns / 1000000 % 1000), age);
 }
 
@@ -123,12 +123,6 @@ static int slot_clients(babus_slot *slot)
 	return error;
 }
 
-/* The clock may have been stepped back meanwhile. */
-static uint64_t between(uint64_t then, uint64_t now)
-{
-	return now > then ? now - then : 0;
-}
-
 static void row_newest(babus_slot *slot, const struct babus_slot_info *info)
 {
 	static const char *const states[] = {", gone", ", alive"};
@@ -153,7 +147,7 @@ static int slot_text(babus_slot *slot, const struct babus_slot_info *info)
 	       info->kept ? info->seq - info->first_seq + 1 : 0, info->kept, info->depth);
 	if (info->kept)
 		row_newest(slot, info);
-	row_time("published", babus_wall_time(info->time_ns), between(info->time_ns, babus_now()));
+	row_time("published", babus_wall_time(info->time_ns));
 	text_size(text, sizeof(text), info->max_size);
 	printf("%-12s %s a message (%" PRIu64 " bytes)\n", "limit", text, info->max_size);
 	printf("%-12s %" PRIu32 "\n", "channel", info->channel);
@@ -163,8 +157,7 @@ static int slot_text(babus_slot *slot, const struct babus_slot_info *info)
 	printf("%-12s %" PRIu64 "\n", "lost", info->lost);
 	row_memory(info->bytes_used, info->bytes_max);
 	row_access(info->mode, info->uid, info->gid);
-	row_time("created", info->created_ns,
-		 between(info->created_ns, babus_wall_time(babus_now())));
+	row_time("created", info->created_ns);
 	return slot_clients(slot);
 }
 

@@ -48,14 +48,6 @@ bool column_is_number(const struct column *column)
 	return kind != FACT_TEXT && kind != FACT_MODE && kind != FACT_USER && kind != FACT_GROUP;
 }
 
-static void age_text(uint64_t time_ns, char *text, size_t room)
-{
-	uint64_t now = babus_now();
-
-	if (time_ns)
-		text_age(text, room, now > time_ns ? now - time_ns : 0);
-}
-
 static void number_text(enum fact_kind kind, uint64_t number, char *text, size_t room)
 {
 	switch (kind) {
@@ -64,7 +56,8 @@ static void number_text(enum fact_kind kind, uint64_t number, char *text, size_t
 		text_size(text, room, number);
 		break;
 	case FACT_BOOT_TIME:
-		age_text(number, text, room);
+		if (number)
+			text_age(text, room, number, babus_now());
 		break;
 	case FACT_MODE:
 		snprintf(text, room, "%04jo", (uintmax_t)number);

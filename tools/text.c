@@ -25,9 +25,9 @@ void text_size(char *text, size_t room, uint64_t bytes)
 		snprintf(text, room, "%.*f%c", value < 9.995 ? 2 : 1, value, units[unit]);
 }
 
-void text_age(char *text, size_t room, uint64_t ns)
+void text_age(char *text, size_t room, uint64_t then_ns, uint64_t now_ns)
 {
-	double s = (double)ns / 1e9;
+	double s = now_ns > then_ns ? (double)(now_ns - then_ns) / 1e9 : 0;
 
 	if (s < 1e-3)
 		snprintf(text, room, "%.0fus", s * 1e6);
