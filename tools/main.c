@@ -25,12 +25,8 @@ static void help_verbs(void)
 	}
 }
 
-struct options {
-	bool version;
-};
-
 static const struct option_row rows[] = {
-    {'V', "version", NULL, "print the version", take_flag, offsetof(struct options, version), 0, 0},
+    {'V', "version", NULL, "print the version", take_flag, 0, 0, 0},
     {0},
 };
 
@@ -62,13 +58,13 @@ static int help(int argc, char **argv)
 
 static int run(struct tool *tool, int argc, char **argv)
 {
-	struct options options = {0};
+	bool version = false;
 	const struct verb *verb;
 	struct args args;
 
-	if (!args_parse(&args, tool, &program, argc, argv, &options))
+	if (!args_parse(&args, tool, &program, argc, argv, &version))
 		return args.status;
-	if (options.version) {
+	if (version) {
 		printf("babus %s\n", babus_version());
 		return STATUS_DONE;
 	}
