@@ -95,16 +95,13 @@ static const struct option_row rows[] = {
 static int create(struct tool *tool, const char *name, unsigned flags,
 		  const struct babus_slot_options *opts)
 {
-	babus_domain *domain;
 	babus_slot *slot;
-	int status = tool_open(tool, BABUS_CREATE, &domain);
+	int status = tool_open(tool, BABUS_CREATE);
 
-	if (status)
-		return status;
-	status = tool_open_slot(domain, name, flags, opts, &slot);
+	if (!status)
+		status = tool_open_slot(tool, name, flags, opts, &slot);
 	if (!status)
 		babus_slot_close(slot);
-	babus_domain_close(domain);
 	return status;
 }
 

@@ -222,43 +222,28 @@ static int check_mounts(struct checkup *checkup)
 
 /* ------------------------------------------------------------ the verb */
 
-/* A domain that does not exist is not an error: there may be stale mounts. */
-static int open_domain(struct tool *tool, const char **name, babus_domain **domain)
-{
-	struct babus_domain_options opts;
-	int error, status = tool_domain(tool, name, &opts);
-
-	if (status)
-		return status;
-	error = babus_domain_open(*name, BABUS_READ, &opts, domain);
-	if (error && error != -ENOENT)
-		return fail_on("domain", *name, error);
-	return 0;
-}
-
 static int check_up(struct tool *tool, struct checkup *checkup)
 {
-	babus_domain *domain = NULL;
 	const char *name;
 	int mounts, status;
 
-	status = open_domain(tool, &name, &domain);
+	/* A domain that does not exist is not an error: there may be stale mounts. */
+	status = tool_try_open(tool, BABUS_READ, &name);
 	if (status)
 		return status;
 	if (checkup->json) {
 		json_open(checkup->json, NULL, '{');
 		json_string(checkup->json, "domain", name);
-		json_bool(checkup->json, "exists", domain);
+		json_bool(checkup->json, "exists", tool->bus);
 		json_bool(checkup->json, "repaired", checkup->repair);
 	} else {
-		printf("domain '%s'%s\n", name, domain ? "" : ": does not exist");
+		printf("domain '%s'%s\n", name, tool->bus ? "" : ": does not exist");
 	}
-	if (domain)
-		status = check_domain(checkup, domain);
+	if (tool->bus)
+		status = check_domain(checkup, tool->bus);
 	mounts = check_mounts(checkup);
 	if (checkup->json)
 		json_end(checkup->json);
-	babus_domain_close(domain);
 	return status ? status : mounts ? mounts : checkup->status;
 }
 

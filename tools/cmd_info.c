@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "out.h"
 #include "common/facts.h"
 #include "slots.h"
 #include "table.h"
@@ -17,6 +16,7 @@
 
 struct options {
 	bool json;
+	bool more; /* a slot has been shown */
 };
 
 static const struct option_row rows[] = {
@@ -161,21 +161,18 @@ static int slot_text(babus_slot *slot, const struct babus_slot_info *info)
 	return slot_clients(slot);
 }
 
-static int show_slot(babus_domain *domain, const char *name, bool json)
+static int show_slot(void *arg, babus_slot *slot)
 {
+	struct options *options = arg;
 	struct babus_slot_info info;
-	babus_slot *slot;
-	int error, status = tool_open_slot(domain, name, BABUS_READ, NULL, &slot);
+	int error = babus_slot_info(slot, &info);
 
-	if (status)
-		return status;
-	error = babus_slot_info(slot, &info);
+	if (options->more && !options->json)
+		putchar('\n');
+	options->more = true;
 	if (!error)
-		error = json ? slot_json(slot, &info) : slot_text(slot, &info);
-	if (error)
-		status = fail_on("slot", name, error);
-	babus_slot_close(slot);
-	return status;
+		error = options->json ? slot_json(slot, &info) : slot_text(slot, &info);
+	return error ? fail_on("slot", babus_slot_name(slot), error) : 0;
 }
 
 /* ------------------------------------------------------------ the domain */
@@ -242,40 +239,32 @@ static int domain_text(babus_domain *domain, const struct total *total, const ch
 	return 0;
 }
 
-static int show_domain(const struct tool *tool, babus_domain *domain, bool json)
+static int show_domain(struct tool *tool, bool json)
 {
-	const char *config = babus_config_path(tool->config);
+	int error, status = tool_open(tool, BABUS_READ);
 	struct total total = {0};
-	int error = slots_each(domain, add_up, &total);
+	const char *config;
 
+	if (status)
+		return status;
+	config = babus_config_path(tool->config);
+	error = slots_each(tool->bus, add_up, &total);
 	if (!error)
-		error = json ? domain_json(domain, &total, config)
-			     : domain_text(domain, &total, config);
-	return error ? fail_on("domain", babus_domain_name(domain), error) : 0;
+		error = json ? domain_json(tool->bus, &total, config)
+			     : domain_text(tool->bus, &total, config);
+	return error ? fail_on("domain", babus_domain_name(tool->bus), error) : 0;
 }
 
 static int run(struct tool *tool, int argc, char **argv)
 {
 	struct options options = {0};
-	babus_domain *domain;
 	struct args args;
-	int status, one;
 
 	if (!args_parse(&args, tool, &verb_info, argc, argv, &options))
 		return args.status;
-	status = tool_open(tool, BABUS_READ, &domain);
-	if (status)
-		return status;
 	if (!args.count)
-		status = show_domain(tool, domain, options.json);
-	for (int i = 0; i < args.count && out_ok(); i++) {
-		if (i && !options.json)
-			putchar('\n');
-		one = show_slot(domain, args.operands[i], options.json);
-		status = one ? one : status;
-	}
-	babus_domain_close(domain);
-	return status;
+		return show_domain(tool, options.json);
+	return slots_named(tool, BABUS_READ, args.operands, show_slot, &options);
 }
 
 const struct verb verb_info = {

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "follow.h"
+#include "slots.h"
 
 struct choice {
 	enum babus_which which;
@@ -58,32 +59,18 @@ static int fail(const char *name, const struct choice *choice, int error)
 	return STATUS_FAILED;
 }
 
-static int show(struct tool *tool, const char *name, const struct options *options)
+static int show(void *arg, babus_slot *slot)
 {
+	const struct options *options = arg;
+	const char *name = babus_slot_name(slot);
 	struct babus_message message;
-	babus_domain *domain;
-	babus_slot *slot;
-	int error, status;
+	int error = babus_slot_view(slot, options->choice.which, options->choice.n, &message);
 
-	status = tool_check_slot(name);
-	if (!status)
-		status = tool_open(tool, BABUS_READ, &domain);
-	if (status)
-		return status;
-	status = tool_open_slot(domain, name, BABUS_READ, NULL, &slot);
-	if (status)
-		goto close_domain;
-	error = babus_slot_view(slot, options->choice.which, options->choice.n, &message);
-	if (error) {
-		status = fail(name, &options->choice, error);
-	} else {
-		format_message(options->format, name, &message);
-		babus_message_release(&message);
-	}
-	babus_slot_close(slot);
-close_domain:
-	babus_domain_close(domain);
-	return status;
+	if (error)
+		return fail(name, &options->choice, error);
+	format_message(options->format, name, &message);
+	babus_message_release(&message);
+	return 0;
 }
 
 static int wait_for(struct tool *tool, char **names, const struct options *options)
@@ -105,6 +92,7 @@ static int run(struct tool *tool, int argc, char **argv)
 {
 	struct options options = {.choice = {.which = BABUS_LATEST}};
 	struct args args;
+	int status;
 
 	if (!args_parse(&args, tool, &verb_latest, argc, argv, &options))
 		return args.status;
@@ -112,7 +100,8 @@ static int run(struct tool *tool, int argc, char **argv)
 		return args_wrong(&verb_latest, "--wait cannot be used with --age");
 	if (options.wait)
 		return wait_for(tool, args.operands, &options);
-	return show(tool, args.operands[0], &options);
+	status = tool_check_slot(args.operands[0]);
+	return status ? status : slots_named(tool, BABUS_READ, args.operands, show, &options);
 }
 
 const struct verb verb_latest = {

@@ -153,7 +153,6 @@ static int run(struct tool *tool, int argc, char **argv)
 {
 	struct options options = {0};
 	struct choice choice = {0};
-	babus_domain *domain;
 	struct args args;
 	int status;
 
@@ -162,13 +161,12 @@ static int run(struct tool *tool, int argc, char **argv)
 	choice.bytes = options.bytes;
 	status = choose_columns(&choice, options.output);
 	if (!status)
-		status = tool_open(tool, BABUS_READ, &domain);
+		status = tool_open(tool, BABUS_READ);
 	if (status)
 		return status;
-	status = options.json ? list_json(domain)
-			      : list_table(domain, &choice, !options.no_headings);
-	babus_domain_close(domain);
-	return status;
+	if (options.json)
+		return list_json(tool->bus);
+	return list_table(tool->bus, &choice, !options.no_headings);
 }
 
 const struct verb verb_ls = {

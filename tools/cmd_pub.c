@@ -255,8 +255,9 @@ static int publish_lines(const struct job *job, struct buffer *buffer)
 /* ------------------------------------------------------------ the slot */
 
 /* Open the slot, or create it with the configured defaults. */
-static int open_slot(struct tool *tool, struct job *job, babus_domain *domain)
+static int open_slot(struct tool *tool, struct job *job)
 {
+	babus_domain *domain = tool->bus;
 	struct babus_slot_options opts;
 	struct babus_slot_info info;
 	int error;
@@ -274,9 +275,8 @@ static int open_slot(struct tool *tool, struct job *job, babus_domain *domain)
 			error = babus_slot_open(domain, job->slot_name, BABUS_PUBLISH, NULL,
 						&job->slot);
 	}
-	if (error)
-		return fail_on("slot", job->slot_name, error);
-	error = babus_slot_info(job->slot, &info);
+	if (!error)
+		error = babus_slot_info(job->slot, &info);
 	if (error)
 		return fail_on("slot", job->slot_name, error);
 	job->limit = info.max_size;
@@ -288,12 +288,10 @@ static int open_slot(struct tool *tool, struct job *job, babus_domain *domain)
 static int run_job(struct tool *tool, struct job *job)
 {
 	struct buffer buffer = {0};
-	babus_domain *domain;
-	int status = tool_open(tool, BABUS_CREATE, &domain);
+	int status = tool_open(tool, BABUS_CREATE);
 
-	if (status)
-		return status;
-	status = open_slot(tool, job, domain);
+	if (!status)
+		status = open_slot(tool, job);
 	if (status)
 		goto close;
 	if (job->lines)
@@ -305,7 +303,6 @@ static int run_job(struct tool *tool, struct job *job)
 	free(buffer.data);
 close:
 	babus_slot_close(job->slot);
-	babus_domain_close(domain);
 	return status;
 }
 

@@ -33,27 +33,18 @@ static int remove_domain(struct tool *tool, bool force)
 
 static int remove_slots(struct tool *tool, bool force, char **names)
 {
-	struct babus_domain_options opts;
-	const char *domain_name;
-	babus_domain *domain;
-	int error, status = tool_domain(tool, &domain_name, &opts);
+	const char *domain;
+	int error, status;
 
-	if (status)
-		return status;
 	for (char **name = names; *name; name++)
 		if (tool_check_slot(*name))
 			return STATUS_USAGE;
-	error = babus_domain_open(domain_name, 0, &opts, &domain);
-	if (error == -ENOENT && force)
-		return STATUS_DONE;
-	if (error)
-		return fail_on("domain", domain_name, error);
-	for (; *names; names++) {
-		error = babus_domain_remove_slot(domain, *names);
+	status = force ? tool_try_open(tool, 0, &domain) : tool_open(tool, 0);
+	for (; tool->bus && *names; names++) {
+		error = babus_domain_remove_slot(tool->bus, *names);
 		if (error && !(error == -ENOENT && force))
 			status = fail_on("slot", *names, error);
 	}
-	babus_domain_close(domain);
 	return status;
 }
 

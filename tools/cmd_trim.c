@@ -7,14 +7,10 @@
 #include <stdio.h>
 
 #include "common/json.h"
-#include "out.h"
-
-struct options {
-	bool json;
-};
+#include "slots.h"
 
 static const struct option_row rows[] = {
-    {0, "json", NULL, "one JSON object per line", take_flag, offsetof(struct options, json), 0, 0},
+    {0, "json", NULL, "one JSON object per line", take_flag, 0, 0, 0},
     {0},
 };
 
@@ -32,41 +28,26 @@ static void show(const char *name, uint64_t freed, bool as_json)
 	json_end(&json);
 }
 
-static int trim(babus_domain *domain, const char *name, bool as_json)
+static int trim(void *arg, babus_slot *slot)
 {
-	babus_slot *slot;
+	const bool *as_json = arg;
 	uint64_t freed;
-	int error, status = tool_open_slot(domain, name, BABUS_PUBLISH, NULL, &slot);
+	int error = babus_slot_trim(slot, &freed);
 
-	if (status)
-		return status;
-	error = babus_slot_trim(slot, &freed);
 	if (error)
-		status = fail_on("slot", name, error);
-	else
-		show(name, freed, as_json);
-	babus_slot_close(slot);
-	return status;
+		return fail_on("slot", babus_slot_name(slot), error);
+	show(babus_slot_name(slot), freed, *as_json);
+	return 0;
 }
 
 static int run(struct tool *tool, int argc, char **argv)
 {
-	struct options options = {0};
-	babus_domain *domain;
+	bool json = false;
 	struct args args;
-	int status, one;
 
-	if (!args_parse(&args, tool, &verb_trim, argc, argv, &options))
+	if (!args_parse(&args, tool, &verb_trim, argc, argv, &json))
 		return args.status;
-	status = tool_open(tool, 0, &domain);
-	if (status)
-		return status;
-	for (int i = 0; i < args.count && out_ok(); i++) {
-		one = trim(domain, args.operands[i], options.json);
-		status = one ? one : status;
-	}
-	babus_domain_close(domain);
-	return status;
+	return slots_named(tool, BABUS_PUBLISH, args.operands, trim, &json);
 }
 
 const struct verb verb_trim = {

@@ -28,7 +28,7 @@ struct subscription {
 
 struct session {
 	const struct follow *follow;
-	babus_domain *domain;
+	struct tool *tool;
 	babus_waiter *waiter;
 	struct subscription *subs;
 	int count, open; /* subscriptions: all, and those with a slot */
@@ -60,7 +60,7 @@ static int open_subscription(struct session *s, struct subscription *sub)
 	const struct follow *follow = s->follow;
 	babus_reader *reader;
 	babus_slot *slot;
-	int error = babus_slot_open(s->domain, sub->name, BABUS_READ, NULL, &slot);
+	int error = babus_slot_open(s->tool->bus, sub->name, BABUS_READ, NULL, &slot);
 
 	if (error) {
 		/* A slot that appears later is read from its first message. */
@@ -212,25 +212,25 @@ static void follow_events(struct session *s)
 		if (count == -ETIMEDOUT)
 			timed_out(s);
 		else if (count < 0)
-			stop(s, fail_on("domain", babus_domain_name(s->domain), count));
+			stop(s, fail_on("domain", babus_domain_name(s->tool->bus), count));
 	}
 }
 
-static int open_session(struct session *s, struct tool *tool, char **names)
+static int open_session(struct session *s, char **names)
 {
 	int error, status = 0;
 
 	for (int i = 0; i < s->count && !status; i++)
 		status = tool_check_slot(names[i]);
 	if (!status)
-		status = tool_open(tool, s->follow->wait ? BABUS_CREATE : 0, &s->domain);
+		status = tool_open(s->tool, s->follow->wait ? BABUS_CREATE : 0);
 	if (status)
 		return status;
-	error = babus_waiter_open(s->domain, NULL, &s->waiter);
+	error = babus_waiter_open(s->tool->bus, NULL, &s->waiter);
 	if (!error && s->follow->wait)
 		error = babus_waiter_watch_domain(s->waiter, NULL);
 	if (error)
-		return fail_on("domain", babus_domain_name(s->domain), error);
+		return fail_on("domain", babus_domain_name(s->tool->bus), error);
 	s->subs = calloc((size_t)s->count, sizeof(s->subs[0]));
 	if (!s->subs)
 		return fail_memory();
@@ -244,16 +244,15 @@ static int open_session(struct session *s, struct tool *tool, char **names)
 
 int follow_slots(struct tool *tool, const struct follow *follow, int count, char **names)
 {
-	struct session s = {.follow = follow, .count = count};
+	struct session s = {.follow = follow, .tool = tool, .count = count};
 
 	out_keep_whole();
-	s.status = open_session(&s, tool, names);
+	s.status = open_session(&s, names);
 	if (!s.status)
 		follow_events(&s);
 	for (int i = 0; s.subs && i < count; i++)
 		close_subscription(&s, &s.subs[i]);
 	free(s.subs);
 	babus_waiter_close(s.waiter);
-	babus_domain_close(s.domain);
 	return s.status;
 }

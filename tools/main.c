@@ -93,6 +93,7 @@ int main(int argc, char **argv)
 	signal(SIGCHLD, SIG_DFL);
 	babus_guard_install();
 	status = out_finish(run(&tool, argc, argv));
+	babus_domain_close(tool.bus);
 	babus_config_free(tool.config);
 	return status;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "out.h"
+
 struct names {
 	char **name;
 	size_t count, room;
@@ -54,4 +56,21 @@ int slots_each(babus_domain *domain,
 		free(names.name[i]);
 	free(names.name);
 	return error;
+}
+
+int slots_named(struct tool *tool, unsigned flags, char **names,
+		int (*fn)(void *arg, babus_slot *slot), void *arg)
+{
+	int one, status = tool_open(tool, BABUS_READ);
+	babus_slot *slot;
+
+	for (; tool->bus && *names && out_ok(); names++) {
+		one = tool_open_slot(tool, *names, flags, NULL, &slot);
+		if (!one) {
+			one = fn(arg, slot);
+			babus_slot_close(slot);
+		}
+		status = one ? one : status;
+	}
+	return status;
 }

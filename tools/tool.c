@@ -87,16 +87,23 @@ int tool_domain(struct tool *tool, const char **name, struct babus_domain_option
 	return check_name("domain", *name);
 }
 
-int tool_open(struct tool *tool, unsigned flags, babus_domain **domain)
+int tool_try_open(struct tool *tool, unsigned flags, const char **name)
 {
 	struct babus_domain_options opts;
-	const char *name;
-	int error, status = tool_domain(tool, &name, &opts);
+	int error, status = tool_domain(tool, name, &opts);
 
 	if (status)
 		return status;
-	error = babus_domain_open(name, flags, &opts, domain);
-	return error ? fail_on("domain", name, error) : 0;
+	error = babus_domain_open(*name, flags, &opts, &tool->bus);
+	return error && error != -ENOENT ? fail_on("domain", *name, error) : 0;
+}
+
+int tool_open(struct tool *tool, unsigned flags)
+{
+	const char *name;
+	int status = tool_try_open(tool, flags, &name);
+
+	return status || tool->bus ? status : fail_on("domain", name, -ENOENT);
 }
 
 int tool_check_slot(const char *name)
@@ -104,14 +111,14 @@ int tool_check_slot(const char *name)
 	return check_name("slot", name);
 }
 
-int tool_open_slot(babus_domain *domain, const char *name, unsigned flags,
+int tool_open_slot(struct tool *tool, const char *name, unsigned flags,
 		   const struct babus_slot_options *opts, babus_slot **slot)
 {
 	int error, status = tool_check_slot(name);
 
 	if (status)
 		return status;
-	error = babus_slot_open(domain, name, flags, opts, slot);
+	error = babus_slot_open(tool->bus, name, flags, opts, slot);
 	if (error)
 		status = fail_on("slot", name, error);
 	/* The options cannot be met by any slot. */

@@ -11,6 +11,7 @@
 struct tool {
 	const char *domain, *root, *config_path; /* global options; NULL: not given */
 	babus_config *config;                    /* NULL: not loaded yet */
+	babus_domain *bus;                       /* NULL: not open */
 };
 
 /* Write "babus: ..." and a newline to standard error. */
@@ -33,12 +34,16 @@ int tool_load(struct tool *tool);
 /* Load the configuration and get the domain's name and the options to open it. */
 int tool_domain(struct tool *tool, const char **name, struct babus_domain_options *opts);
 
-int tool_open(struct tool *tool, unsigned flags, babus_domain **domain);
+/* Open the domain; tool->bus stays NULL if it does not exist. */
+int tool_try_open(struct tool *tool, unsigned flags, const char **name);
+
+/* The same, but a domain that does not exist is an error. */
+int tool_open(struct tool *tool, unsigned flags);
 
 /* Check that `name` is valid for a slot. */
 int tool_check_slot(const char *name);
 
-int tool_open_slot(babus_domain *domain, const char *name, unsigned flags,
+int tool_open_slot(struct tool *tool, const char *name, unsigned flags,
 		   const struct babus_slot_options *opts, babus_slot **slot);
 
 #endif
