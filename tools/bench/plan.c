@@ -169,7 +169,7 @@ static void run_one(struct bench_case *bench)
 	unsigned parts = bench->parts;
 	bool again = false;
 	struct result *results;
-	int error;
+	int error = 0;
 
 	if (bench->status || bench->part)
 		return;
